@@ -1,0 +1,7 @@
+"""NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
+
+The package is a stack of layers (``docs/architecture.md``). ``nf.core``, ``nf.verification`` and ``nf.evaluation``
+import without torch; nothing in ``nf`` imports prefect, mlflow or dvc.
+"""
+
+__version__ = "0.1.0"

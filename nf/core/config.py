@@ -1,0 +1,181 @@
+"""``params.yaml`` as frozen dataclasses: the profile in use and its fixed sections.
+
+Sections of registries (attacks, GANs, schemes) stay plain mappings here; each component parses its own with
+``nf.core.sections.parse_section``, so that adding one touches no other file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from nf.core.errors import ConfigError, UnknownNameError
+from nf.core.sections import parse_section
+
+SourceKind = Literal["digits", "photographs", "torchvision", "parquet", "folder"]
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Where images come from.
+
+    Attributes:
+        kind: ``digits`` and ``photographs`` are embedded; ``torchvision`` downloads the data set ``name`` into ``root``;
+            ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
+        name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
+        root: folder for downloads.
+        train: Parquet file, or folder with one sub-folder per class.
+        test: likewise; without it a test part is split off ``train``.
+        images: use at most this many training images.
+        test_images: use at most this many test images.
+    """
+
+    kind: SourceKind
+    name: str = ""
+    root: str = "data"
+    train: str | None = None
+    test: str | None = None
+    images: int | None = None
+    test_images: int | None = None
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The images of a profile; ``padding`` (pixels) and ``flip`` are the training augmentation."""
+
+    source: SourceConfig
+    knockoff: SourceConfig
+    image_size: int
+    channels: int
+    padding: int = 4
+    flip: bool = True
+    test_fraction: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels: expected 1 or 3, got {self.channels}")
+        if not 16 <= self.image_size <= 64:
+            raise ValueError(f"image_size: expected 16 to 64 pixels, got {self.image_size}")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a classifier is trained: SGD with Nesterov momentum under a one-cycle schedule, or a constant rate.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: images per update.
+        learning_rate: the peak of the schedule.
+        weight_decay: on weights of two or more dimensions; not on biases and norms.
+        schedule: ``one_cycle`` or ``constant``.
+        clip_norm: largest norm of the gradient; ``None`` leaves it alone.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """The models that fingerprints are made from, by explicit id; see ``nf.zoo.fingerbench``."""
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ZooConfig:
+    """FingerBench for one profile.
+
+    Attributes:
+        source: architecture of the source model and its mirror.
+        architectures: all architectures, ``source`` among them.
+        widths: width multiplier by architecture; ``default`` for the others.
+        training: from-scratch schedule.
+        overrides: schedules that differ from ``training``, by architecture.
+        attacks: one section per key of ``nf.attacks.ATTACKS``.
+        pool: training models.
+    """
+
+    source: str
+    architectures: tuple[str, ...]
+    widths: Mapping[str, float]
+    training: TrainingConfig
+    attacks: Mapping[str, Mapping[str, Any]]
+    pool: PoolConfig
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def width(self, architecture: str) -> float:
+        """Width multiplier of ``architecture``."""
+        return self.widths.get(architecture, self.widths.get("default", 1.0))
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """Bootstrap intervals: number of ``resamples`` and their ``confidence``."""
+
+    resamples: int = 2000
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How work is spread: ``workers`` processes that build models, ``retries`` of a failed one."""
+
+    workers: int = 2
+    retries: int = 1
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile of ``params.yaml``; every output of it lies under ``out/<name>/``."""
+
+    name: str
+    seed: int
+    data: DataConfig
+    zoo: ZooConfig
+    gans: Mapping[str, Mapping[str, Any]]
+    schemes: Mapping[str, Mapping[str, Any]]
+    evaluation: EvaluationConfig = EvaluationConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+
+    def section(self, kind: Literal["gans", "schemes"], name: str) -> Mapping[str, Any]:
+        """The raw section of one GAN or scheme.
+
+        Raises:
+            UnknownNameError: the profile has none of that name.
+        """
+        sections: Mapping[str, Mapping[str, Any]] = getattr(self, kind)
+        if name not in sections:
+            raise UnknownNameError(f"{kind[:-1]} of profile {self.name!r}", name, sections)
+        return sections[name]
+
+
+def load_profile(path: Path, name: str | None = None) -> Profile:
+    """Read the profile ``name`` (by default the one that ``params.yaml`` names) from ``path``.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or its profile has unknown, missing or unusable values.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"expected the settings at {path}, found nothing; run from the project's folder") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("profiles"), dict):
+        raise ConfigError(f"{path}: expected the keys 'profile' and 'profiles'")
+    name = name or str(document.get("profile", ""))
+    if name not in document["profiles"]:
+        raise UnknownNameError("profile", name, document["profiles"])
+    section = document["profiles"][name]
+    if not isinstance(section, dict):
+        raise ConfigError(f"profiles.{name}: expected a mapping, got {section!r}")
+    return parse_section(Profile, {"name": name, **section}, f"profiles.{name}")

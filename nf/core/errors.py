@@ -1,0 +1,42 @@
+"""Errors that a user can put right. The command line prints each as one line and exits with status 2."""
+
+from collections.abc import Iterable
+
+
+class NFError(Exception):
+    """Base of all errors that a user of the project can put right."""
+
+
+class ConfigError(NFError, ValueError):
+    """Raised when ``params.yaml`` or an argument holds a value that cannot be used."""
+
+
+class UnknownNameError(ConfigError):
+    """Raised when a name is not in its registry; the message lists the names that are."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}: expected one of {', '.join(sorted(known))}")
+
+
+class DataError(NFError):
+    """Raised when a data source is missing, unreadable or too small."""
+
+
+class ArtifactError(NFError):
+    """Raised when a file that the project wrote earlier is missing, damaged or of another kind."""
+
+
+class TrainingError(NFError):
+    """Raised when training diverges or collapses."""
+
+
+class SuspectError(NFError):
+    """Raised when a suspect cannot be loaded, refuses a query or answers in another form than stated."""
+
+
+class QueryBudgetError(SuspectError):
+    """Raised when a suspect would be asked more images than were allowed."""
+
+
+class NotEnoughQueriesError(NFError):
+    """Raised when fewer queries survive the screening than were asked for; says how many fell at which test."""

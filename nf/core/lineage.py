@@ -1,0 +1,118 @@
+"""Model specifications: what each model of the zoo is, what it is made from, and in which order to make them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from nf.core.errors import ConfigError
+from nf.core.files import sha256_json
+
+Role = Literal["positive", "negative"]
+Pool = Literal["suspects", "training"]
+
+SOURCE_ID = "source"
+MIRROR_ID = "mirror"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of the zoo.
+
+    Attributes:
+        id: unique name and folder name, e.g. ``distill-vgg16_bn-source``.
+        architecture: key of ``nf.models.ARCHITECTURES``.
+        attack: key of ``nf.attacks.ATTACKS``; ``train`` for a model made from scratch.
+        role: ``positive`` if it descends from the source model.
+        data: split that it learns from: ``A``, ``B``, ``finetune`` or ``knockoff``.
+        parent: the model that it is made from or taught by.
+        mirror: for a positive, the negative that underwent the same attack from the mirror of the source.
+        level: the attack's strength or mode (``FTLL``, ``0.3``), empty where it has none.
+        pool: ``suspects`` (FingerBench) or ``training`` (what fingerprints are made from).
+    """
+
+    id: str
+    architecture: str
+    attack: str
+    role: Role
+    data: str
+    parent: str | None = None
+    mirror: str | None = None
+    level: str = ""
+    pool: Pool = "suspects"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A zoo as a directed acyclic graph, in an order in which parents come first.
+
+    Raises:
+        ConfigError: two specs share an id, a parent or mirror is missing, or the graph has a cycle.
+    """
+
+    specs: tuple[ModelSpec, ...]
+    _by_id: dict[str, ModelSpec] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id: dict[str, ModelSpec] = {}
+        for spec in self.specs:
+            if spec.id in by_id:
+                raise ConfigError(f"the zoo lists {spec.id!r} twice; a suspect cannot also be a training model")
+            by_id[spec.id] = spec
+        for spec in self.specs:
+            for relation, other in (("parent", spec.parent), ("mirror", spec.mirror)):
+                if other is not None and other not in by_id:
+                    raise ConfigError(f"{spec.id!r} names the {relation} {other!r}, which is not in the zoo")
+        object.__setattr__(self, "_by_id", by_id)
+        depths = {spec.id: self._depth(spec) for spec in self.specs}
+        object.__setattr__(self, "specs", tuple(sorted(self.specs, key=lambda spec: depths[spec.id])))
+
+    def __getitem__(self, model_id: str) -> ModelSpec:
+        return self._by_id[model_id]
+
+    def __contains__(self, model_id: object) -> bool:
+        return model_id in self._by_id
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def _depth(self, spec: ModelSpec) -> int:
+        depth, seen = 0, {spec.id}
+        while spec.parent is not None:
+            if spec.parent in seen:
+                raise ConfigError(f"the lineage of {spec.id!r} has a cycle through {spec.parent!r}")
+            seen.add(spec.parent)
+            spec = self._by_id[spec.parent]
+            depth += 1
+        return depth
+
+    def ancestors(self, model_id: str) -> list[ModelSpec]:
+        """The specs that ``model_id`` descends from, nearest first."""
+        chain = []
+        spec = self._by_id[model_id]
+        while spec.parent is not None:
+            spec = self._by_id[spec.parent]
+            chain.append(spec)
+        return chain
+
+    def select(self, *, pool: Pool | None = None, role: Role | None = None) -> list[ModelSpec]:
+        """The specs of one pool and role, in building order."""
+        return [s for s in self.specs if pool in (None, s.pool) and role in (None, s.role)]
+
+
+def recipe_hashes(lineage: Lineage, recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Hash of everything that determines each model: its spec, its recipe and, through the parent's hash, its ancestry.
+
+    Args:
+        recipes: per model id the settings, data hash and seed that its training uses.
+    """
+    hashes: dict[str, str] = {}
+    for spec in lineage.specs:
+        identity = {k: v for k, v in asdict(spec).items() if k not in ("mirror", "pool", "role")}
+        parent = hashes[spec.parent] if spec.parent is not None else None
+        hashes[spec.id] = sha256_json({"spec": identity, "recipe": dict(recipes[spec.id]), "parent": parent})
+    return hashes
+
+
+def model_ids(specs: Iterable[ModelSpec]) -> list[str]:
+    """The ids of ``specs``, in their order."""
+    return [spec.id for spec in specs]

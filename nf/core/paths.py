@@ -1,0 +1,56 @@
+"""Where a profile's artifacts lie. Every stage reads and writes through these names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Folders below ``out/<profile>/``."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """``images.safetensors`` and ``card.json`` of the splits."""
+        return self.root / "data"
+
+    @property
+    def zoo(self) -> Path:
+        """``<id>/weights.safetensors`` and ``<id>/card.json``."""
+        return self.root / "zoo"
+
+    def gan(self, name: str) -> Path:
+        """``generator.safetensors``, ``discriminator.safetensors``, ``card.json``, ``samples.png``."""
+        return self.root / "gan" / name
+
+    def fingerprint(self, scheme: str) -> Path:
+        """``queries.safetensors``, ``card.json``, ``sheet.png``."""
+        return self.root / "fingerprints" / scheme
+
+    @property
+    def onnx(self) -> Path:
+        """``<id>.onnx`` and ``parity.csv``."""
+        return self.root / "onnx"
+
+    def scores(self, scheme: str) -> Path:
+        """The score table of one scheme."""
+        return self.root / "scores" / f"{scheme}.csv"
+
+    def metrics(self, scheme: str) -> Path:
+        """ARUC and the rest, with intervals."""
+        return self.root / "metrics" / f"{scheme}.json"
+
+    def plots(self, scheme: str) -> Path:
+        """``curves.csv``, ``margins.csv``, ``rates.csv`` for DVC."""
+        return self.root / "plots" / scheme
+
+    @property
+    def report(self) -> Path:
+        """``index.html``."""
+        return self.root / "report"
+
+    @property
+    def timings(self) -> Path:
+        """Seconds of each stage's last run; no stage depends on it."""
+        return self.root / "timings.json"

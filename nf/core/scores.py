@@ -1,0 +1,86 @@
+"""Score tables: one row a suspect, the only thing that evaluation sees."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.errors import ArtifactError
+from nf.core.files import write_text
+from nf.core.lineage import ModelSpec
+
+
+@dataclass(frozen=True)
+class Score:
+    """A suspect's score in [0, 1] (high = stolen), with what evaluation groups by; see ``ModelSpec``."""
+
+    suspect: str
+    pool: str
+    role: str
+    attack: str
+    level: str
+    architecture: str
+    mirror: str
+    score: float
+    queries: int
+
+    @classmethod
+    def of(cls, spec: ModelSpec, score: float, queries: int) -> "Score":
+        """The row for the model ``spec``, which answered ``queries`` images."""
+        return cls(
+            spec.id, spec.pool, spec.role, spec.attack, spec.level, spec.architecture, spec.mirror or "", score, queries
+        )
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores of one scheme on many suspects."""
+
+    rows: tuple[Score, ...]
+
+    def select(self, *, pool: str | None = None, role: str | None = None) -> "ScoreTable":
+        """The rows of one pool (``suspects``, ``training``) and role (``positive``, ``negative``)."""
+        return ScoreTable(tuple(r for r in self.rows if pool in (None, r.pool) and role in (None, r.role)))
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(N,) scores in the table's order."""
+        return np.array([row.score for row in self.rows], dtype=np.float64)
+
+    def by_suspect(self) -> dict[str, Score]:
+        """Rows by suspect id."""
+        return {row.suspect: row for row in self.rows}
+
+    def save(self, path: Path) -> None:
+        """Write the table as CSV."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        names = [f.name for f in fields(Score)]
+        writer.writerow(names)
+        writer.writerows([getattr(row, name) for name in names] for row in self.rows)
+        write_text(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> "ScoreTable":
+        """Read a table.
+
+        Raises:
+            ArtifactError: the file is missing, or has other columns or values than a score table.
+        """
+        try:
+            with path.open(newline="") as handle:
+                return cls(tuple(_rows(csv.DictReader(handle))))
+        except FileNotFoundError:
+            raise ArtifactError(f"expected a score table at {path}, found nothing; run the verify stage") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{path} is not a score table: {error}") from error
+
+
+def _rows(reader: Iterable[dict[str, str]]) -> Iterable[Score]:
+    text = [f.name for f in fields(Score) if f.name not in ("score", "queries")]
+    for row in reader:
+        yield Score(**{name: row[name] for name in text}, score=float(row["score"]), queries=int(row["queries"]))

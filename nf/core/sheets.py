@@ -1,0 +1,45 @@
+"""Contact sheets: a grid of images with a caption under each."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from nf.core.files import atomic_path
+
+_PADDING = 4
+_LINE_HEIGHT = 13
+
+
+def save_sheet(
+    path: Path,
+    images: NDArray[np.uint8],
+    captions: Sequence[str] = (),
+    *,
+    columns: int = 10,
+    tile: int = 64,
+) -> None:
+    """Draw ``images`` (N, C, H, W; C = 1 or 3) as a grid of ``tile``-pixel tiles and write a PNG.
+
+    Args:
+        captions: none, or one per image; a newline starts a second line.
+    """
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    width = tile + _PADDING
+    height = tile + _PADDING + lines * _LINE_HEIGHT
+    rows = math.ceil(len(images) / columns)
+    sheet = Image.new("RGB", (columns * width + _PADDING, rows * height + _PADDING), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=11)
+    for index, image in enumerate(images):
+        x, y = _PADDING + index % columns * width, _PADDING + index // columns * height
+        pixels = np.moveaxis(image, 0, -1)
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        sheet.paste(picture.resize((tile, tile), Image.Resampling.NEAREST), (x, y))
+        if captions:
+            draw.multiline_text((x, y + tile), captions[index], fill="black", font=font, spacing=1)
+    with atomic_path(path) as temporary:
+        sheet.save(temporary, format="PNG")
