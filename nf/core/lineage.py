@@ -76,12 +76,12 @@ class Lineage:
         return len(self.specs)
 
     def _depth(self, spec: ModelSpec) -> int:
-        depth, seen = 0, {spec.id}
-        while spec.parent is not None:
-            if spec.parent in seen:
-                raise ConfigError(f"the lineage of {spec.id!r} has a cycle through {spec.parent!r}")
-            seen.add(spec.parent)
-            spec = self._by_id[spec.parent]
+        depth, current, seen = 0, spec, {spec.id}
+        while current.parent is not None:
+            if current.parent in seen:
+                raise ConfigError(f"the lineage of {spec.id!r} has a cycle through {current.parent!r}")
+            seen.add(current.parent)
+            current = self._by_id[current.parent]
             depth += 1
         return depth
 

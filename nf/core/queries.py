@@ -75,9 +75,13 @@ class QuerySet:
             tensors = load(path.read_bytes())
             queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card)
         except FileNotFoundError:
-            raise ArtifactError(f"expected a query set at {path}, found nothing; make one with `nf fingerprint`") from None
+            raise ArtifactError(
+                f"expected a query set at {path}, found nothing; make one with `nf fingerprint`"
+            ) from None
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ArtifactError(f"{path} is damaged ({error}); restore it with `dvc checkout` or make it again") from error
+            raise ArtifactError(
+                f"{path} is damaged ({error}); restore it with `dvc checkout` or make it again"
+            ) from error
         if queries.digest != card.get("digest"):
             raise ArtifactError(f"{path} does not match the digest in its card; restore both with `dvc checkout`")
         return queries

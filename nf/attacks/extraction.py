@@ -1,0 +1,84 @@
+"""Attacks that only ask the victim: distillation and knockoff; and training from scratch, which asks nobody."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nf.attacks.base import Job, Outcome
+from nf.core.config import TrainingConfig
+from nf.models import Classifier, cross_entropy, fit, predict
+
+
+@dataclass(frozen=True)
+class ScratchConfig:
+    """Training from scratch has no setting beyond the architecture's own schedule."""
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """``temperature`` of the softmax of teacher and student (the paper's supplement: 1)."""
+
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class KnockoffConfig:
+    """Schedule of a thief, where it differs from training from scratch."""
+
+    epochs: int | None = None
+    batch_size: int | None = None
+
+
+def train(job: Job, _: ScratchConfig) -> Outcome:
+    """Train from scratch on the labels of the split."""
+    model = job.fresh()
+    fit(model, job.images(), job.labels(), job.training, seed=job.seed, augment=job.augment)
+    return Outcome(model)
+
+
+def distill(job: Job, config: DistillationConfig) -> Outcome:
+    """Teach a student with the victim's logits on the victim's own training images (Hinton et al., 2015).
+
+    The victim answers each augmented image anew; labels are not used.
+    """
+    teacher, temperature = job.stolen(), config.temperature
+
+    def objective(student: Classifier, images: Tensor, _: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = functional.log_softmax(teacher(images) / temperature, dim=1)
+        given = functional.log_softmax(student(images) / temperature, dim=1)
+        return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
+
+    model = job.fresh()
+    fit(model, job.images(), job.labels(), job.training, seed=job.seed, augment=job.augment, objective=objective)
+    return Outcome(model, {"agreement": _agreement(model, teacher, job)})
+
+
+def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
+    """Train a thief on the victim's probabilities for images of another data set (Orekondy et al., 2019; random selection).
+
+    Each image is asked once and answers belong to the image as it was asked, so it is not augmented.
+    """
+    victim = job.stolen()
+    answers = predict(victim, job.images()).softmax(1)
+    schedule = TrainingConfig(
+        config.epochs or job.training.epochs,
+        config.batch_size or job.training.batch_size,
+        job.training.learning_rate,
+        job.training.weight_decay,
+        job.training.momentum,
+        job.training.schedule,
+        job.training.clip_norm,
+    )
+    model = job.fresh()
+    fit(model, job.images(), answers, schedule, seed=job.seed, objective=cross_entropy)
+    return Outcome(model, {"agreement": _agreement(model, victim, job)})
+
+
+def _agreement(model: Classifier, victim: Classifier, job: Job) -> float:
+    """Share of the test images to which thief and victim give the same label."""
+    images = torch.from_numpy(job.splits["test"].images)
+    same = predict(model, images).argmax(1) == predict(victim, images).argmax(1)
+    return round(float(same.float().mean()), 6)

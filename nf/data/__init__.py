@@ -1,0 +1,16 @@
+"""Images: where they come from, how they are split, how they are augmented."""
+
+from nf.data.augment import Augment, to_float
+from nf.data.sources import LabelledImages, read_source
+from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, prepare_splits
+
+__all__ = [
+    "KNOCKOFF",
+    "SPLIT_NAMES",
+    "Augment",
+    "LabelledImages",
+    "Splits",
+    "prepare_splits",
+    "read_source",
+    "to_float",
+]

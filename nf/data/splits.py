@@ -1,0 +1,156 @@
+"""The four disjoint splits: A (the owner's), B (everyone else's), fine-tune (a thief's) and test (accuracy only)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nf.core.config import DataConfig
+from nf.core.errors import ArtifactError, DataError
+from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.seeds import derive_seed
+from nf.data.sources import LabelledImages, read_source
+
+SPLIT_NAMES = ("A", "B", "finetune", "test")
+KNOCKOFF = "knockoff"
+_IMAGES_FILE = "images.safetensors"
+_CARD_FILE = "card.json"
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of a profile.
+
+    Attributes:
+        parts: ``A``, ``B``, ``finetune`` and ``test``, stratified and disjoint, and ``knockoff``, whose labels are
+            meaningless (a thief never sees any).
+        class_names: one per class.
+        mean: per channel over A and B, in [0, 1].
+        std: likewise.
+        hashes: SHA-256 of each part's images and labels.
+    """
+
+    parts: dict[str, LabelledImages]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    hashes: dict[str, str]
+
+    def __getitem__(self, name: str) -> LabelledImages:
+        return self.parts[name]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.parts["A"].images.shape[1:]
+        return channels, height, width
+
+    def save(self, folder: Path) -> None:
+        """Write ``images.safetensors`` and ``card.json``."""
+        tensors: dict[str, NDArray[Any]] = {}
+        for name, part in self.parts.items():
+            tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
+            tensors[f"{name}.labels"] = part.labels
+        write_bytes(folder / _IMAGES_FILE, save(tensors))
+        write_json(folder / _CARD_FILE, self.card)
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Sizes, hashes, classes and statistics."""
+        return {
+            "class_names": list(self.class_names),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "image_shape": list(self.image_shape),
+            "sizes": {name: len(part) for name, part in self.parts.items()},
+            "hashes": self.hashes,
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "Splits":
+        """Read what ``save`` wrote and check its hashes.
+
+        Raises:
+            ArtifactError: a file is missing, damaged or does not match the card.
+        """
+        card, path = read_json(folder / _CARD_FILE), folder / _IMAGES_FILE
+        try:
+            tensors = load(path.read_bytes())
+            parts = {
+                name: LabelledImages(tensors[f"{name}.images"], tensors[f"{name}.labels"]) for name in card["sizes"]
+            }
+        except FileNotFoundError:
+            raise ArtifactError(f"expected the splits at {path}, found nothing; run the prepare stage") from None
+        except (OSError, SafetensorError, KeyError) as error:
+            raise ArtifactError(f"{path} is damaged ({error}); run the prepare stage again") from error
+        hashes = {name: _hash(part) for name, part in parts.items()}
+        if hashes != card["hashes"]:
+            raise ArtifactError(f"{path} does not match the hashes in its card; run the prepare stage again")
+        return cls(parts, tuple(card["class_names"]), tuple(card["mean"]), tuple(card["std"]), hashes)
+
+
+def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
+    """Read the profile's sources and split them.
+
+    The training part is halved into A and B, the test part into fine-tune and test, each stratified by class. A source
+    without a test part gives up ``config.test_fraction`` of its images first.
+
+    Raises:
+        DataError: a source cannot be read, or a class has too few images for four splits.
+    """
+    shape = {"image_size": config.image_size, "channels": config.channels}
+    raw = read_source(config.source, **shape, seed=derive_seed(seed, "data"))
+    if raw.test is None:
+        train, test = _split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
+    else:
+        train, test = raw.train, raw.test
+    train = _limit(train, config.source.images, derive_seed(seed, "data", "limit-train"))
+    test = _limit(test, config.source.test_images, derive_seed(seed, "data", "limit-test"))
+    a, b = _split(train, 0.5, derive_seed(seed, "data", "halves"))
+    finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
+    transfer = read_source(config.knockoff, **shape, seed=derive_seed(seed, "data", "knockoff")).train
+    transfer = _limit(transfer, config.knockoff.images, derive_seed(seed, "data", "limit-knockoff"), stratified=False)
+    parts = {"A": a, "B": b, "finetune": finetune, "test": held_out, KNOCKOFF: transfer}
+    pixels = train.images.astype(np.float64) / 255
+    mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+    return Splits(
+        parts,
+        raw.class_names,
+        tuple(np.round(mean, 6).tolist()),
+        tuple(np.round(np.maximum(std, 1e-3), 6).tolist()),
+        {name: _hash(part) for name, part in parts.items()},
+    )
+
+
+def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    from sklearn.model_selection import train_test_split
+
+    try:
+        first, second = train_test_split(
+            np.arange(len(data)), train_size=fraction, stratify=data.labels, random_state=seed % 2**32
+        )
+    except ValueError as error:
+        raise DataError(f"cannot split {len(data)} images by class: {error}") from error
+    return data.take(np.sort(first)), data.take(np.sort(second))
+
+
+def _limit(data: LabelledImages, count: int | None, seed: int, *, stratified: bool = True) -> LabelledImages:
+    if count is None or count >= len(data):
+        return data
+    if stratified:
+        return _split(data, count / len(data), seed)[0]
+    return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
+
+
+def _hash(part: LabelledImages) -> str:
+    images: NDArray[np.uint8] = np.ascontiguousarray(part.images)
+    return sha256_bytes(str(images.shape).encode() + images.tobytes() + part.labels.tobytes())

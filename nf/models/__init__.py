@@ -1,0 +1,19 @@
+"""Classifiers: 15 architectures, one training loop, checkpoints and ONNX export."""
+
+from nf.models.checkpoint import is_current, load_model, save_model
+from nf.models.classifier import Classifier
+from nf.models.registry import ARCHITECTURES, build_classifier
+from nf.models.training import accuracy, cross_entropy, fit, predict
+
+__all__ = [
+    "ARCHITECTURES",
+    "Classifier",
+    "accuracy",
+    "build_classifier",
+    "cross_entropy",
+    "fit",
+    "is_current",
+    "load_model",
+    "predict",
+    "save_model",
+]

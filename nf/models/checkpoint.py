@@ -1,0 +1,74 @@
+"""Classifiers on disk: safetensors weights beside a JSON card that says how to build them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from nf.models.classifier import Classifier
+from nf.models.registry import build_classifier
+
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+
+
+def save_model(folder: Path, model: Classifier, build: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
+    """Write weights, then the card: a folder with a card is complete. Returns the card.
+
+    Args:
+        folder: made if missing.
+        model: on any device.
+        build: the arguments of ``build_classifier`` that make this model.
+        card: what else is known of it.
+    """
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    data = save(state)
+    whole = {**card, "build": dict(build), "weights_sha256": sha256_bytes(data)}
+    (folder / CARD_FILE).unlink(missing_ok=True)
+    write_bytes(folder / WEIGHTS_FILE, data)
+    write_json(folder / CARD_FILE, whole)
+    return whole
+
+
+def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
+    """Rebuild a model from its card, in eval mode, and return it with the card.
+
+    Raises:
+        ArtifactError: a file is missing, or the weights do not match the card.
+    """
+    card = read_json(folder / CARD_FILE)
+    path = folder / WEIGHTS_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"expected weights at {path}: {error.strerror}; build the model with `nf zoo`") from error
+    if sha256_bytes(data) != card.get("weights_sha256"):
+        raise ArtifactError(f"{path} does not match the hash in its card; build the model again with `nf zoo`")
+    try:
+        model = build_classifier(**card["build"], seed=0)
+        model.load_state_dict(load(data), strict=True)
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} does not fit its card: {' '.join(str(error).split())}") from error
+    return model.to(memory_format=torch.channels_last).eval(), card
+
+
+def is_current(folder: Path, recipe: str) -> bool:
+    """Whether ``folder`` holds a whole model made from ``recipe``.
+
+    Raises:
+        ArtifactError: it holds a model of that recipe whose weights are damaged or missing.
+    """
+    if not (folder / CARD_FILE).exists():
+        return False
+    card = read_json(folder / CARD_FILE)
+    if card.get("recipe") != recipe:
+        return False
+    path = folder / WEIGHTS_FILE
+    if not path.exists() or sha256_file(path) != card.get("weights_sha256"):
+        raise ArtifactError(f"{path} is missing or does not match the hash in its card")
+    return True

@@ -1,0 +1,123 @@
+"""The training loop that every classifier of the zoo goes through, and prediction in batches."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from nf.core.config import TrainingConfig
+from nf.core.errors import TrainingError
+from nf.data import Augment, to_float
+from nf.models.classifier import Classifier
+
+Objective = Callable[[Classifier, Tensor, Tensor], Tensor]
+"""(model, images in [0, 1], targets of the batch) -> scalar loss."""
+
+_NO_AUGMENTATION = Augment(padding=0, flip=False)
+
+
+def cross_entropy(model: Classifier, images: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy with int64 labels (N,) or with a teacher's probabilities (N, classes)."""
+    return functional.cross_entropy(model(images), targets)
+
+
+def fit(
+    model: Classifier,
+    images: Tensor,
+    targets: Tensor,
+    config: TrainingConfig,
+    *,
+    seed: int,
+    augment: Augment = _NO_AUGMENTATION,
+    objective: Objective = cross_entropy,
+    trainable: Literal["all", "classifier"] = "all",
+    after_step: Callable[[Classifier], None] | None = None,
+) -> None:
+    """Train ``model`` in place and leave it in eval mode.
+
+    Args:
+        model: on any device; the data is moved there once, as bytes.
+        images: (N, C, H, W) uint8.
+        targets: (N,) labels or (N, classes) probabilities, as ``objective`` takes them.
+        config: the schedule.
+        seed: order of the images, augmentation and dropout.
+        augment: drawn anew for every batch.
+        objective: the loss.
+        trainable: ``classifier`` freezes everything before the last layer, batch statistics included.
+        after_step: called after each update, e.g. to hold a pruning mask.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    device = model.mean.device
+    images, targets = images.to(device), targets.to(device)
+    generator = torch.Generator(device).manual_seed(seed)
+    steps = math.ceil(len(images) / config.batch_size)
+    model.to(memory_format=torch.channels_last).train()
+    if trainable == "classifier":
+        model.body.eval()
+    parameters = list(model.parameters() if trainable == "all" else model.classifier.parameters())
+    optimizer = _optimizer(parameters, config)
+    schedule = _schedule(optimizer, config, config.epochs * steps)
+    loss = torch.zeros((), device=device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)  # dropout draws from the global generator
+        for _ in range(config.epochs):
+            for index in _batches(len(images), steps, generator):
+                batch = to_float(augment(images[index], generator)).contiguous(memory_format=torch.channels_last)
+                loss = objective(model, batch, targets[index])
+                optimizer.zero_grad()
+                loss.backward(inputs=parameters)
+                if config.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+                optimizer.step()
+                schedule.step()
+                if after_step is not None:
+                    after_step(model)
+    model.eval()
+    if not math.isfinite(loss.item()):
+        raise TrainingError(
+            f"the loss is {loss.item()} after {config.epochs} epochs: lower the learning rate (now "
+            f"{config.learning_rate}) or set clip_norm"
+        )
+
+
+def _batches(count: int, steps: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """A random order of all images in ``steps`` batches of nearly equal size: batch norm sees no batch of one."""
+    return torch.randperm(count, generator=generator, device=generator.device).tensor_split(steps)
+
+
+def _optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.SGD:
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, foreach=True
+    )
+
+
+def _schedule(optimizer: torch.optim.SGD, config: TrainingConfig, total_steps: int) -> LRScheduler:
+    if config.schedule == "constant":
+        return LambdaLR(optimizer, lambda _: 1.0)
+    return OneCycleLR(
+        optimizer, config.learning_rate, total_steps=total_steps + 1, pct_start=0.25, cycle_momentum=False
+    )
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
+    """Logits (N, classes) of ``images`` (N, C, H, W) uint8, in eval mode, on the CPU."""
+    device = next(model.parameters()).device
+    model.eval()
+    batches = [model(to_float(part.to(device))).float().cpu() for part in images.split(batch_size)]
+    return torch.cat(batches)
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Share of ``images`` (N, C, H, W) uint8 whose top label is in ``labels`` (N,)."""
+    return float((predict(model, images).argmax(1) == labels).float().mean())

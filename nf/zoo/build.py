@@ -1,0 +1,93 @@
+"""Building one model of the zoo from its spec, its parent on disk and the data."""
+
+import logging
+import platform
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nf import __version__
+from nf.attacks import Job, run_attack
+from nf.core.errors import ArtifactError
+from nf.core.files import TEMPORARY_SUFFIX
+from nf.core.lineage import ModelSpec
+from nf.data import Augment, Splits
+from nf.models import accuracy, build_classifier, is_current, load_model, save_model
+from nf.zoo.recipes import ZooPlan
+
+_logger = logging.getLogger(__name__)
+
+
+def is_built(plan: ZooPlan, model_id: str, folder: Path) -> bool:
+    """Whether ``folder/<model_id>`` holds the model of the plan; a damaged one is logged and counts as missing."""
+    try:
+        return is_current(folder / model_id, plan.hashes[model_id])
+    except ArtifactError as error:
+        _logger.warning("%s; building %s again", error, model_id)
+        return False
+
+
+def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
+    """Build one model into ``folder/<model_id>`` and return its card.
+
+    Raises:
+        ArtifactError: its parent is not built, or the disk is full.
+        TrainingError: training diverged.
+    """
+    spec = plan.lineage[model_id]
+    victim = load_model(folder / spec.parent)[0].to(device) if spec.parent is not None else None
+    build = plan.build_arguments(spec.architecture)
+    seed = plan.seed(spec)
+    job = Job(
+        level=spec.level,
+        data=spec.data,
+        splits=splits,
+        victim=victim,
+        fresh=lambda: build_classifier(**build, seed=seed).to(device),
+        training=plan.training(spec.architecture),
+        augment=Augment(plan.profile.data.padding, plan.profile.data.flip),
+        seed=seed,
+    )
+    outcome = run_attack(spec.attack, plan.attack_section(spec), job)
+    test = splits["test"]
+    measured = accuracy(outcome.model, torch.from_numpy(test.images), torch.from_numpy(test.labels))
+    card = {
+        **_identity(spec),
+        **outcome.facts,
+        "recipe": plan.hashes[model_id],
+        "seed": seed,
+        "data_hash": splits.hashes[spec.data],
+        "test_accuracy": round(measured, 6),
+        "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
+        "versions": {"nf": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+    return save_model(folder / model_id, outcome.model, build, card)
+
+
+def _identity(spec: ModelSpec) -> Mapping[str, Any]:
+    return {
+        "id": spec.id,
+        "architecture": spec.architecture,
+        "attack": spec.attack,
+        "level": spec.level,
+        "role": spec.role,
+        "pool": spec.pool,
+        "data": spec.data,
+        "parent": spec.parent,
+        "mirror": spec.mirror,
+    }
+
+
+def remove_strangers(plan: ZooPlan, folder: Path) -> list[str]:
+    """Delete model folders that the plan does not list, and temporary files of killed runs; return what was deleted."""
+    removed = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.is_dir() and path.name not in plan.lineage:
+            shutil.rmtree(path)
+            removed.append(path.name)
+    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+        path.unlink()
+    return removed

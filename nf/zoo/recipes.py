@@ -1,0 +1,76 @@
+"""What determines each model: the settings, data and seed that go into its training, as one hash."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from nf.core.config import Profile, TrainingConfig
+from nf.core.lineage import Lineage, ModelSpec, recipe_hashes
+from nf.core.sections import parse_section
+from nf.core.seeds import derive_seed
+from nf.zoo.fingerbench import fingerbench
+
+VERSION = 1
+"""Raised when the code that trains models changes what comes out: every model is then built again."""
+
+
+@dataclass(frozen=True)
+class ZooPlan:
+    """The zoo of a profile on given data, with every model's recipe.
+
+    Attributes:
+        profile: the settings.
+        data: the card of the splits (``Splits.card``): hashes, classes, mean and standard deviation.
+    """
+
+    profile: Profile
+    data: Mapping[str, Any]
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """All models, parents first."""
+        return fingerbench(self.profile.zoo)
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Recipe hash by model id: it changes with the model's own settings and with those of its ancestors."""
+        return recipe_hashes(self.lineage, {spec.id: self._recipe(spec) for spec in self.lineage.specs})
+
+    def training(self, architecture: str) -> TrainingConfig:
+        """From-scratch schedule of ``architecture``."""
+        zoo = self.profile.zoo
+        values = {**asdict(zoo.training), **zoo.overrides.get(architecture, {})}
+        return parse_section(TrainingConfig, values, f"zoo.overrides.{architecture}")
+
+    def build_arguments(self, architecture: str) -> dict[str, Any]:
+        """Arguments of ``build_classifier``, without the seed."""
+        return {
+            "architecture": architecture,
+            "width": self.profile.zoo.width(architecture),
+            "in_channels": self.data["image_shape"][0],
+            "num_classes": len(self.data["class_names"]),
+            "mean": list(self.data["mean"]),
+            "std": list(self.data["std"]),
+        }
+
+    def seed(self, spec: ModelSpec) -> int:
+        """Seed of one model, from its id."""
+        return derive_seed(self.profile.seed, "zoo", spec.id)
+
+    def attack_section(self, spec: ModelSpec) -> Mapping[str, Any]:
+        """The profile's section for the model's attack."""
+        return self.profile.zoo.attacks.get(spec.attack, {})
+
+    def _recipe(self, spec: ModelSpec) -> dict[str, Any]:
+        fresh = spec.attack in ("train", "distill", "knockoff")
+        data = self.profile.data
+        return {
+            "version": VERSION,
+            "seed": self.seed(spec),
+            "data": self.data["hashes"][spec.data],
+            "build": self.build_arguments(spec.architecture),
+            "attack": dict(self.attack_section(spec)),
+            "training": asdict(self.training(spec.architecture)) if fresh else None,
+            "augment": None if spec.attack == "knockoff" else [data.padding, data.flip],
+        }

@@ -1,0 +1,41 @@
+"""Small real data and models that several test folders share."""
+
+from nf.core.threads import configure_math_libraries
+
+configure_math_libraries()
+
+import pytest  # noqa: E402 - torch reads its settings at import
+import torch  # noqa: E402
+
+from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
+from nf.data import Augment, Splits, prepare_splits  # noqa: E402
+from nf.models import Classifier, build_classifier, fit  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def splits() -> Splits:
+    """All of scikit-learn's digits at 16x16, and 300 patches of photographs."""
+    return prepare_splits(
+        DataConfig(SourceConfig("digits"), SourceConfig("photographs", images=300), 16, 1, padding=2, flip=False),
+        seed=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def victims(splits: Splits) -> dict[str, Classifier]:
+    """A narrow ResNet18 trained on split A (``source``) and one trained on B (``mirror``)."""
+    trained = {}
+    for name, part in (("source", "A"), ("mirror", "B")):
+        model = build_classifier(
+            "resnet18",
+            width=0.125,
+            in_channels=1,
+            num_classes=10,
+            mean=splits.mean,
+            std=splits.std,
+            seed=len(trained),
+        )
+        images, labels = (torch.from_numpy(array) for array in (splits[part].images, splits[part].labels))
+        fit(model, images, labels, TrainingConfig(6, 64, 0.1), seed=0, augment=Augment(2, False))
+        trained[name] = model
+    return trained

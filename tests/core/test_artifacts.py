@@ -1,0 +1,113 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nf.core.errors import ArtifactError
+from nf.core.queries import QuerySet
+from nf.core.scores import Score, ScoreTable
+from nf.core.seeds import derive_seed
+from nf.core.sheets import save_sheet
+
+
+@pytest.fixture
+def queries():
+    random = np.random.default_rng(0)
+    return QuerySet(
+        random.integers(0, 256, (5, 1, 16, 16), dtype=np.uint8), np.arange(5), np.arange(5) + 1, {"scheme": "x"}
+    )
+
+
+def test_query_set_round_trip(queries, tmp_path):
+    queries.save(tmp_path)
+    loaded = QuerySet.load(tmp_path)
+    np.testing.assert_array_equal(loaded.images, queries.images)
+    np.testing.assert_array_equal(loaded.negative_labels, queries.negative_labels)
+    assert loaded.card == {"scheme": "x", "digest": queries.digest, "queries": 5}
+
+
+def test_digest_covers_images_and_labels(queries):
+    other = QuerySet(queries.images, queries.labels[::-1].copy(), queries.negative_labels)
+    assert other.digest != queries.digest
+
+
+def test_changed_bytes_are_noticed(queries, tmp_path):
+    queries.save(tmp_path)
+    path = tmp_path / "queries.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match="does not match the digest in its card"):
+        QuerySet.load(tmp_path)
+    path.write_bytes(b"junk")
+    with pytest.raises(ArtifactError, match=r"queries\.safetensors is damaged"):
+        QuerySet.load(tmp_path)
+    path.unlink()
+    with pytest.raises(ArtifactError, match="expected a query set at"):
+        QuerySet.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((2, 1, 4, 4), np.float32), np.zeros(2, np.int64), "images: expected uint8"),
+        (np.zeros((0, 1, 4, 4), np.uint8), np.zeros(0, np.int64), "images: expected uint8"),
+        (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(3, np.int64), r"labels: expected int64 of shape \(2,\)"),
+    ],
+)
+def test_query_set_of_another_form(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        QuerySet(images, labels, labels)
+
+
+def test_score_table_round_trip_and_selection(tmp_path):
+    rows = (
+        Score("source", "suspects", "positive", "train", "", "resnet18", "mirror", 1.0, 100),
+        Score("mirror", "suspects", "negative", "train", "", "resnet18", "", 0.1 + 0.2, 100),
+        Score("distill-resnet18-source-t1", "training", "positive", "distill", "", "resnet18", "", 0.5, 100),
+    )
+    ScoreTable(rows).save(tmp_path / "s.csv")
+    table = ScoreTable.load(tmp_path / "s.csv")
+    assert table.rows == rows
+    assert table.select(pool="suspects", role="negative").values.tolist() == [0.1 + 0.2]
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "suspect,score\nx,y\n"])
+def test_another_csv_is_no_score_table(tmp_path, text):
+    path = tmp_path / "s.csv"
+    path.write_text(text)
+    with pytest.raises(ArtifactError, match="is not a score table"):
+        ScoreTable.load(path)
+
+
+def test_seeds_come_from_names():
+    assert derive_seed(0, "zoo", "source") == derive_seed(0, "zoo", "source")
+    assert (
+        len({derive_seed(0, "a", "b"), derive_seed(0, "ab"), derive_seed(1, "a", "b"), derive_seed(0, "b", "a")}) == 4
+    )
+    assert 0 <= derive_seed(7, "x") < 2**63
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sheet_is_a_grid_with_room_for_captions(tmp_path, channels):
+    images = np.full((7, channels, 8, 8), 200, np.uint8)
+    save_sheet(tmp_path / "a.png", images, ["1/2"] * 7, columns=3, tile=32)
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.size == (3 * 36 + 4, 3 * (36 + 13) + 4)
+        assert sheet.getpixel((20, 20)) == (200, 200, 200)
+
+
+@pytest.mark.parametrize("module", ["nf.core.queries", "nf.verification", "nf.evaluation"])
+def test_a_verdict_needs_no_torch(module):
+    code = (
+        f"import sys, {module}; sys.exit(bool({{'torch', 'prefect', 'mlflow', 'dvc', 'sklearn'}} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("module", ["nf.stages", "nf.cli"])
+def test_the_library_knows_no_orchestration(module):
+    code = f"import sys, {module}; sys.exit(bool({{'prefect', 'mlflow', 'dvc'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

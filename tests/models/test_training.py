@@ -1,0 +1,98 @@
+import pytest
+import torch
+
+from nf.core.config import TrainingConfig
+from nf.core.errors import ArtifactError, TrainingError
+from nf.data import Augment
+from nf.models import accuracy, build_classifier, fit, is_current, load_model, predict, save_model
+
+BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0.3], "std": [0.3]}
+
+
+def test_a_narrow_network_learns_digits(victims, splits):
+    images, labels = (torch.from_numpy(a) for a in (splits["test"].images, splits["test"].labels))
+    assert accuracy(victims["source"], images, labels) > 0.9
+
+
+def test_same_seed_same_weights_another_seed_others(splits):
+    images, labels = (torch.from_numpy(a[:128]) for a in (splits["A"].images, splits["A"].labels))
+
+    def trained(seed):
+        model = build_classifier(**BUILD, seed=0)
+        fit(model, images, labels, TrainingConfig(1, 32, 0.1), seed=seed, augment=Augment(2, True))
+        return model.classifier.weight
+
+    assert torch.equal(trained(1), trained(1))
+    assert not torch.equal(trained(1), trained(2))
+
+
+def test_every_image_is_seen_once_an_epoch(splits):
+    seen = []
+    images = torch.from_numpy(splits["A"].images[:70])
+
+    def objective(model, batch, targets):
+        seen.append(targets)
+        return model(batch).square().mean()
+
+    fit(
+        build_classifier(**BUILD, seed=0),
+        images,
+        torch.arange(70),
+        TrainingConfig(2, 32, 0.1),
+        seed=0,
+        objective=objective,
+    )
+    assert [len(part) for part in seen] == [24, 23, 23] * 2
+    assert torch.equal(torch.cat(seen[:3]).sort().values, torch.arange(70))
+    assert not torch.equal(torch.cat(seen[:3]), torch.cat(seen[3:]))
+
+
+def test_divergence_is_named(splits):
+    images, labels = (torch.from_numpy(a[:64]) for a in (splits["A"].images, splits["A"].labels))
+    with pytest.raises(TrainingError, match=r"the loss is .* after 3 epochs: lower the learning rate \(now 1e\+20\)"):
+        fit(build_classifier(**BUILD, seed=0), images, labels, TrainingConfig(3, 32, 1e20), seed=0)
+
+
+def test_prediction_does_not_depend_on_the_batch_size(victims, splits):
+    images = torch.from_numpy(splits["test"].images[:50])
+    torch.testing.assert_close(
+        predict(victims["source"], images, batch_size=7), predict(victims["source"], images), rtol=0, atol=1e-5
+    )
+
+
+@pytest.fixture
+def saved(tmp_path, victims):
+    build = {**BUILD, "width": 0.125, "mean": victims["source"].mean.flatten().tolist(), "std": [0.3]}
+    save_model(tmp_path, victims["source"], build, {"recipe": "r", "id": "source"})
+    return tmp_path
+
+
+def test_round_trip(saved, victims, splits):
+    model, card = load_model(saved)
+    images = torch.from_numpy(splits["test"].images[:20])
+    assert torch.equal(predict(model, images), predict(victims["source"], images))
+    assert card["id"] == "source"
+    assert is_current(saved, "r")
+    assert not is_current(saved, "another recipe")
+    assert not is_current(saved / "nowhere", "r")
+
+
+def test_damage_is_noticed(saved):
+    path = saved / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match="does not match the hash in its card; build the model again"):
+        load_model(saved)
+    with pytest.raises(ArtifactError, match="is missing or does not match"):
+        is_current(saved, "r")
+    path.unlink()
+    with pytest.raises(ArtifactError, match="expected weights at"):
+        load_model(saved)
+
+
+def test_a_card_of_another_model_is_noticed(saved):
+    card = (saved / "card.json").read_text()
+    (saved / "card.json").write_text(card.replace('"width": 0.125', '"width": 0.25'))
+    with pytest.raises(ArtifactError, match="does not fit its card"):
+        load_model(saved)

@@ -1,0 +1,135 @@
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nf.core.config import PoolConfig, load_profile
+from nf.core.errors import ConfigError, UnknownNameError
+from nf.zoo import ZooPlan, fingerbench
+from nf.zoo.fingerbench import parse_id
+
+PROFILE = load_profile(Path(__file__).parents[2] / "params.yaml", "digits")
+ZOO = PROFILE.zoo
+DATA = {
+    "hashes": {"A": "a", "B": "b", "finetune": "f", "knockoff": "k"},
+    "class_names": list("0123456789"),
+    "image_shape": [1, 16, 16],
+    "mean": [0.3],
+    "std": [0.3],
+}
+
+
+@pytest.fixture(scope="module")
+def lineage():
+    return fingerbench(ZOO)
+
+
+def test_table_1_of_the_paper(lineage):
+    """Suspects by role and attack; the negatives are 63 mirrors, 14 from scratch and 14 distilled from those."""
+    suspects = lineage.select(pool="suspects")
+    positive, negative = ({}, {})
+    for role, table in (("positive", positive), ("negative", negative)):
+        table.update(Counter(spec.attack for spec in suspects if spec.role == role))
+    assert positive == {
+        "train": 1,
+        "finetune": 4,
+        "prune": 9,
+        "noise": 9,
+        "adversarial": 10,
+        "distill": 15,
+        "knockoff": 15,
+    }
+    assert negative == positive | {"train": 1 + 14, "distill": 15 + 14}
+    assert (sum(positive.values()), sum(negative.values()), len(suspects)) == (63, 91, 154)
+
+
+def test_every_positive_has_a_mirror_that_differs_only_in_its_ancestor(lineage):
+    for spec in lineage.select(pool="suspects", role="positive"):
+        mirror = lineage[spec.mirror]
+        assert mirror.role == "negative"
+        assert (mirror.architecture, mirror.attack, mirror.level) == (spec.architecture, spec.attack, spec.level)
+
+
+def test_positives_are_the_descendants_of_the_source(lineage):
+    for spec in lineage.specs:
+        root = ([spec, *lineage.ancestors(spec.id)])[-1].id
+        assert (spec.role == "positive") == (root == "source")
+
+
+def test_who_learns_from_what(lineage):
+    assert lineage["source"].data == "A"
+    assert lineage["mirror"].data == lineage["scratch-xception"].data == "B"
+    assert lineage["distill-xception-source"].data == "A"
+    assert lineage["distill-xception-mirror"].data == lineage["distill-resnet18-scratch-xception"].data == "B"
+    assert lineage["knockoff-xception-source"].data == "knockoff"
+    assert lineage["prune-0.9-source"].data == "finetune"
+
+
+def test_training_models_are_eight_and_eight_of_the_papers_five_architectures(lineage):
+    for role in ("positive", "negative"):
+        chosen = lineage.select(pool="training", role=role)
+        assert len(chosen) == 8
+        assert {spec.architecture for spec in chosen} == {
+            "inception_v3",
+            "resnet18",
+            "resnet34",
+            "vgg13_bn",
+            "vgg16_bn",
+        }
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        (
+            PoolConfig(("distill-resnet18-source",), ()),
+            "'distill-resnet18-source' is a suspect and cannot be a training",
+        ),
+        (PoolConfig((), ("distill-resnet18-source-t1",)), r"zoo\.pool\.negative: .* is positive by its lineage"),
+        (PoolConfig(("source-t1", "source-t1"), ()), "the zoo lists 'source-t1' twice"),
+    ],
+)
+def test_a_pool_that_would_spoil_the_benchmark_is_refused(pool, message):
+    with pytest.raises(ConfigError, match=message):
+        fingerbench(replace(ZOO, pool=pool))
+
+
+@pytest.mark.parametrize(
+    ("model_id", "error", "message"),
+    [
+        ("steal-resnet18-source", UnknownNameError, "unknown attack in 'steal-resnet18-source' 'steal'"),
+        ("prune-0.95-source", UnknownNameError, "unknown level of prune in 'prune-0.95-source' '0.95'"),
+        ("distill-alexnet-source", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
+        ("distill-resnet18-stranger", ConfigError, "expected a victim 'source', 'mirror' or"),
+        ("noise-3", ConfigError, "expected a victim .* got ''"),
+    ],
+)
+def test_an_id_that_says_nothing(model_id, error, message):
+    with pytest.raises(error, match=message):
+        parse_id(model_id, ZOO, "suspects")
+
+
+def test_a_changed_section_changes_the_hashes_of_those_it_concerns():
+    before = ZooPlan(PROFILE, DATA)
+    attacks = {**ZOO.attacks, "finetune": {"epochs": 11}}
+    after = ZooPlan(replace(PROFILE, zoo=replace(ZOO, attacks=attacks)), DATA)
+    changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
+    assert changed == {s.id for s in before.lineage.specs if s.attack == "finetune"}
+
+
+def test_changed_data_changes_the_models_that_learn_from_it_and_what_is_made_from_them():
+    before = ZooPlan(PROFILE, DATA)
+    after = ZooPlan(PROFILE, {**DATA, "hashes": {**DATA["hashes"], "A": "other"}})
+    changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
+    assert changed == {spec.id for spec in before.lineage.specs if spec.role == "positive"}
+
+
+def test_an_override_of_one_architecture_spares_the_others():
+    before = ZooPlan(PROFILE, DATA)
+    zoo = replace(ZOO, overrides={**ZOO.overrides, "xception": {"epochs": 99}})
+    after = ZooPlan(replace(PROFILE, zoo=zoo), DATA)
+    assert after.training("xception").epochs == 99
+    changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
+    made_by = {"scratch-xception", "distill-resnet18-scratch-xception"}
+    assert changed == made_by | {f"{a}-xception-{v}" for a in ("distill", "knockoff") for v in ("source", "mirror")}
