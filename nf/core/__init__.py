@@ -1,1 +1,1 @@
-"""What every layer shares: errors, configuration, names, seeds and file formats. Imports neither torch nor a layer above."""
+"""What every layer shares: errors, configuration, names, seeds, file formats. Imports no torch and no layer above."""

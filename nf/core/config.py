@@ -22,8 +22,8 @@ class SourceConfig:
     """Where images come from.
 
     Attributes:
-        kind: ``digits`` and ``photographs`` are embedded; ``torchvision`` downloads the data set ``name`` into ``root``;
-            ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
+        kind: ``digits`` and ``photographs`` are embedded; ``torchvision`` downloads the data set ``name`` into
+            ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
         name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
         root: folder for downloads.
         train: Parquet file, or folder with one sub-folder per class.
@@ -100,6 +100,7 @@ class ZooConfig:
         widths: width multiplier by architecture; ``default`` for the others.
         training: from-scratch schedule.
         overrides: schedules that differ from ``training``, by architecture.
+        levels: strengths or modes by attack, where not all of the paper's are wanted.
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
     """
@@ -111,6 +112,7 @@ class ZooConfig:
     attacks: Mapping[str, Mapping[str, Any]]
     pool: PoolConfig
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def width(self, architecture: str) -> float:
         """Width multiplier of ``architecture``."""
@@ -135,7 +137,20 @@ class ExecutionConfig:
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile of ``params.yaml``; every output of it lies under ``out/<name>/``."""
+    """One profile of ``params.yaml``; every output of it lies under ``out/<name>/``.
+
+    Attributes:
+        name: its key in ``params.yaml``.
+        seed: root of all seeds.
+        data: images and splits.
+        zoo: FingerBench.
+        gans: sections by GAN.
+        schemes: sections by scheme.
+        description: what this profile is, in a few words for the report.
+        queries: size of a query set.
+        evaluation: intervals.
+        execution: how work is spread.
+    """
 
     name: str
     seed: int
@@ -143,6 +158,8 @@ class Profile:
     zoo: ZooConfig
     gans: Mapping[str, Mapping[str, Any]]
     schemes: Mapping[str, Mapping[str, Any]]
+    description: str = ""
+    queries: int = 100
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 

@@ -1,4 +1,4 @@
-"""Sources of images: embedded sets, torchvision's CIFAR, image Parquet in the Hugging Face layout, a folder per class."""
+"""Sources: embedded sets, torchvision's CIFAR, image Parquet in the Hugging Face layout, a folder per class."""
 
 import io
 import json

@@ -1,0 +1,145 @@
+"""Optimising latents against a plain loop at equal work, in one run: ``python benchmarks/latent_optimisation.py``.
+
+Both sides move the same 80 latents for as many epochs through the same sixteen networks of the digits zoo, untrained,
+under the same transforms. The plain loop is what one writes first: networks stay as they are built, weights collect
+gradients, the loss of each network is asked for as a number, and libraries keep their defaults.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LATENTS = 80
+
+
+def make_task():
+    """Generator, sixteen mixed networks, candidates and settings: the same on both sides."""
+    import torch
+
+    from nf.core.config import load_profile
+    from nf.fingerprints import NaturalFingerConfig, TrainingModels
+    from nf.fingerprints.candidates import Candidates
+    from nf.gan import Gan
+    from nf.gan.definition import ImageShape
+    from nf.gan.sagan import SAGAN, SaganConfig
+    from nf.models import build_classifier
+
+    zoo = load_profile(ROOT / "params.yaml", "digits").zoo
+    names = [*zoo.architectures, zoo.source]
+    form = {"in_channels": 1, "num_classes": 10, "mean": [0.3], "std": [0.35]}
+    networks = [
+        build_classifier(name, width=zoo.width(name), seed=seed, **form).eval() for seed, name in enumerate(names)
+    ]
+    ids = tuple(f"{seed}-{name}" for seed, name in enumerate(names))
+    models = TrainingModels(networks[-1], tuple(networks[::2]), tuple(networks[1::2]), ids[::2], ids[1::2])
+    config, shape = SaganConfig(generator_channels=32, discriminator_channels=32), ImageShape(16, 1, 10)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        gan = Gan(SAGAN, config, shape, SAGAN.generator(config, shape), SAGAN.discriminator(config, shape))
+    latents, classes = gan.sample_latents(LATENTS, torch.Generator().manual_seed(0))
+    settings = NaturalFingerConfig(transforms=("identity", "noise", "translate", "shear"), batch_size=LATENTS)
+    return gan, models, Candidates(latents, classes, classes, (classes + 1) % 10), settings
+
+
+def plain_optimise(candidates, gan, models, config, *, seed):
+    """The loop that one writes first; same signature as ``nf.fingerprints.optimise.optimise``."""
+    import torch
+
+    from nf.fingerprints.losses import cw_loss
+    from nf.fingerprints.transforms import random_transform
+
+    generator = torch.Generator().manual_seed(seed)
+    latents = candidates.latents.clone().requires_grad_(True)
+    optimizer = torch.optim.SGD([latents], lr=config.learning_rate, momentum=config.momentum, nesterov=True)
+    targets = (candidates.positive_labels, candidates.negative_labels)
+    for _ in range(config.epochs):
+        pools = [
+            [pool[i] for i in torch.randperm(len(pool), generator=generator)]
+            for pool in (models.positives, models.negatives)
+        ]
+        for first in range(0, len(models.positives), config.chunk):
+            images = gan.generate(latents, candidates.classes)
+            seen = random_transform(images, config.transforms, generator, config.strength)
+            total = 0
+            for pool, labels in zip(pools, targets, strict=True):
+                for network in pool[first : first + config.chunk]:
+                    loss = cw_loss(network(seen), labels, confidence=config.confidence).mean() / config.chunk
+                    total = total + loss
+                    loss.item()
+            naturalness = gan.naturalness_loss(gan.discriminate(images, candidates.classes), config.discriminator)
+            total = total + config.discriminator_weight * naturalness.mean()
+            optimizer.zero_grad()
+            total.backward()
+            optimizer.step()
+    return latents.detach()
+
+
+def time_side(side: str, epochs: int) -> None:
+    """Print the seconds of ``epochs`` epochs, each timed by itself after one to warm up."""
+    if side == "ours":
+        from nf.core.threads import configure_math_libraries
+
+        configure_math_libraries()
+    from dataclasses import replace
+
+    gan, models, candidates, config = make_task()
+    config = replace(config, epochs=1)
+    if side == "ours":
+        from nf.fingerprints.networks import freeze
+        from nf.fingerprints.optimise import optimise
+
+        models = models.map(freeze)
+    else:
+        optimise = plain_optimise
+    optimise(candidates, gan, models, config, seed=0)
+    seconds = []
+    for epoch in range(epochs):
+        started = time.perf_counter()
+        optimise(candidates, gan, models, config, seed=epoch)
+        seconds.append(time.perf_counter() - started)
+    print(json.dumps(seconds))
+
+
+def compare(rounds: int, epochs: int, record: Path) -> None:
+    """Time both sides in turn, in processes of their own, and write the record."""
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    for _ in range(rounds):
+        for side, measured in seconds.items():
+            command = [sys.executable, __file__, "--side", side, "--epochs", str(epochs)]
+            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            measured += json.loads(result.stdout)
+            print(side, " ".join(f"{value:.3f}" for value in measured[-epochs:]), flush=True)
+    from nf.core.files import write_json
+    from nf.stages.facts import git_commit, machine, versions
+
+    sides = {
+        side: {
+            "n": len(measured),
+            "mean_seconds": round(statistics.mean(measured), 4),
+            "std_seconds": round(statistics.stdev(measured), 4),
+        }
+        for side, measured in seconds.items()
+    }
+    ratio = sides["plain"]["mean_seconds"] / sides["ours"]["mean_seconds"]
+    what = "seconds per epoch of latent optimisation, 80 latents through 16 networks at 1x16x16: plain loop over ours"
+    facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
+    write_json(record, {"what": what, "ratio": round(ratio, 2), **sides, **facts})
+    print(f"ratio {ratio:.2f}, written to {record}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--record", type=Path, default=ROOT / "results" / "latent-optimisation.json")
+    parser.add_argument("--side", choices=["ours", "plain"])
+    arguments = parser.parse_args()
+    if arguments.side:
+        time_side(arguments.side, arguments.epochs)
+    else:
+        compare(arguments.rounds, arguments.epochs, arguments.record)

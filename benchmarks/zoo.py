@@ -1,0 +1,165 @@
+"""Building the zoo against a plain loop at equal work, in one run: ``python benchmarks/zoo.py``.
+
+The plain loop does what one writes first: a DataLoader over single images, one model after another, the library's
+default threads, layout and caches. Models, data, schedules and number of updates are the same on both sides.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def plain_fit(model, images, targets, config, *, seed, augment=None, objective=None, trainable="all", after_step=None):
+    """The training loop that one writes first; same signature as ``nf.models.fit``."""
+    import torch
+    from torch.nn import functional
+    from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+    from torch.utils.data import DataLoader, Dataset
+    from torchvision import transforms
+
+    class Images(Dataset):
+        def __init__(self):
+            steps = [transforms.ToPILImage()]
+            if augment is not None and augment.padding:
+                steps.append(transforms.RandomCrop(images.shape[-1], padding=augment.padding))
+            if augment is not None and augment.flip:
+                steps.append(transforms.RandomHorizontalFlip())
+            self.transform = transforms.Compose([*steps, transforms.ToTensor()])
+
+        def __len__(self):
+            return len(images)
+
+        def __getitem__(self, index):
+            return self.transform(images[index]), targets[index]
+
+    def ordinary_loss(model, batch, wanted):
+        return functional.cross_entropy(model(batch), wanted)
+
+    torch.manual_seed(seed)
+    loader = DataLoader(Images(), batch_size=config.batch_size, shuffle=True)
+    parameters = model.parameters() if trainable == "all" else model.classifier.parameters()
+    optimizer = torch.optim.SGD(
+        parameters, config.learning_rate, config.momentum, weight_decay=config.weight_decay, nesterov=True
+    )
+    total = config.epochs * math.ceil(len(images) / config.batch_size)
+    constant = config.schedule == "constant"
+    schedule = (
+        LambdaLR(optimizer, lambda _: 1.0) if constant else OneCycleLR(optimizer, config.learning_rate, total + 1)
+    )
+    model.train()
+    for _ in range(config.epochs):
+        for batch, wanted in loader:
+            optimizer.zero_grad()
+            loss = (objective or ordinary_loss)(model, batch, wanted)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            if after_step is not None:
+                after_step(model)
+    model.eval()
+
+
+def chosen_models(lineage):
+    """Source, mirror, one of each attack on weights, every architecture from scratch, distilled and as a knockoff."""
+    attacks = ["finetune-FTAL-source", "prune-0.5-source", "noise-3-source", "adversarial-0.5-source"]
+    wanted = {"source", "mirror", *attacks}
+    return [
+        spec.id
+        for spec in lineage.specs
+        if spec.pool == "suspects"
+        and (
+            spec.id in wanted
+            or spec.id.startswith("scratch-")
+            or (spec.attack in ("distill", "knockoff") and spec.parent == "source")
+        )
+    ]
+
+
+def build(side: str, out: Path) -> None:
+    """Build the chosen models into ``out`` and print the seconds."""
+    if side == "ours":
+        from nf.core.threads import configure_math_libraries
+
+        configure_math_libraries()
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nf.attacks import extraction, modification
+    from nf.data import Splits
+    from nf.models import checkpoint
+    from nf.stages import Run, open_workers, plan_zoo, prepare
+    from nf.zoo import build_model
+
+    run = Run.open("digits", params=ROOT / "params.yaml", out=out)
+    prepare(run)
+    plan = plan_zoo(run)
+    ids = chosen_models(plan.lineage)
+    started = time.perf_counter()
+    if side == "ours":
+        with open_workers(run, plan) as workers, ThreadPoolExecutor(run.profile.execution.workers) as threads:
+            futures = {}
+
+            def one(model_id):
+                parent = plan.lineage[model_id].parent
+                if parent in futures:
+                    futures[parent].result()
+                return workers.build(model_id)
+
+            for model_id in ids:
+                futures[model_id] = threads.submit(one, model_id)
+            for future in futures.values():
+                future.result()
+    else:
+        extraction.fit = modification.fit = plain_fit
+        splits = Splits.load(run.layout.data)
+        for model_id in ids:
+            build_model(plan, model_id, splits, run.layout.zoo)
+    seconds = time.perf_counter() - started
+    cards = [json.loads((run.layout.zoo / i / checkpoint.CARD_FILE).read_text()) for i in ids]
+    accuracy = sum(card["test_accuracy"] for card in cards) / len(cards)
+    print(json.dumps({"seconds": round(seconds, 2), "models": len(ids), "mean_test_accuracy": round(accuracy, 4)}))
+
+
+def compare(work: Path, record: Path) -> None:
+    """Time both sides in processes of their own and write the record."""
+    sides = {}
+    for side in ("ours", "plain"):
+        command = [sys.executable, __file__, "--side", side, "--work", str(work / side)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ})
+        sides[side] = json.loads(result.stdout.splitlines()[-1])
+        print(side, sides[side], flush=True)
+    from nf.core.files import write_json
+    from nf.stages.facts import git_commit, machine, versions
+
+    ratio = sides["plain"]["seconds"] / sides["ours"]["seconds"]
+    write_json(
+        record,
+        {
+            "what": "seconds to build the same models of the digits zoo: plain loop over ours",
+            "ratio": round(ratio, 2),
+            "n": 1,
+            **sides,
+            "machine": machine(),
+            "versions": versions(),
+            "commit": git_commit(ROOT),
+        },
+    )
+    print(f"ratio {ratio:.2f}, written to {record}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("out/benchmark-zoo"))
+    parser.add_argument("--record", type=Path, default=ROOT / "results" / "zoo-build.json")
+    parser.add_argument("--side", choices=["ours", "plain"])
+    arguments = parser.parse_args()
+    if arguments.side:
+        build(arguments.side, arguments.work)
+    else:
+        compare(arguments.work, arguments.record)

@@ -1,0 +1,29 @@
+"""Settings of Prefect, MLflow and DVC that hold for every process of the pipeline; what the user has set stands."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFECT_HOME = ROOT / ".prefect"
+MLFLOW_HOME = ROOT / ".mlflow"
+
+
+def configure() -> None:
+    """Fill in the environment. Call it before prefect, mlflow or torch are imported."""
+    defaults = {
+        # Everything stays in the project: a user's own Prefect profile may point to another server.
+        "PREFECT_HOME": str(PREFECT_HOME),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "240",  # 20 s are too few on a busy two-core machine
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",  # an error reaches the user once, from the command itself
+        "MLFLOW_TRACKING_URI": f"sqlite:///{MLFLOW_HOME / 'mlflow.db'}",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default waits for minutes on a server that is away
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        # No tool calls home.
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "DVC_NO_ANALYTICS": "1",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,97 @@
+"""One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import Flow, Task, flow
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.tracking import log_evaluation
+from nf import stages
+from nf.cli.progress import show_progress
+from nf.core.errors import ConfigError
+from nf.stages import Run
+
+
+def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
+    """A task without Prefect's own caching: DVC knows what is up to date, and a finished model is not built again."""
+    return Task(function, name=name, cache_policy=NO_CACHE, persist_result=False, **options)
+
+
+def _simple(name: str, function: Callable[..., Any]) -> Flow[..., None]:
+    """A flow with one task, for stages that are one piece of work."""
+    work = _task(function, name)
+
+    @flow(name=name, validate_parameters=False)
+    def stage(profile: str | None = None, item: str | None = None) -> None:
+        with show_progress(name) as progress:
+            run = Run.open(profile, progress=progress)
+            with run.stage(f"{name}@{item}" if item else name):
+                work(run, item) if item else work(run)
+
+    return stage
+
+
+@flow(name="zoo", validate_parameters=False)
+def zoo(profile: str | None = None, item: str | None = None) -> None:
+    """Build the missing models, one task each, along the lineage graph."""
+    del item
+    with show_progress("zoo") as progress:
+        run = Run.open(profile, progress=progress)
+        with run.stage("zoo"):
+            plan = stages.plan_zoo(run)
+            todo = stages.missing_models(run, plan)
+            execution = run.profile.execution
+            if todo:
+                with stages.open_workers(run, plan) as workers:
+                    build = _task(workers.build, "build", retries=execution.retries, task_run_name="{model_id}")
+                    runner: Any = ThreadPoolTaskRunner(max_workers=execution.workers)
+                    _build_along_lineage.with_options(task_runner=runner)(run, plan, todo, build)
+            _task(stages.summarise_zoo, "summarise")(run, plan)
+
+
+@flow(name="zoo-models", validate_parameters=False)
+def _build_along_lineage(run: Run, plan: Any, todo: list[str], build: Any) -> None:
+    futures: dict[str, Any] = {}
+    for model_id in todo:
+        parent = futures.get(plan.lineage[model_id].parent)
+        futures[model_id] = build.submit(model_id, wait_for=[parent] if parent else None)
+    for done, (model_id, future) in enumerate(futures.items(), start=1):
+        future.result()
+        run.progress(done, len(todo), model_id)
+
+
+@flow(name="report", validate_parameters=False)
+def report(profile: str | None = None, item: str | None = None) -> None:
+    """Write the report, then log each scheme's evaluation to MLflow."""
+    del item
+    run = Run.open(profile)
+    with run.stage("report"):
+        _task(stages.report, "report")(run)
+        log = _task(log_evaluation, "mlflow", task_run_name="mlflow-{scheme}")
+        for scheme in stages.evaluated_schemes(run):
+            log(run, scheme)
+
+
+STAGES: dict[str, Flow[..., None]] = {
+    "prepare": _simple("prepare", stages.prepare),
+    "zoo": zoo,
+    "gan": _simple("gan", stages.gan),
+    "fingerprint": _simple("fingerprint", stages.fingerprint),
+    "export": _simple("export", stages.export),
+    "verify": _simple("verify", stages.verify),
+    "evaluate": _simple("evaluate", stages.evaluate),
+    "report": report,
+}
+
+
+def run_stage(name: str, profile: str | None, item: str | None) -> None:
+    """Run one stage's flow.
+
+    Raises:
+        ConfigError: there is no such stage.
+    """
+    if name not in STAGES:
+        raise ConfigError(f"unknown stage {name!r}: expected one of {', '.join(STAGES)}")
+    STAGES[name](profile=profile, item=item)

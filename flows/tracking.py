@@ -1,0 +1,95 @@
+"""MLflow: one run per scheme and evaluation, made so that two runs can be compared in its UI."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, RunTag
+
+from flows.environment import MLFLOW_HOME, ROOT
+from nf.core.files import read_json
+from nf.core.queries import QuerySet
+from nf.core.scores import ScoreTable
+from nf.stages import Run, git_commit, scheme_figures
+
+_CURVE_STEPS = 100
+
+
+def log_evaluation(run: Run, scheme: str) -> str:
+    """Log the evaluation of one scheme and return the id of its MLflow run.
+
+    Parameters are the settings of the profile, metrics everything in ``metrics/<scheme>.json`` and the robustness and
+    uniqueness curves with the threshold in percent as step; artifacts are figures, query set, scores and the report.
+    """
+    layout, metrics = run.layout, read_json(run.layout.metrics(scheme))
+    queries = QuerySet.load(layout.fingerprint(scheme))
+    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}"))
+    with mlflow.start_run(run_name=f"{scheme}-{queries.digest[:8]}") as active:
+        run_id: str = active.info.run_id
+        mlflow.log_params(_parameters(run, scheme))
+        client = mlflow.MlflowClient()
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, active.info.start_time, 0) for name, value in _numbers(metrics)]
+            + list(_curves(ScoreTable.load(layout.scores(scheme)), active.info.start_time)),
+            tags=[RunTag(name, value) for name, value in _tags(run, scheme, queries).items()],
+        )
+        for name, figure in scheme_figures(run, scheme).items():
+            mlflow.log_figure(figure, f"figures/{name}.png")
+        mlflow.log_artifacts(str(layout.fingerprint(scheme)), "fingerprint")
+        mlflow.log_artifact(str(layout.scores(scheme)), "scores")
+        mlflow.log_artifact(str(layout.report / "index.html"), "report")
+    return run_id
+
+
+def _experiment(name: str) -> str:
+    """Id of the experiment; a new one keeps its artifacts beside the default store, or where the server says."""
+    known = mlflow.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    local = mlflow.get_tracking_uri().startswith("sqlite:")
+    place = (MLFLOW_HOME / "artifacts").as_uri() if local else None
+    return str(mlflow.create_experiment(name, artifact_location=place))
+
+
+def _parameters(run: Run, scheme: str) -> dict[str, Any]:
+    profile = asdict(run.profile)
+    chosen = {key: profile[key] for key in ("seed", "data", "zoo")} | {scheme: dict(run.profile.schemes[scheme])}
+    if gan := run.profile.schemes[scheme].get("gan"):
+        chosen[f"gan.{gan}"] = dict(run.profile.gans[gan])
+    return {name: str(value)[:500] for name, value in _leaves(chosen)}
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in _leaves(metrics):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _curves(table: ScoreTable, timestamp: int) -> Iterator[Metric]:
+    suspects = table.select(pool="suspects")
+    positive, negative = suspects.select(role="positive").values, suspects.select(role="negative").values
+    for step in range(_CURVE_STEPS + 1):
+        threshold = step / _CURVE_STEPS
+        yield Metric("curve.robustness", float((positive >= threshold).mean()), timestamp, step)
+        yield Metric("curve.uniqueness", float((negative < threshold).mean()), timestamp, step)
+
+
+def _tags(run: Run, scheme: str, queries: QuerySet) -> dict[str, str]:
+    data = read_json(run.layout.data / "card.json")
+    return {
+        "profile": run.profile.name,
+        "scheme": scheme,
+        "query_set": queries.digest,
+        "data_hash": data["hashes"]["A"],
+        "git_commit": git_commit(ROOT),
+    }

@@ -1,0 +1,88 @@
+"""The commands of ``nf``: one per stage, ``verify`` for a suspect from outside, and ``list``."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+import nf
+from nf.cli.progress import show_progress
+from nf.cli.verify import verify
+
+_profile_option = click.option("--profile", help="Profile of params.yaml. [default: the one that it names]")
+_params_option = click.option(
+    "--params", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True, help="Settings."
+)
+_out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where artifacts go."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(nf.__version__, prog_name="nf")
+def cli() -> None:
+    """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
+
+    `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
+    fingerprint, export, score, evaluate, report. `nf verify` checks a suspect.
+    """
+
+
+cli.add_command(verify)
+
+
+def _run_stage(name: str, item: str | None, profile: str | None, params: Path, out: Path) -> None:
+    stages = import_module("nf.stages")  # takes seconds: it brings torch
+    with show_progress(name) as progress:
+        run = stages.Run.open(profile, params=params, out=out, progress=progress)
+        with run.stage(f"{name}@{item}" if item else name):
+            stage = getattr(stages, name)
+            written = stage(run, item) if item else stage(run)
+    click.echo(written)
+
+
+def _add_stage(command: str, text: str, *, stage: str | None = None, item: str | None = None) -> None:
+    def run(profile: str | None, params: Path, out: Path, **chosen: str) -> None:
+        _run_stage(stage or command, chosen.get("item"), profile, params, out)
+
+    function: Callable[..., Any] = _out_option(_params_option(_profile_option(run)))
+    if item:
+        function = click.argument("item", metavar=item.upper())(function)
+    cli.command(command, help=text, short_help=text.splitlines()[0])(function)
+
+
+_add_stage("prepare", "Read the images and split them.")
+_add_stage("zoo", "Build what is missing of FingerBench.\n\nA killed run goes on where it was.")
+_add_stage("gan", "Train the GAN called GAN on the owner's images.", item="gan")
+_add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
+_add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")
+_add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
+_add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="scheme")
+_add_stage("report", "Write the HTML report.")
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["architectures", "attacks", "gans", "schemes", "models"]))
+@_params_option
+@_profile_option
+def list_names(what: str, params: Path, profile: str | None) -> None:
+    """List what there is to choose from; for models also what each is and where it comes from."""
+    if what == "models":
+        from nf.core.config import load_profile
+        from nf.zoo import fingerbench
+
+        for spec in fingerbench(load_profile(params, profile).zoo).specs:
+            origin = f"from {spec.parent}" if spec.parent else f"on split {spec.data}"
+            click.echo(f"{spec.id:<42} {spec.pool:<9} {spec.role:<9} {spec.architecture:<14} {origin}")
+        return
+    registries = {
+        "architectures": ("nf.models", "ARCHITECTURES"),
+        "attacks": ("nf.attacks", "ATTACKS"),
+        "gans": ("nf.gan", "GANS"),
+        "schemes": ("nf.fingerprints", "SCHEMES"),
+    }
+    module, registry = registries[what]
+    for name in getattr(import_module(module), registry):
+        click.echo(name)

@@ -1,0 +1,47 @@
+"""Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+@contextmanager
+def show_progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Yield a function (done, total, what) that shows on standard error how far ``title`` is."""
+    if sys.stderr.isatty():
+        columns = (
+            TextColumn("[bold]{task.fields[title]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
+            item = bar.add_task("", total=None, title=title)
+            yield lambda done, total, what: bar.update(item, completed=done, total=total, description=what)
+    else:
+        yield _Lines(title)
+
+
+class _Lines:
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._started = self._shown = time.monotonic()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if done < total and now - self._shown < _SECONDS_BETWEEN_LINES:
+            return
+        self._shown = now
+        spent = now - self._started
+        left = f", about {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
+        sys.stderr.write(f"{self._title}: {done}/{total} {what} ({spent:.0f} s{left})\n")
+        sys.stderr.flush()

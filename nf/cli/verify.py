@@ -1,0 +1,71 @@
+"""``nf verify``: ask a suspect from outside, and say whether it was stolen."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nf.core.predictor import OutputKind
+    from nf.verification import Verdict
+
+
+@click.command()
+@click.argument("suspect", type=click.Path(path_type=Path))
+@click.option(
+    "--queries",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of a query set (`nf fingerprint`).",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Metrics of the same query set, for error rates. [default: metrics/<scheme>.json of the same run, if there]",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["logits", "probabilities", "labels"]),
+    default="logits",
+    show_default=True,
+    help="What the suspect answers with.",
+)
+@click.option("--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds it may take.")
+@click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
+def verify(
+    suspect: Path, folder: Path, calibration: Path | None, output: "OutputKind", timeout: float, as_json: bool
+) -> None:
+    """Ask SUSPECT, an ONNX file, the queries in a folder, and print matching rate, threshold and verdict.
+
+    The file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and time.
+    """
+    from nf.core.queries import QuerySet
+    from nf.verification import IsolatedSuspect, ask, decide, evidence, load_calibration, matching_rate
+
+    queries = QuerySet.load(folder)
+    answers = ask(IsolatedSuspect(suspect, output=output, timeout_seconds=timeout), queries)
+    metrics = calibration or folder.parent.parent / "metrics" / f"{queries.card['scheme']}.json"
+    known = load_calibration(metrics, queries) if calibration or metrics.exists() else None
+    verdict = decide(matching_rate(answers, queries), queries, known)
+    if as_json:
+        click.echo(json.dumps(evidence(verdict, suspect), indent=2, sort_keys=True))
+    else:
+        click.echo("\n".join(_lines(verdict)))
+
+
+def _lines(verdict: "Verdict") -> Iterator[str]:
+    yield f"matching rate  {verdict.matching_rate:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
+    yield f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
+    yield f"verdict        {'STOLEN' if verdict.stolen else 'not stolen'}"
+    if verdict.calibration is None:
+        yield "error rates    not known: evaluate this query set on a zoo, or name its metrics with --calibration"
+        return
+    for what, rate in (
+        ("honest models accused", verdict.calibration.false_accusation),
+        ("stolen models missed", verdict.calibration.miss),
+    ):
+        low, high = rate.interval()
+        yield f"on the zoo     {what}: {rate.count} of {rate.total} (95 % interval {low:.1%} to {high:.1%})"

@@ -1,0 +1,48 @@
+"""The tables behind the figures, as CSV for ``dvc plots`` and for people."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from nf.core.files import write_text
+from nf.core.scores import ScoreTable
+from nf.evaluation.aruc import curves
+from nf.evaluation.margins import margins
+
+
+def write_plots(table: ScoreTable, folder: Path) -> None:
+    """Write ``curves.csv``, ``rates.csv`` and ``margins.csv`` of the suspects in ``table`` into ``folder``.
+
+    Raises:
+        ConfigError: there is no positive or no negative suspect, or a score is outside [0, 1].
+        ArtifactError: the mirror of a positive is missing, or the folder cannot be written.
+    """
+    suspects = table.select(pool="suspects")
+    steps = curves(suspects.select(role="positive").values, suspects.select(role="negative").values)
+    _write_csv(
+        folder / "curves.csv",
+        ("threshold", "robustness", "uniqueness"),
+        zip(steps.thresholds.tolist(), steps.robustness.tolist(), steps.uniqueness.tolist(), strict=True),
+    )
+    _write_csv(
+        folder / "rates.csv",
+        ("suspect", "role", "attack", "level", "architecture", "rate"),
+        ((row.suspect, row.role, row.attack, row.level, row.architecture, row.score) for row in suspects.rows),
+    )
+    _write_csv(
+        folder / "margins.csv",
+        ("suspect", "mirror", "attack", "level", "architecture", "positive", "negative", "margin"),
+        (
+            (m.suspect, m.mirror, m.attack, m.level, m.architecture, m.positive, m.negative, m.margin)
+            for m in margins(suspects)
+        ),
+    )
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())

@@ -1,0 +1,37 @@
+"""Numbers as people read them; all are filters of the page's template."""
+
+from nf.verification.proportions import Proportion
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share in [0, 1]: ``0.934`` gives ``93%``."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def points(margin: float) -> str:
+    """A difference of two shares in percentage points: ``-0.05`` gives ``−5``."""
+    return str(round(100 * margin)).replace("-", "\N{MINUS SIGN}")
+
+
+def exact_interval(count: int, total: int, confidence: float) -> str:
+    """Clopper-Pearson interval of a share: 0 of 91 at 0.95 gives ``0.0–4.0%``."""
+    low, high = Proportion(count, total).interval(confidence)
+    return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}%"
+
+
+def decimal(value: float) -> str:
+    """A metric in [0, 1] to three places."""
+    return f"{value:.3f}"
+
+
+def quantity(value: float) -> str:
+    """A number of any size: ``1,000`` for a whole one, others to four significant digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``0.8 s``, ``2 min 33 s`` or ``3 h 20 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

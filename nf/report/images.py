@@ -1,0 +1,54 @@
+"""Pictures inside the page, as data URIs."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nf.core.errors import ArtifactError
+from nf.core.queries import QuerySet
+
+
+@dataclass(frozen=True)
+class QueryTile:
+    """A query with the label of the source and its thieves, and the one of unrelated models, if the scheme has it."""
+
+    uri: str
+    label: str
+    negative_label: str | None
+
+
+def png_uri(path: Path) -> str:
+    """The PNG at ``path`` as a data URI.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    try:
+        return _uri(path.read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"expected a picture at {path}: {error.strerror}") from error
+
+
+def query_tiles(queries: QuerySet, class_names: tuple[str, ...]) -> list[QueryTile]:
+    """Every query, pixel for pixel, with the names of its labels; numbers where ``class_names`` has none."""
+
+    def name(label: int) -> str:
+        return class_names[label] if label < len(class_names) else str(label)
+
+    tiles = []
+    for image, label, negative in zip(queries.images, queries.labels, queries.negative_labels, strict=True):
+        pixels = np.moveaxis(image, 0, -1)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
+        tiles.append(
+            QueryTile(_uri(buffer.getvalue()), name(int(label)), name(int(negative)) if negative >= 0 else None)
+        )
+    return tiles
+
+
+def _uri(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"

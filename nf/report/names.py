@@ -1,0 +1,39 @@
+"""How things are called in figures and on the page; what has no name here goes by its key."""
+
+from nf.core.architectures import DISPLAY_NAMES
+
+ATTACKS = {
+    "train": "Training",
+    "finetune": "Fine-tuning",
+    "prune": "Pruning",
+    "noise": "Weight noise",
+    "adversarial": "Adversarial training",
+    "distill": "Distillation",
+    "knockoff": "Knockoff",
+}
+
+SCHEMES = {"naturalfinger": "NaturalFinger"}
+
+GANS = {"sagan": "SAGAN"}
+
+ROLES = {"positive": "stolen", "negative": "honest"}
+
+
+def attack_name(key: str) -> str:
+    """Name of an attack."""
+    return ATTACKS.get(key, key)
+
+
+def architecture_name(key: str) -> str:
+    """Name of an architecture, as its paper spells it."""
+    return DISPLAY_NAMES.get(key, key)
+
+
+def scheme_name(key: str) -> str:
+    """Name of a fingerprinting scheme."""
+    return SCHEMES.get(key, key)
+
+
+def gan_name(key: str) -> str:
+    """Name of a GAN."""
+    return GANS.get(key, key)

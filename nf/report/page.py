@@ -1,0 +1,123 @@
+"""The report: one HTML file with everything inside, for a browser that is offline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from nf.core.errors import ConfigError
+from nf.core.files import write_text
+from nf.core.scores import ScoreTable
+from nf.evaluation.margins import margins, summarise
+from nf.report import figures, formats, names
+from nf.report.images import QueryTile, png_uri, query_tiles
+from nf.report.inputs import ReportInputs, SchemeResult
+from nf.report.paper import comparisons
+from nf.report.tables import (
+    SuspectRow,
+    accuracies_by_architecture,
+    accuracies_by_attack,
+    quality_rows,
+    suspect_rows,
+)
+
+_TEMPLATE = "template.html.j2"
+_FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration")
+# Figures compare with the paper's only where models and images are the paper's.
+_PAPER_PROFILE = "cifar10"
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """One scheme as the template shows it."""
+
+    name: str
+    evaluation: dict[str, Any]
+    suspects: ScoreTable
+    rows: list[SuspectRow]
+    rates: Markup
+    tiles: list[QueryTile]
+    card: dict[str, Any]
+
+
+def write_report(inputs: ReportInputs, path: Path) -> None:
+    """Write the page to ``path``: no script, no font, no picture from elsewhere; equal inputs give equal bytes.
+
+    Raises:
+        ConfigError: there is no scheme.
+        ArtifactError: a picture or the mirror of a suspect is missing, or ``path`` cannot be written.
+    """
+    if not inputs.schemes:
+        raise ConfigError("schemes: expected the results of at least one scheme, got none")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {name: getattr(formats, name) for name in _FILTERS}
+    environment.filters["attack"] = names.attack_name
+    environment.filters["gan"] = names.gan_name
+    write_text(path, environment.get_template(_TEMPLATE).render(_context(inputs)))
+
+
+def _context(inputs: ReportInputs) -> dict[str, Any]:
+    schemes = [_scheme(inputs, result, index) for index, result in enumerate(inputs.schemes)]
+    suspects = {scheme.name: scheme.suspects for scheme in schemes}
+    first = schemes[0]
+    return {
+        "inputs": inputs,
+        "schemes": schemes,
+        "first": first,
+        "suspects": first.suspects,
+        "curves": _svg(
+            figures.curves_figure(suspects, {s.name: s.evaluation["threshold"] for s in schemes}),
+            "curves",
+            "Robustness and uniqueness over the threshold",
+        ),
+        "margins": {scheme.name: summarise(margins(scheme.suspects)) for scheme in schemes},
+        "modifications": _svg(
+            figures.modifications_figure(suspects), "modifications", "Margins after fine-tuning, pruning and noise"
+        ),
+        "adversarial": _svg(
+            figures.adversarial_figure(suspects), "adversarial", "Matching rates under adversarial training"
+        ),
+        "extractions": _svg(
+            figures.extractions_figure(suspects),
+            "extractions",
+            "Margins by architecture under distillation and knockoff",
+        ),
+        "gans": [
+            (names.gan_name(gan.name), quality_rows(gan.quality), png_uri(gan.sheet) if gan.sheet else None)
+            for gan in inputs.gans
+        ],
+        "by_attack": accuracies_by_attack(inputs.accuracies),
+        "by_architecture": accuracies_by_architecture(inputs.accuracies),
+        "paper": comparisons(first.suspects, first.evaluation) if inputs.profile == _PAPER_PROFILE else [],
+    }
+
+
+def _scheme(inputs: ReportInputs, result: SchemeResult, index: int) -> _Scheme:
+    name = names.scheme_name(result.name)
+    suspects = result.table.select(pool="suspects")
+    threshold = float(result.evaluation["threshold"])
+    rates = _svg(figures.rates_figure(suspects, threshold), f"rates-{index}", f"{name}: all matching rates")
+    return _Scheme(
+        name=name,
+        evaluation=dict(result.evaluation),
+        suspects=suspects,
+        rows=suspect_rows(suspects, threshold, inputs.accuracies),
+        rates=rates,
+        tiles=query_tiles(result.queries, inputs.class_names) if result.queries else [],
+        card=result.queries.card if result.queries else {},
+    )
+
+
+def _svg(figure: Figure | None, name: str, description: str) -> Markup:
+    """Empty for no figure. The markup is matplotlib's, which escapes the names that it draws."""
+    return Markup(figures.to_svg(figure, name, description)) if figure else Markup("")

@@ -1,0 +1,50 @@
+"""The paper's own numbers, which compare with a run on CIFAR-10 alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nf.core.scores import ScoreTable
+from nf.evaluation.margins import Margin, margins
+from nf.report.formats import decimal, points
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line: what it is, what the paper reports and what this run reached."""
+
+    name: str
+    paper: str
+    ours: str
+
+
+def comparisons(table: ScoreTable, evaluation: Mapping[str, Any]) -> list[Comparison]:
+    """The paper's numbers for NaturalFinger beside those of ``table``, whose ARUC is in ``evaluation``."""
+    pairs = margins(table)
+
+    def lowest(chosen: Callable[[Margin], bool]) -> str:
+        values = [pair.margin for pair in pairs if chosen(pair)]
+        return f"{points(min(values))} points" if values else "not measured"
+
+    return [
+        Comparison("ARUC", "0.911", decimal(evaluation["aruc"])),
+        Comparison("Lowest margin under fine-tuning", "over 95 points", lowest(lambda m: m.attack == "finetune")),
+        Comparison(
+            "Lowest margin with up to 70% of weights pruned",
+            "about 90 points",
+            lowest(lambda m: m.attack == "prune" and float(m.level) <= 0.7),
+        ),
+        Comparison(
+            "Margin at noise value 1", "over 75 points", lowest(lambda m: m.attack == "noise" and float(m.level) == 1)
+        ),
+        Comparison(
+            "Lowest margin of 15 architectures under distillation",
+            "over 70 points",
+            lowest(lambda m: m.attack == "distill"),
+        ),
+        Comparison(
+            "Lowest margin of 15 architectures under knockoff",
+            "over 70 points",
+            lowest(lambda m: m.attack == "knockoff"),
+        ),
+    ]

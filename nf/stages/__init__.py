@@ -1,0 +1,31 @@
+"""One function per pipeline stage: the only place that joins the layers."""
+
+from nf.stages.evaluate import evaluate
+from nf.stages.export import export
+from nf.stages.facts import git_commit
+from nf.stages.fingerprint import fingerprint
+from nf.stages.gan import gan
+from nf.stages.prepare import prepare
+from nf.stages.report import evaluated_schemes, report, scheme_figures
+from nf.stages.run import Run
+from nf.stages.verify import verify
+from nf.stages.zoo import missing_models, open_workers, plan_zoo, summarise_zoo, zoo
+
+__all__ = [
+    "Run",
+    "evaluate",
+    "evaluated_schemes",
+    "export",
+    "fingerprint",
+    "gan",
+    "git_commit",
+    "missing_models",
+    "open_workers",
+    "plan_zoo",
+    "prepare",
+    "report",
+    "scheme_figures",
+    "summarise_zoo",
+    "verify",
+    "zoo",
+]

@@ -1,0 +1,35 @@
+"""Facts about a run that its records carry: commit, versions, machine."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("torch", "onnxruntime-gpu", "numpy", "scikit-learn", "prefect", "mlflow", "dvc")
+
+
+def git_commit(folder: Path = Path()) -> str:
+    """The commit that ``folder`` is at, with ``+changes`` where the tree differs from it; ``unknown`` outside git."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"]
+    try:
+        described = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that results depend on, as far as they are installed."""
+    known = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            known[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return known
+
+
+def machine() -> str:
+    """Processor architecture and number of cores that this process may use."""
+    return f"{platform.system()} {platform.machine()}, {len(os.sched_getaffinity(0))} cores"

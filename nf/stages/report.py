@@ -1,0 +1,113 @@
+"""Stage ``report``: everything that the other stages found, on one page."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json
+from nf.core.queries import QuerySet
+from nf.core.scores import ScoreTable
+from nf.report import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy, figures, write_report
+from nf.stages.export import PARITY_FILE
+from nf.stages.facts import git_commit, machine, versions
+from nf.stages.gan import QUALITY_FILE
+from nf.stages.run import Run
+from nf.stages.zoo import SUMMARY_FILE
+
+
+def report(run: Run) -> Path:
+    """Write ``report/index.html`` and return its path.
+
+    Raises:
+        ArtifactError: a stage before this one has not run.
+    """
+    names = evaluated_schemes(run)
+    if not names:
+        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run the evaluate stage")
+    summary = read_json(run.layout.zoo / SUMMARY_FILE)
+    data = read_json(run.layout.data / "card.json")
+    models = [model for model in summary["models"] if model["pool"] == "suspects"]
+    inputs = ReportInputs(
+        profile=run.profile.name,
+        description=run.profile.description,
+        schemes=tuple(_scheme(run, name) for name in names),
+        class_names=tuple(data["class_names"]),
+        gans=tuple(_gan(run, name) for name in sorted(run.profile.gans) if run.layout.gan(name).is_dir()),
+        accuracies=tuple(
+            ZooAccuracy(m["id"], m["architecture"], m["attack"], m["role"], m["test_accuracy"]) for m in models
+        ),
+        parity=_parity(run),
+        timings=run.seconds(),
+        facts=_facts(run, summary, data),
+    )
+    path = run.layout.report / "index.html"
+    write_report(inputs, path)
+    return path
+
+
+def evaluated_schemes(run: Run) -> list[str]:
+    """Schemes of the profile that have metrics; NaturalFinger first."""
+    names = [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+    return sorted(names, key=lambda name: (name != "naturalfinger", name))
+
+
+def scheme_figures(run: Run, scheme: str) -> dict[str, Figure]:
+    """The report's figures for one scheme, by name."""
+    suspects = ScoreTable.load(run.layout.scores(scheme)).select(pool="suspects")
+    threshold = float(read_json(run.layout.metrics(scheme))["threshold"])
+    drawn = {
+        "curves": figures.curves_figure({scheme: suspects}, {scheme: threshold}),
+        "rates": figures.rates_figure(suspects, threshold),
+        "modifications": figures.modifications_figure({scheme: suspects}),
+        "adversarial": figures.adversarial_figure({scheme: suspects}),
+        "extractions": figures.extractions_figure({scheme: suspects}),
+    }
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def _scheme(run: Run, name: str) -> SchemeResult:
+    return SchemeResult(
+        name,
+        read_json(run.layout.metrics(name)),
+        ScoreTable.load(run.layout.scores(name)),
+        QuerySet.load(run.layout.fingerprint(name)),
+    )
+
+
+def _gan(run: Run, name: str) -> GanResult:
+    folder = run.layout.gan(name)
+    return GanResult(name, read_json(folder / QUALITY_FILE), folder / "samples.png")
+
+
+def _parity(run: Run) -> ParitySummary | None:
+    path = run.layout.onnx / PARITY_FILE
+    if not path.exists():
+        return None
+    with path.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    return ParitySummary(
+        models=len(rows),
+        images=int(rows[0]["images"]),
+        max_abs_difference=max(float(row["max_abs_difference"]) for row in rows),
+        label_changes=sum(row["labels_equal"] != "True" for row in rows),
+    )
+
+
+def _facts(run: Run, summary: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    faithful = summary["extraction"]["faithful"]
+    return (
+        ("Images", ", ".join(f"{name} {count:,}" for name, count in data["sizes"].items())),
+        ("Hash of split A", data["hashes"]["A"][:16]),
+        ("Root seed", str(run.profile.seed)),
+        (
+            "Thieves that side with their victim where source and mirror disagree",
+            "not measured" if faithful is None else f"{faithful:.0%} of {len(summary['extraction']['thieves'])}",
+        ),
+        ("Commit", git_commit()),
+        ("Machine", machine()),
+        ("Software", ", ".join(f"{name} {number}" for name, number in versions().items())),
+    )

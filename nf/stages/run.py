@@ -1,0 +1,74 @@
+"""What every stage is given, and how its time is kept."""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nf.core.config import Profile, load_profile
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json, write_json
+from nf.core.paths import Layout
+
+Progress = Callable[[int, int, str], None]
+"""(done, total, what was just done) -> None."""
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """The ``Progress`` that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One profile and where its artifacts lie; ``progress`` is told what long work is doing."""
+
+    profile: Profile
+    layout: Layout
+    progress: Progress = silent
+
+    @classmethod
+    def open(
+        cls,
+        profile: str | None = None,
+        *,
+        params: Path = Path("params.yaml"),
+        out: Path = Path("out"),
+        progress: Progress = silent,
+    ) -> "Run":
+        """Read ``params`` and take ``out/<profile>`` as the place of all artifacts.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+        """
+        settings = load_profile(params, profile)
+        return cls(settings, Layout(out / settings.name), progress)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Hold the profile's folder for one stage and write down the seconds that it takes.
+
+        Raises:
+            ArtifactError: another process is at work in the folder.
+        """
+        self.layout.root.mkdir(parents=True, exist_ok=True)
+        with (self.layout.root / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ArtifactError(
+                    f"another run is at work in {self.layout.root}; wait for it to end, or stop it"
+                ) from None
+            started = time.perf_counter()
+            yield
+            self._record(name, time.perf_counter() - started)
+
+    def _record(self, name: str, seconds: float) -> None:
+        path = self.layout.timings
+        known = read_json(path) if path.exists() else {}
+        write_json(path, {**known, name: round(seconds, 1)})
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of each stage's last run on this machine, as far as known."""
+        return read_json(self.layout.timings) if self.layout.timings.exists() else {}

@@ -1,0 +1,79 @@
+"""Stage ``zoo``: the source, everything stolen from it, everything honest, and the training models."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json, write_json
+from nf.models.checkpoint import CARD_FILE
+from nf.stages.run import Run
+from nf.zoo import ZooPlan, ZooWorkers, is_built, remove_strangers
+from nf.zoo.checks import check_attacks
+
+SUMMARY_FILE = "summary.json"
+
+
+def plan_zoo(run: Run) -> ZooPlan:
+    """The zoo of the profile on the prepared data.
+
+    Raises:
+        ArtifactError: the data is not prepared.
+    """
+    return ZooPlan(run.profile, read_json(run.layout.data / "card.json"))
+
+
+def missing_models(run: Run, plan: ZooPlan) -> list[str]:
+    """Ids still to be built, parents first; models that the plan does not list are deleted."""
+    run.layout.zoo.mkdir(parents=True, exist_ok=True)
+    remove_strangers(plan, run.layout.zoo)
+    return [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]
+
+
+def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
+    """The processes that build models, as many as the profile says."""
+    return ZooWorkers(plan, run.layout.data, run.layout.zoo, run.profile.execution.workers)
+
+
+def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
+    """Check the effect of the attacks and write ``summary.json``: accuracies and checks.
+
+    Raises:
+        ArtifactError: a model is missing, or a pruned one is not as sparse as its spec says.
+    """
+    cards = [read_json(run.layout.zoo / spec.id / CARD_FILE) for spec in plan.lineage.specs]
+    for card in cards:
+        expected = float(card["level"]) if card["attack"] == "prune" else None
+        if expected is not None and card["sparsity"] < expected - 0.01:
+            raise ArtifactError(f"{card['id']}: expected a sparsity of {expected}, got {card['sparsity']}")
+    path = run.layout.zoo / SUMMARY_FILE
+    shown = ("id", "architecture", "attack", "level", "role", "pool", "test_accuracy", "parameters")
+    models = [{key: card[key] for key in shown} for card in cards]
+    write_json(path, {"models": models, "extraction": check_attacks(plan, run.layout.data, run.layout.zoo)})
+    return path
+
+
+def zoo(run: Run) -> Path:
+    """Build what is missing and return the folder; a killed run goes on where it was."""
+    plan = plan_zoo(run)
+    todo = missing_models(run, plan)
+    if todo:
+        with (
+            open_workers(run, plan) as workers,
+            ThreadPoolExecutor(run.profile.execution.workers) as threads,
+        ):
+            futures: dict[str, Future[tuple[dict[str, Any], float]]] = {}
+
+            def build(model_id: str) -> tuple[dict[str, Any], float]:
+                parent = plan.lineage[model_id].parent
+                if parent in futures:
+                    futures[parent].result()
+                return workers.build(model_id)
+
+            for model_id in todo:
+                futures[model_id] = threads.submit(build, model_id)
+            for done, (model_id, future) in enumerate(futures.items(), start=1):
+                future.result()
+                run.progress(done, len(todo), model_id)
+    summarise_zoo(run, plan)
+    return run.layout.zoo

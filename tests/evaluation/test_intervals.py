@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from nf.core.errors import ConfigError
+from nf.evaluation.aruc import aruc
+from nf.evaluation.intervals import bootstrap, estimate
+from nf.evaluation.roc import roc_auc
+
+SETTINGS = {"resamples": 2000, "confidence": 0.95, "seed": 7}
+
+
+def separation(pos, neg):
+    return pos.mean(axis=-1) - neg.mean(axis=-1)
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(3)
+    return rng.beta(8, 2, 63), rng.beta(2, 8, 91)
+
+
+def test_interval_agrees_with_scipys_percentile_bootstrap(scores):
+    expected = stats.bootstrap(
+        scores, lambda p, n, axis: p.mean(axis=axis) - n.mean(axis=axis), method="percentile", n_resamples=5000, rng=1
+    ).confidence_interval
+    interval = bootstrap(separation, *scores, **SETTINGS | {"resamples": 5000})
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=0.003)
+
+
+def test_each_side_is_resampled_within_itself():
+    # Constant sides stay constant only if no positive is ever drawn in the place of a negative.
+    interval = bootstrap(separation, [0.9] * 3, [0.2] * 50, **SETTINGS)
+    assert (interval.low, interval.high) == pytest.approx((0.7, 0.7))
+
+
+@pytest.mark.parametrize("statistic", [aruc, roc_auc])
+def test_estimate_lies_in_its_interval_and_repeats_with_the_seed(scores, statistic):
+    result = estimate(statistic, *scores, **SETTINGS)
+    assert result.value == pytest.approx(float(statistic(*scores)))
+    assert result.interval.low <= result.value <= result.interval.high
+    assert result == estimate(statistic, *scores, **SETTINGS)
+    assert result != estimate(statistic, *scores, **SETTINGS | {"seed": 8})
+
+
+def test_interval_widens_with_confidence_and_with_fewer_models(scores):
+    def width(pos, neg, **changed):
+        interval = bootstrap(separation, pos, neg, **SETTINGS | changed)
+        return interval.high - interval.low
+
+    pos, neg = scores
+    assert width(pos, neg, confidence=0.5) < width(pos, neg) < width(pos[:10], neg[:10])
+
+
+def test_bad_settings_are_named(scores):
+    with pytest.raises(ConfigError, match="resamples: expected at least 1, got 0"):
+        bootstrap(aruc, *scores, **SETTINGS | {"resamples": 0})
+    with pytest.raises(ConfigError, match="confidence: expected a share between 0 and 1, got 95"):
+        bootstrap(aruc, *scores, **SETTINGS | {"confidence": 95})
+    with pytest.raises(ConfigError, match="at least one positive model, got none"):
+        bootstrap(aruc, [], [0.5], **SETTINGS)

@@ -1,0 +1,214 @@
+import base64
+import html
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.scores import ScoreTable
+from nf.report import GanResult, ParitySummary, ZooAccuracy, write_report
+from nf.report.formats import duration, percent, points, quantity
+
+
+def render(inputs, tmp_path):
+    path = tmp_path / "report" / "index.html"
+    write_report(inputs, path)
+    return path.read_text()
+
+
+def text_of(page):
+    """What a reader sees, without drawings; dashes are hyphens."""
+    page = re.sub(r"<(style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\N{EN DASH}", "-").split())
+
+
+@pytest.fixture(scope="module")
+def page(full):
+    return full[1].read_text()
+
+
+def test_page_fetches_nothing(page):
+    assert "<script" not in page
+    fetched = re.findall(r'(?:\bsrc|\bhref|\baction)="([^"]*)"|url\(([^)]*)\)|@import', page)
+    targets = [a or b for a, b in fetched]
+    assert len(targets) > 100
+    assert all(target.startswith(("data:", "#")) for target in targets)
+    # Namespaces are names and not addresses.
+    assert not re.findall(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", page))
+
+
+def test_headline_and_cards_state_the_evaluation(full, page):
+    text = text_of(page)
+    assert "NaturalFinger recognises 62 of 63 stolen models and accuses 0 of 91 honest ones" in text
+    assert "a matching rate of 0.50 or more" in text
+    assert "1 of 63 0.0-8.5% 0 of 91 0.0-4.0%" in text
+    result = full[0].schemes[0].evaluation
+    for key in ("aruc", "roc_auc", "tpr_at_fpr_0"):
+        assert f"{result[key]:.3f} 95%: {result[f'{key}_low']:.3f}-{result[f'{key}_high']:.3f}" in text
+
+
+def test_table_lists_every_suspect_with_rate_and_verdict_and_no_training_model(full, page):
+    table = full[0].schemes[0].table
+    rows = {
+        name: text_of(row)
+        for name, row in re.findall(r"<tr[^>]*><td><code>([^<]+)</code></td>(.*?)</tr>", page, flags=re.DOTALL)
+    }
+    suspects = table.select(pool="suspects")
+    assert list(rows) == [row.suspect for row in suspects.rows]
+    for row in suspects.rows:
+        origin = "stolen" if row.role == "positive" else "honest"
+        verdict = "stolen" if row.score >= 0.5 else "honest"
+        mark = ", wrong" if origin != verdict else ""
+        assert rows[row.suspect].endswith(f"{100 * row.score:.1f}% {origin} {verdict}{mark}")
+    assert page.count('<tr class="wrong">') == 1
+    assert len(table.rows) == 156
+    assert "-t1" not in page
+
+
+def test_every_query_stands_over_both_its_labels(small, tmp_path):
+    names = tuple(f"class{i}" for i in range(10))
+    inputs = small(class_names=names)
+    page = render(inputs, tmp_path)
+    tiles = re.findall(
+        r'<li><img src="data:image/png;base64,([^"]+)" alt="Query \d+"><span class="stolen">(\w+)</span>'
+        r'<span class="honest">(\w+)</span></li>',
+        page,
+    )
+    queries = inputs.schemes[0].queries
+    assert [tile[1] for tile in tiles] == [names[label] for label in queries.labels]
+    assert [tile[2] for tile in tiles] == [names[label] for label in queries.negative_labels]
+    assert base64.b64decode(tiles[0][0]).startswith(b"\x89PNG")
+
+
+def test_query_without_a_second_label_shows_one(small, tmp_path):
+    (result,) = small().schemes
+    queries = replace(result.queries, negative_labels=np.full(100, -1))
+    page = render(small(schemes=(replace(result, queries=queries),)), tmp_path)
+    assert len(re.findall(r'<li><img [^>]+><span class="stolen">\d</span></li>', page)) == 100
+
+
+def test_accuracies_are_grouped_by_attack_and_architecture(small, tmp_path):
+    accuracies = (
+        ZooAccuracy("a", "vgg16_bn", "distill", "positive", 0.9),
+        ZooAccuracy("b", "vgg16_bn", "distill", "positive", 0.8),
+        ZooAccuracy("c", "xception", "distill", "negative", 0.75),
+    )
+    text = text_of(render(small(accuracies=accuracies), tmp_path))
+    assert "Distillation 2 85.0 80.0-90.0 1 75.0 75.0-75.0" in text
+    assert "VGG16-BN 2 85.0 80.0-90.0 - Xception - 1 75.0 75.0-75.0" in text
+
+
+def test_gan_parity_timings_and_facts_are_shown(page):
+    text = text_of(page)
+    assert "Fréchet distance in the features of ResNet18 (frechet_resnet18) 12.34" in text
+    assert "170 models were exported" in text
+    assert "at most 4.8e-06; no models gave an image another label" in text
+    assert "zoo 2 min 33 s" in text
+    assert "together 3 min 48 s" in text
+    assert "Commit 8a60617" in text
+    assert "not measured on this machine" not in text
+
+
+def test_missing_parts_are_said_plainly(small, tmp_path):
+    (result,) = small().schemes
+    without = {"gans": (), "accuracies": (), "parity": None, "timings": {}, "facts": ()}
+    bare = small(schemes=(replace(result, queries=None),), **without)
+    text = text_of(render(bare, tmp_path))
+    for part in (
+        "GAN",
+        "Accuracy of the models",
+        "Parity of the export",
+        "Time by stage",
+        "Fine-tuning, pruning and weight noise",
+        "Adversarial training",
+        "Distillation and knockoff",
+    ):
+        assert f"{part}: not measured on this machine." in text
+    assert "The query set was not at hand" in text
+
+
+def test_gan_without_numbers_or_sheet_says_so(small, tmp_path):
+    text = text_of(render(small(gans=(GanResult("other"),)), tmp_path))
+    assert "Quality of other: not measured on this machine." in text
+    assert "The sheet of samples was not at hand" in text
+
+
+def test_changed_labels_of_the_export_are_counted(small, tmp_path):
+    text = text_of(render(small(parity=ParitySummary(3, 8, 0.5, 1)), tmp_path))
+    assert "at most 5.0e-01; 1 model gave an image another label" in text
+
+
+def test_papers_numbers_stand_beside_ours_on_cifar10_alone(full, page, tmp_path):
+    inputs = full[0]
+    assert "Beside the paper" not in text_of(page)
+    text = text_of(render(replace(inputs, profile="cifar10"), tmp_path))
+    assert f"ARUC 0.911 {inputs.schemes[0].evaluation['aruc']:.3f}" in text
+    rows = inputs.schemes[0].table.by_suspect()
+    noise = rows["noise-1-source"].score - rows["noise-1-mirror"].score
+    assert f"Margin at noise value 1 over 75 points {100 * noise:.0f} points" in text
+
+
+def test_several_schemes_are_compared(make, scheme, tmp_path):
+    schemes = scheme(), scheme("metav", 1, 0.7, 0.45)
+    text = text_of(render(make(schemes=schemes), tmp_path))
+    for result, name in zip(schemes, ("NaturalFinger", "metav"), strict=True):
+        assert f"Table of all 154 suspects ({name})" in text
+        assert f"{name} {result.evaluation['aruc']:.3f} {result.evaluation['aruc_low']:.3f}-" in text
+    assert "Titles give the range of NaturalFinger." in text
+
+
+def test_names_are_escaped_everywhere(make, scheme, tmp_path):
+    evil = "<img src=x onerror=alert(1)>"
+    result = scheme()
+    rows = tuple(
+        replace(row, suspect=evil, architecture=evil) if row.suspect == "scratch-xception" else row
+        for row in result.table.rows
+    )
+    inputs = make(
+        profile=evil,
+        description=evil,
+        schemes=(replace(result, name=evil, table=ScoreTable(rows)),),
+        class_names=(evil,) * 10,
+        facts=((evil, evil),),
+        timings={evil: 1.0},
+        gans=(GanResult(evil, {evil: 1.0}),),
+        accuracies=(ZooAccuracy(evil, evil, evil, "negative", 0.5),),
+    )
+    page = render(inputs, tmp_path)
+    assert evil not in page
+    assert text_of(page).count(evil) > 100
+    for svg in re.findall(r"<svg .*?</svg>", page, flags=re.DOTALL):
+        ET.fromstring(svg)
+
+
+def test_ids_are_unique_on_the_page(page):
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    anchors = re.findall(r'<a href="#([^"]+)">', page)
+    assert set(anchors) <= set(ids)
+
+
+def test_equal_inputs_give_equal_bytes(full, page, tmp_path):
+    assert render(full[0], tmp_path) == page
+
+
+def test_report_without_a_scheme_is_refused(make, tmp_path):
+    with pytest.raises(ConfigError, match="expected the results of at least one scheme, got none"):
+        write_report(make(schemes=()), tmp_path / "index.html")
+
+
+def test_missing_picture_is_named(small, tmp_path):
+    gone = small(gans=(GanResult("sagan", {}, Path("/nowhere/samples.png")),))
+    with pytest.raises(ArtifactError, match=r"expected a picture at /nowhere/samples.png: No such file"):
+        write_report(gone, tmp_path / "index.html")
+
+
+def test_numbers_read_well():
+    assert [duration(s) for s in (0.84, 59.9, 153.2, 12_000)] == ["0.8 s", "59.9 s", "2 min 33 s", "3 h 20 min"]
+    assert [points(m) for m in (0.714, -0.05, -0.001)] == ["71", "\N{MINUS SIGN}5", "0"]
+    assert [quantity(v) for v in (1000, 12.3456, 0.9571)] == ["1,000", "12.35", "0.9571"]
+    assert [percent(0.934), percent(0.934, 1)] == ["93%", "93.4%"]
