@@ -43,12 +43,25 @@ class SourceConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """The images of a profile; ``padding`` (pixels) and ``flip`` are the training augmentation."""
+    """The images of a profile.
+
+    Attributes:
+        source: the owner's images.
+        knockoff: images of other things, which a thief asks the victim about.
+        image_size: pixels on each side.
+        channels: 1 or 3.
+        others: what honest strangers learn from (split B), with the same classes; without it, the training part of
+            ``source`` is halved.
+        padding: pixels of random shift while training.
+        flip: mirror images while training.
+        test_fraction: share of ``source`` that becomes its test part where it has none.
+    """
 
     source: SourceConfig
     knockoff: SourceConfig
     image_size: int
     channels: int
+    others: SourceConfig | None = None
     padding: int = 4
     flip: bool = True
     test_fraction: float = 0.3
@@ -103,6 +116,7 @@ class ZooConfig:
         levels: strengths or modes by attack, where not all of the paper's are wanted.
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
+        source_weights: safetensors file with the weights of a source model that is trained already.
     """
 
     source: str
@@ -111,6 +125,7 @@ class ZooConfig:
     training: TrainingConfig
     attacks: Mapping[str, Mapping[str, Any]]
     pool: PoolConfig
+    source_weights: str | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -101,8 +101,8 @@ class Splits:
 def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     """Read the profile's sources and split them.
 
-    The training part is halved into A and B, the test part into fine-tune and test, each stratified by class. A source
-    without a test part gives up ``config.test_fraction`` of its images first.
+    The training part is halved into A and B, unless B has a source of its own, and the test part into fine-tune and
+    test, each stratified by class. A source without a test part gives up ``config.test_fraction`` of its images first.
 
     Raises:
         DataError: a source cannot be read, or a class has too few images for four splits.
@@ -115,13 +115,21 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         train, test = raw.train, raw.test
     train = _limit(train, config.source.images, derive_seed(seed, "data", "limit-train"))
     test = _limit(test, config.source.test_images, derive_seed(seed, "data", "limit-test"))
-    a, b = _split(train, 0.5, derive_seed(seed, "data", "halves"))
+    if config.others is None:
+        a, b = _split(train, 0.5, derive_seed(seed, "data", "halves"))
+    else:
+        others = read_source(config.others, **shape, seed=derive_seed(seed, "data", "others"))
+        if others.class_names != raw.class_names:
+            raise DataError(
+                f"data.others: expected the classes {', '.join(raw.class_names)}, got {', '.join(others.class_names)}"
+            )
+        a, b = train, _limit(others.train, config.others.images, derive_seed(seed, "data", "limit-others"))
     finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
     transfer = read_source(config.knockoff, **shape, seed=derive_seed(seed, "data", "knockoff")).train
     transfer = _limit(transfer, config.knockoff.images, derive_seed(seed, "data", "limit-knockoff"), stratified=False)
     parts = {"A": a, "B": b, "finetune": finetune, "test": held_out, KNOCKOFF: transfer}
-    pixels = train.images.astype(np.float64) / 255
-    mean, std = pixels.mean(axis=(0, 2, 3)), pixels.std(axis=(0, 2, 3))
+    pixels = np.concatenate([a.images, b.images])
+    mean, std = (function(pixels, axis=(0, 2, 3), dtype=np.float64) / 255 for function in (np.mean, np.std))
     return Splits(
         parts,
         raw.class_names,

@@ -1,6 +1,6 @@
 """Classifiers: 15 architectures, one training loop, checkpoints and ONNX export."""
 
-from nf.models.checkpoint import is_current, load_model, save_model
+from nf.models.checkpoint import is_current, load_model, load_weights, save_model
 from nf.models.classifier import Classifier
 from nf.models.registry import ARCHITECTURES, build_classifier
 from nf.models.training import accuracy, cross_entropy, fit, predict
@@ -14,6 +14,7 @@ __all__ = [
     "fit",
     "is_current",
     "load_model",
+    "load_weights",
     "predict",
     "save_model",
 ]

@@ -57,6 +57,23 @@ def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
     return model.to(memory_format=torch.channels_last).eval(), card
 
 
+def load_weights(model: Classifier, path: Path) -> Classifier:
+    """Fill ``model`` with the weights in a safetensors file that came without a card, and return it in eval mode.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, or has other weights than the architecture.
+    """
+    try:
+        model.load_state_dict(load(path.read_bytes()), strict=True)
+    except OSError as error:
+        raise ArtifactError(f"expected weights at {path}: {error.strerror}") from error
+    except (SafetensorError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{path}: expected the weights of the zoo's source: {' '.join(str(error).split())}"
+        ) from error
+    return model.eval()
+
+
 def is_current(folder: Path, recipe: str) -> bool:
     """Whether ``folder`` holds a whole model made from ``recipe``.
 

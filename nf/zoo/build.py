@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from nf import __version__
-from nf.attacks import Job, run_attack
+from nf.attacks import Job, Outcome, run_attack
 from nf.core.errors import ArtifactError
 from nf.core.files import TEMPORARY_SUFFIX
-from nf.core.lineage import ModelSpec
+from nf.core.lineage import SOURCE_ID, ModelSpec
 from nf.data import Augment, Splits
-from nf.models import accuracy, build_classifier, is_current, load_model, save_model
+from nf.models import accuracy, build_classifier, is_current, load_model, load_weights, save_model
 from nf.zoo.recipes import ZooPlan
 
 _logger = logging.getLogger(__name__)
@@ -51,7 +51,11 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         augment=Augment(plan.profile.data.padding, plan.profile.data.flip),
         seed=seed,
     )
-    outcome = run_attack(spec.attack, plan.attack_section(spec), job)
+    given = plan.profile.zoo.source_weights if model_id == SOURCE_ID else None
+    if given is not None:
+        outcome = Outcome(load_weights(job.fresh(), Path(given)))
+    else:
+        outcome = run_attack(spec.attack, plan.attack_section(spec), job)
     test = splits["test"]
     measured = accuracy(outcome.model, torch.from_numpy(test.images), torch.from_numpy(test.labels))
     card = {

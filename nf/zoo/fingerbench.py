@@ -55,7 +55,7 @@ def _suspect_ids(config: ZooConfig) -> Iterator[str]:
     for victim in (SOURCE_ID, MIRROR_ID):
         yield victim
         for attack, levels in _LEVELS.items():
-            yield from (f"{attack}-{level}-{victim}" for level in levels)
+            yield from (f"{attack}-{level}-{victim}" for level in config.levels.get(attack, levels))
         for attack in _EXTRACTIONS:
             yield from (f"{attack}-{architecture}-{victim}" for architecture in config.architectures)
     for architecture in others:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from nf.core.config import Profile, TrainingConfig
-from nf.core.lineage import Lineage, ModelSpec, recipe_hashes
+from nf.core.files import sha256_file
+from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec, recipe_hashes
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.zoo.fingerbench import fingerbench
@@ -65,8 +67,10 @@ class ZooPlan:
     def _recipe(self, spec: ModelSpec) -> dict[str, Any]:
         fresh = spec.attack in ("train", "distill", "knockoff")
         data = self.profile.data
+        weights = self.profile.zoo.source_weights if spec.id == SOURCE_ID else None
         return {
             "version": VERSION,
+            "weights": sha256_file(Path(weights)) if weights else None,
             "seed": self.seed(spec),
             "data": self.data["hashes"][spec.data],
             "build": self.build_arguments(spec.architecture),

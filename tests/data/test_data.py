@@ -172,6 +172,22 @@ def test_limits_cut_the_parts_down(tmp_path):
     }
 
 
+def test_strangers_may_have_data_of_their_own(tmp_path):
+    """An owner's model learned from all of its data: then A is all of it and B comes from elsewhere."""
+    write_parquet(tmp_path / "a.parquet", count=60)
+    write_parquet(tmp_path / "b.parquet", count=30)
+    write_parquet(tmp_path / "c.parquet", names=("x", "y"))
+
+    def config(name):
+        own = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"))
+        return DataConfig(own, PHOTOGRAPHS, 32, 3, others=SourceConfig("parquet", train=str(tmp_path / name)))
+
+    splits = prepare_splits(config("b.parquet"), seed=0)
+    assert (len(splits["A"]), len(splits["B"]), len(splits["finetune"])) == (60, 30, 30)
+    with pytest.raises(DataError, match=r"data\.others: expected the classes cat, dog, frog, got x, y"):
+        prepare_splits(config("c.parquet"), seed=0)
+
+
 def test_a_crop_is_a_shift_with_zeros():
     images = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 1, 4, 4).expand(64, 1, 4, 4)
     out = Augment(padding=1, flip=False)(images, torch.Generator().manual_seed(0))

@@ -4,7 +4,7 @@ import torch
 from nf.core.config import TrainingConfig
 from nf.core.errors import ArtifactError, TrainingError
 from nf.data import Augment
-from nf.models import accuracy, build_classifier, fit, is_current, load_model, predict, save_model
+from nf.models import accuracy, build_classifier, fit, is_current, load_model, load_weights, predict, save_model
 
 BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0.3], "std": [0.3]}
 
@@ -96,3 +96,17 @@ def test_a_card_of_another_model_is_noticed(saved):
     (saved / "card.json").write_text(card.replace('"width": 0.125', '"width": 0.25'))
     with pytest.raises(ArtifactError, match="does not fit its card"):
         load_model(saved)
+
+
+def test_weights_that_come_without_a_card(saved, victims, splits, tmp_path):
+    build = {**BUILD, "width": 0.125}
+    model = load_weights(build_classifier(**build, seed=5), saved / "weights.safetensors")
+    images = torch.from_numpy(splits["test"].images[:20])
+    assert torch.equal(predict(model, images), predict(victims["source"], images))
+    with pytest.raises(ArtifactError, match=r"expected the weights of the zoo's source: .*size mismatch"):
+        load_weights(build_classifier(**BUILD, seed=5), saved / "weights.safetensors")
+    with pytest.raises(ArtifactError, match=r"expected weights at .*nowhere: No such file"):
+        load_weights(build_classifier(**build, seed=5), tmp_path / "nowhere")
+    (tmp_path / "junk").write_bytes(b"junk")
+    with pytest.raises(ArtifactError, match="junk: expected the weights of the zoo's source"):
+        load_weights(build_classifier(**build, seed=5), tmp_path / "junk")

@@ -1,0 +1,53 @@
+"""Write down what a run found, as ``results/<profile>.json``: ``python benchmarks/record.py --profile digits``."""
+
+import argparse
+from pathlib import Path
+
+from nf.core.files import read_json, write_json
+from nf.stages import Run, git_commit
+from nf.stages.facts import machine, versions
+from nf.stages.gan import QUALITY_FILE
+from nf.stages.zoo import SUMMARY_FILE
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def record(profile: str, out: Path, note: str) -> Path:
+    """Gather metrics, zoo accuracies, GAN quality and times of the run under ``out/<profile>``."""
+    run = Run.open(profile, params=ROOT / "params.yaml", out=out)
+    zoo = read_json(run.layout.zoo / SUMMARY_FILE)
+    scratch = [m["test_accuracy"] for m in zoo["models"] if m["attack"] == "train" and m["pool"] == "suspects"]
+    data = read_json(run.layout.data / "card.json")
+    path = ROOT / "results" / f"{profile}.json"
+    write_json(
+        path,
+        {
+            "what": f"one run of the profile {profile}",
+            "note": note,
+            "seed": run.profile.seed,
+            "n": {"runs": 1, "models": len(zoo["models"]), "queries": run.profile.queries},
+            "images": data["sizes"],
+            "data_hash": data["hashes"]["A"],
+            "schemes": {name: read_json(run.layout.metrics(name)) for name in run.profile.schemes},
+            "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in run.profile.gans},
+            "zoo": {
+                "scratch_accuracy_min": min(scratch),
+                "scratch_accuracy_mean": round(sum(scratch) / len(scratch), 4),
+                "thieves_faithful": zoo["extraction"]["faithful"],
+            },
+            "seconds": run.seconds(),
+            "machine": machine(),
+            "versions": versions(),
+            "commit": git_commit(ROOT),
+        },
+    )
+    return path
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="digits")
+    parser.add_argument("--out", type=Path, default=ROOT / "out")
+    parser.add_argument("--note", default="", help="What is particular about this run.")
+    arguments = parser.parse_args()
+    print(record(arguments.profile, arguments.out, arguments.note))

@@ -1,0 +1,5 @@
+"""``python -m nf``."""
+
+from nf.cli import main
+
+main()

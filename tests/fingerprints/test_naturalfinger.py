@@ -1,0 +1,117 @@
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nf.core.errors import ConfigError, NotEnoughQueriesError
+from nf.fingerprints import NaturalFinger, NaturalFingerConfig
+from nf.fingerprints.transforms import Strength
+
+CONFIG = NaturalFingerConfig(
+    candidates=60,
+    max_rounds=4,
+    epochs=20,
+    learning_rate=10.0,
+    batch_size=64,
+    transforms=("identity", "noise", "translate"),
+    strength=Strength(translation=1),
+    screen_repeats=2,
+)
+
+
+def make(config, models, digits, gan, *, queries=6, seed=1, progress=None):
+    return NaturalFinger(config)(models, digits, gan, queries=queries, seed=seed, progress=progress)
+
+
+@pytest.fixture(scope="module")
+def queries(models, digits, gan):
+    return make(CONFIG, models, digits, gan)
+
+
+def test_all_training_models_answer_as_they_should_on_the_stored_bytes(queries, models):
+    images = torch.from_numpy(queries.images).float() / 255
+    for model in models.positives:
+        assert torch.equal(model(images).argmax(dim=1), torch.from_numpy(queries.labels))
+    for model in models.negatives:
+        assert torch.equal(model(images).argmax(dim=1), torch.from_numpy(queries.negative_labels))
+    assert (queries.labels != queries.negative_labels).all()
+
+
+def test_the_card_tells_the_threshold_and_the_funnel(queries):
+    assert queries.card["threshold"] == 0.5
+    assert queries.card["training_rates"] == {"t1": 1.0, "t2": 1.0, "t3": 1.0, "n1": 0.0, "n2": 0.0, "n3": 0.0}
+    counts = queries.card["funnel"]
+    assert list(counts) == ["drawn", "unanimous", "labelled", "optimised", "uint8", "identity", "noise", "translate"]
+    assert list(counts.values()) == sorted(counts.values(), reverse=True)
+    assert counts["drawn"] % 60 == 0
+    assert counts["translate"] >= 6
+
+
+def test_another_seed_makes_other_queries(queries, models, digits, gan):
+    assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
+
+
+def test_of_more_survivors_the_surest_are_kept(queries, models, digits, gan):
+    fewer = make(CONFIG, models, digits, gan, queries=3)
+    assert (fewer.images == queries.images[:3]).all()
+
+
+@pytest.mark.parametrize(
+    ("label", "transforms", "discriminator"),
+    list(itertools.product(("negative", "random"), (CONFIG.transforms, ("identity",)), ("corrected", "none"))),
+)
+def test_every_part_can_be_switched_off(models, digits, gan, label, transforms, discriminator):
+    config = replace(CONFIG, label=label, transforms=transforms, discriminator=discriminator)
+    made = make(config, models, digits, gan, queries=2)
+    assert len(made) == 2
+    assert made.card["parameters"]["label"] == label
+
+
+def test_the_authors_label_rule_and_the_published_sign_work_too(models, digits, gan):
+    config = replace(CONFIG, label="positive", discriminator="published", straight_through_rounding=True)
+    assert len(make(config, models, digits, gan, queries=2)) == 2
+
+
+def test_too_few_survivors_say_where_the_others_fell(models, digits, gan):
+    config = replace(CONFIG, candidates=40, max_rounds=2, epochs=1, learning_rate=1e-6)
+    message = (
+        r"expected 50 queries within 2 rounds, got \d+; candidates that passed each test: drawn 80, unanimous \d+, "
+        r"labelled \d+, optimised \d+, .*; most fell at 'optimised': raise epochs or learning_rate, or raise candidates"
+    )
+    with pytest.raises(NotEnoughQueriesError, match=message):
+        make(config, models, digits, gan, queries=50)
+
+
+def test_no_candidate_at_all_is_said_too(models, digits, gan):
+    config = replace(CONFIG, epsilon=1e-6, max_rounds=1)
+    with pytest.raises(NotEnoughQueriesError, match="labelled 0; most fell at 'labelled': raise epsilon"):
+        make(config, models, digits, gan)
+
+
+def test_progress_counts_updates_and_names_the_round(models, digits, gan):
+    seen = []
+    make(CONFIG, models, digits, gan, queries=1, progress=lambda *step: seen.append(step))
+    done, total, facts = seen[-1]
+    assert (done, facts["round"]) == (total, 1)
+    assert total == CONFIG.epochs  # three and three models in chunks of four, all candidates in one batch
+
+
+def test_no_gan_no_queries(models, digits):
+    with pytest.raises(ConfigError, match="gan: expected one to make images with, got none"):
+        make(CONFIG, models, digits, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", 0, "epochs: expected at least 1, got 0"),
+        ("learning_rate", 0.0, "learning_rate: expected a positive number, got 0.0"),
+        ("momentum", 1.0, "momentum: expected 0 or more and less than 1, got 1.0"),
+        ("epsilon", 2.0, "epsilon: expected more than 0 and at most 1, got 2.0"),
+        ("transforms", (), "transforms: expected at least one of identity"),
+    ],
+)
+def test_settings_are_checked(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **{field: value})

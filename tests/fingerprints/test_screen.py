@@ -1,0 +1,91 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nf.fingerprints import NaturalFingerConfig, TrainingModels
+from nf.fingerprints.candidates import Candidates, Funnel
+from nf.fingerprints.losses import cw_loss
+from nf.fingerprints.screen import screen, worst_loss
+
+CONFIG = NaturalFingerConfig(transforms=("identity",), screen_repeats=8)
+
+
+class Brighter(nn.Module):
+    """Class 1 if one pixel is brighter than a limit, else class 0."""
+
+    def __init__(self, limit: float, row: int = 8, column: int = 8) -> None:
+        super().__init__()
+        self.limit = nn.Parameter(torch.tensor(limit))
+        self.row, self.column = row, column
+
+    def forward(self, images: Tensor) -> Tensor:
+        value = images[:, 0, self.row, self.column] - self.limit
+        return torch.stack([-value, value], dim=1)
+
+
+def pool(positive: nn.Module, negative: nn.Module) -> TrainingModels:
+    positive, negative = positive.eval(), negative.eval()
+    return TrainingModels(positive, (positive,), (negative,), ("p",), ("n",))
+
+
+def ask(images: Tensor, models: TrainingModels, config: NaturalFingerConfig) -> tuple[list[int], dict[str, int]]:
+    ones = torch.ones(len(images), dtype=torch.int64)
+    funnel, generator = Funnel(), torch.Generator().manual_seed(0)
+    alive = screen(
+        images, Candidates(ones[:, None], ones, ones, 1 - ones), models, config, generator=generator, funnel=funnel
+    )
+    return alive.tolist(), funnel.counts
+
+
+def test_an_image_that_is_lost_by_rounding_to_bytes_is_refused():
+    # 100.4 rounds to 100, which is below the limit of 100.2; 100.6 rounds up.
+    images = torch.stack([torch.full((1, 16, 16), value / 255) for value in (100.0, 100.4, 100.6)])
+    alive, counts = ask(images, pool(Brighter(100.2 / 255), Brighter(200 / 255)), CONFIG)
+    assert alive == [2]
+    assert counts == {"optimised": 2, "uint8": 1, "identity": 1}
+
+
+def test_positives_and_negatives_must_both_be_right():
+    images = torch.stack([torch.full((1, 16, 16), value) for value in (0.2, 0.5, 0.9)])
+    assert ask(images, pool(Brighter(0.4), Brighter(0.7)), CONFIG)[0] == [1]
+
+
+def test_a_transform_counts_only_if_it_is_listed():
+    image = torch.zeros(1, 1, 16, 16)
+    image[:, :, 1, 1] = 1.0  # one bright pixel, which any shift or flip takes away
+    models = pool(Brighter(0.9, 1, 1), Brighter(1.5))
+    assert ask(image, models, CONFIG)[0] == [0]
+    for name in ("flip", "translate", "shear"):
+        alive, counts = ask(image, models, replace(CONFIG, transforms=("identity", name)))
+        assert (alive, counts) == ([], {"optimised": 1, "uint8": 1, "identity": 1, name: 0})
+
+
+def test_more_draws_are_a_harder_test(models, digits):
+    images = digits.images[800:1600].float() / 255
+    labels = digits.labels[800:1600]
+    same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
+    counts = []
+    for repeats in (1, 12):
+        funnel, config = Funnel(), replace(CONFIG, transforms=("translate",), screen_repeats=repeats)
+        candidates = Candidates(labels[:, None].float(), labels, labels, labels)
+        generator = torch.Generator().manual_seed(0)
+        screen(images, candidates, same, config, generator=generator, funnel=funnel)
+        counts.append(funnel.counts)
+    assert counts[0]["uint8"] == counts[1]["uint8"]
+    assert counts[1]["translate"] < counts[0]["translate"]
+
+
+def test_the_least_sure_model_decides(models, digits):
+    images, labels = digits.images[:20], digits.labels[:20]
+    candidates = Candidates(labels[:, None], labels, labels, (labels + 1) % 10)
+    expected = [-math.inf] * 20
+    for members, targets in ((models.positives, labels), (models.negatives, (labels + 1) % 10)):
+        for model in members:
+            for i in range(20):
+                logits = model(images[i : i + 1].float() / 255)
+                loss = cw_loss(logits, targets[i : i + 1], confidence=math.inf).item()
+                expected[i] = max(expected[i], loss)
+    assert worst_loss(images, candidates, models).tolist() == pytest.approx(expected, abs=1e-4)

@@ -1,0 +1,138 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nf.core.errors import ConfigError
+from nf.gan.definition import ImageShape
+from nf.gan.layers import ConditionalBatchNorm, DownBlock, SelfAttention, UpBlock
+from nf.gan.registry import GANS
+from nf.gan.sagan import SaganConfig
+
+TINY = {"sagan": SaganConfig(latent_dim=4, generator_channels=8, discriminator_channels=8)}
+
+
+def _networks(name, shape):
+    definition = GANS[name]
+    return definition.generator(TINY[name], shape), definition.discriminator(TINY[name], shape)
+
+
+@pytest.mark.parametrize("name", sorted(GANS))
+@pytest.mark.parametrize("image_size", [16, 32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_ranges_and_gradients(name, image_size, channels):
+    shape = ImageShape(image_size, channels, num_classes=5)
+    generator, discriminator = _networks(name, shape)
+    for network in (generator, discriminator):
+        for parameter in network.parameters():
+            if parameter.ndim == 0:
+                nn.init.ones_(parameter)  # attention that starts at zero hides what lies behind it
+    z = torch.randn(5, 4, requires_grad=True)
+    labels = torch.arange(5)
+    images = generator(z, labels)
+    assert images.shape == (5, channels, image_size, image_size)
+    assert images.dtype == torch.float32
+    assert images.abs().max() <= 1
+    logits = discriminator(images, labels)
+    assert logits.shape == (5,)
+    logits.square().sum().backward()
+    assert (z.grad.abs().sum(1) > 0).all()
+    for network in (generator, discriminator):
+        for key, parameter in network.named_parameters():
+            assert parameter.grad.isfinite().all(), key
+            # A bias before batch norm has no effect; everything else has.
+            assert key.endswith("conv1.bias") or parameter.grad.abs().max() > 0, key
+
+
+def test_the_reference_generator_has_the_published_size():
+    generator = GANS["sagan"].generator(SaganConfig(), ImageShape(32, 3, 10))
+    assert 4.3e6 <= sum(parameter.numel() for parameter in generator.parameters()) <= 4.4e6
+
+
+@pytest.mark.parametrize("name", sorted(GANS))
+def test_the_discriminator_judges_each_image_for_itself_and_its_label(name):
+    _, discriminator = _networks(name, ImageShape(16, 1, 3))
+    images, labels = torch.rand(6, 1, 16, 16), torch.arange(6) % 3
+    together = discriminator(images, labels)
+    alone = torch.cat([discriminator(images[i : i + 1], labels[i : i + 1]) for i in range(6)])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together, discriminator(images, (labels + 1) % 3))
+
+
+def test_attention_starts_as_the_identity():
+    x = torch.randn(2, 16, 8, 8)
+    assert torch.equal(SelfAttention(16)(x), x)
+
+
+def test_attention_against_the_library():
+    attention = SelfAttention(16)
+    nn.init.ones_(attention.gamma)
+    x = torch.randn(2, 16, 8, 8)
+    query = attention.query(x).flatten(2).mT
+    key = F.max_pool2d(attention.key(x), 2).flatten(2).mT
+    value = F.max_pool2d(attention.value(x), 2).flatten(2).mT
+    attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+    expected = x + attention.out(attended.mT.reshape(2, 8, 8, 8))
+    torch.testing.assert_close(attention(x), expected)
+
+
+def test_conditional_batch_norm_is_batch_norm_with_the_affine_map_of_the_class():
+    norm = ConditionalBatchNorm(4, num_classes=3)
+    x = torch.randn(9, 4, 5, 5)
+    labels = torch.arange(9) % 3
+    output = norm(x, labels)
+    for label in range(3):
+        gain, bias = 1 + norm.gain.weight[label], norm.bias.weight[label]
+        expected = F.batch_norm(x, None, None, gain, bias, training=True)
+        torch.testing.assert_close(output[labels == label], expected[labels == label])
+    assert not torch.allclose(output, norm(x, (labels + 1) % 3))
+
+
+def test_an_up_block_equals_its_textbook_order():
+    block = UpBlock(8, num_classes=2)
+    x, labels = torch.randn(3, 8, 4, 4), torch.tensor([0, 1, 1])
+    h = block.conv1(F.interpolate(F.relu(block.norm1(x, labels)), scale_factor=2))
+    h = block.conv2(F.relu(block.norm2(h, labels)))
+    torch.testing.assert_close(block(x, labels), h + block.shortcut(F.interpolate(x, scale_factor=2)))
+
+
+@pytest.mark.parametrize("preactivate", [True, False])
+def test_a_down_block_equals_its_textbook_order(preactivate):
+    block = DownBlock(8, 16, down=True, preactivate=preactivate)
+    x = torch.randn(3, 8, 4, 4)
+    h = block.conv2(F.relu(block.conv1(F.relu(x) if preactivate else x)))
+    torch.testing.assert_close(block(x), F.avg_pool2d(h + block.shortcut(x), 2))
+
+
+def test_a_block_that_keeps_its_size_has_no_shortcut_weights():
+    block = DownBlock(8, 8, down=False)
+    x = torch.randn(3, 8, 4, 4)
+    torch.testing.assert_close(block(x), x + block.conv2(F.relu(block.conv1(F.relu(x)))))
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "message"), [(28, 1, "16 or 32 pixels.*got 28"), (16, 2, "1 or 3.*got 2")]
+)
+def test_other_images_are_refused(size, channels, message):
+    with pytest.raises(ConfigError, match=message):
+        ImageShape(size, channels, 10)
+
+
+@pytest.mark.parametrize("field", ["generator_channels", "discriminator_channels"])
+def test_a_width_that_attention_cannot_divide_is_refused(field):
+    config = SaganConfig(**{field: 12})
+    builder = GANS["sagan"].generator if field == "generator_channels" else GANS["sagan"].discriminator
+    with pytest.raises(ConfigError, match=f"{field}: expected a multiple of 8, got 12"):
+        builder(config, ImageShape(16, 1, 10))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"ema_decay": 1.0}, r"ema_decay: expected a number in \[0, 1\)"),
+    ],
+)
+def test_unusable_settings_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        SaganConfig(**values)

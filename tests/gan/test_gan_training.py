@@ -1,0 +1,155 @@
+import dataclasses
+import json
+import math
+
+import pytest
+import torch
+
+from nf.core.errors import ConfigError, TrainingError, UnknownNameError
+from nf.gan import train_gan
+from nf.gan.checkpoint import load_checkpoint, save_checkpoint
+from nf.gan.definition import GanConfig
+from nf.gan.watch import CollapseWatch
+
+FILES = ["card.json", "discriminator.safetensors", "generator.safetensors", "samples.png"]
+
+
+class Killed(BaseException):
+    pass
+
+
+def _kill_at(step):
+    def progress(now, steps, losses):
+        if now == step:
+            raise Killed
+
+    return progress
+
+
+def _bytes(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def test_the_folder_holds_the_gan_and_nothing_else(trained):
+    _, folder = trained
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_the_card_says_how_the_gan_was_made(trained, tiny):
+    gan, folder = trained
+    card = json.loads((folder / "card.json").read_text())
+    assert card["name"] == "sagan"
+    assert card["config"] == dataclasses.asdict(tiny)
+    assert card["shape"] == {"image_size": 16, "channels": 1, "num_classes": 3}
+    assert (card["seed"], card["images"], card["steps"]) == (1, 30, 12)
+    assert card["parameters"]["generator"] == sum(p.numel() for p in gan.generator.parameters())
+    assert card["torch"] == torch.__version__
+
+
+def test_the_same_seed_gives_the_same_bytes_and_draws_nothing_globally(trained, train, tmp_path):
+    _, folder = trained
+    state = torch.get_rng_state()
+    train(tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert _bytes(tmp_path) == _bytes(folder)
+
+
+def test_another_seed_gives_other_weights(train, tiny, tmp_path):
+    config = dataclasses.replace(tiny, steps=1)
+    train(tmp_path / "one", config, seed=1)
+    train(tmp_path / "two", config, seed=2)
+    for name in ("generator.safetensors", "discriminator.safetensors"):
+        assert (tmp_path / "one" / name).read_bytes() != (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(trained, train, tmp_path):
+    _, folder = trained
+    with pytest.raises(Killed):
+        train(tmp_path, progress=_kill_at(10))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["state"]["step"] == 7
+    seen = []
+    train(tmp_path, progress=lambda step, steps, losses: seen.append((step, steps, sorted(losses))))
+    assert seen == [(10, 12, ["d_loss", "g_loss"]), (12, 12, ["d_loss", "g_loss"])]
+    assert _bytes(tmp_path) == _bytes(folder)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_checkpoint_comes_back_for_its_own_run_only(tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    assert load_checkpoint(path, "this run", "cpu") is None
+    save_checkpoint(path, "this run", {"step": 3, "weights": torch.arange(3)})
+    state = load_checkpoint(path, "this run", "cpu")
+    assert state["step"] == 3
+    assert state["weights"].tolist() == [0, 1, 2]
+    assert not caplog.records
+    assert load_checkpoint(path, "another run", "cpu") is None
+    assert "of a run with other settings" in caplog.text
+
+
+@pytest.mark.parametrize("keep", [0, 10, -20])
+def test_a_damaged_checkpoint_is_left_aside_with_a_warning(keep, tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, "this run", {"step": 3})
+    path.write_bytes(path.read_bytes()[:keep])
+    assert load_checkpoint(path, "this run", "cpu") is None
+    assert "is damaged" in caplog.text
+
+
+def test_a_checkpoint_that_would_run_code_is_left_aside(tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"identity": "this run", "state": print}, path)
+    assert load_checkpoint(path, "this run", "cpu") is None
+    assert "is damaged" in caplog.text
+
+
+def test_it_learns_what_the_classes_look_like(train, tiny, tmp_path):
+    config = dataclasses.replace(
+        tiny, steps=60, batch_size=16, d_steps=1, learning_rate_g=1e-2, learning_rate_d=1e-2, max_shift=0
+    )
+    gan = train(tmp_path, config)
+    z, _ = gan.sample_latents(60, torch.Generator().manual_seed(0))
+    brightness = gan.generate(z, torch.arange(60) % 3).mean((1, 2, 3)).view(20, 3).mean(0)
+    real = torch.tensor([9.5, 119.5, 229.5]) / 255
+    assert (brightness - real).abs().max() < 0.15
+
+
+def test_divergence_is_noticed(train, tiny, tmp_path):
+    config = dataclasses.replace(tiny, learning_rate_g=math.inf)
+    with pytest.raises(TrainingError, match="sagan diverged: d_loss is nan at step 10; lower learning_rate_g"):
+        train(tmp_path, config)
+    assert not (tmp_path / "card.json").exists()
+
+
+def test_a_discriminator_with_nothing_left_to_learn_is_noticed():
+    watch = CollapseWatch("sagan")
+    for step in range(19):
+        watch.check(step, {"d_loss": 0.0, "g_loss": 3.0})
+    watch.check(19, {"d_loss": 0.5, "g_loss": 3.0})  # it recovered
+    for step in range(20, 39):
+        watch.check(step, {"d_loss": 0.0, "g_loss": 3.0})
+    with pytest.raises(TrainingError, match=r"stayed at zero up to step 39.*lower d_steps or learning_rate_d"):
+        watch.check(39, {"d_loss": 0.0, "g_loss": 3.0})
+
+
+def test_an_unknown_gan_and_a_config_of_another_are_refused(shades, tiny, tmp_path):
+    images, labels = shades
+    arguments = {"num_classes": 3, "seed": 1, "folder": tmp_path}
+    with pytest.raises(UnknownNameError, match=r"unknown gan 'stylegan': expected one of .*sagan"):
+        train_gan("stylegan", tiny, images, labels, **arguments)
+    with pytest.raises(ConfigError, match="expected SaganConfig for sagan, got GanConfig"):
+        train_gan("sagan", GanConfig(), images, labels, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x.float(), y), "images: expected uint8.*got torch.float32"),
+        (lambda x, y: (x[:, :, :8], y), r"images: expected .*\(N, C, H, H\).*got torch.uint8 \(30, 1, 8, 16\)"),
+        (lambda x, y: (x, y[:5]), r"labels: expected int64 of shape \(30,\), got torch.int64 \(5,\)"),
+        (lambda x, y: (x, y + 1), "labels: expected classes 0 to 2, got 1 to 3"),
+    ],
+)
+def test_images_and_labels_that_do_not_fit_are_refused(change, message, shades, tiny, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        train_gan("sagan", tiny, *change(*shades), num_classes=3, seed=1, folder=tmp_path)

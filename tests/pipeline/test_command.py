@@ -1,0 +1,124 @@
+"""The ``nf`` command as a person types it."""
+
+import json
+import shutil
+
+import onnx
+import pytest
+
+
+def verify(clone, *arguments):
+    return clone.run("nf", "verify", *map(str, arguments), check=False)
+
+
+@pytest.fixture
+def queries(reproduced):
+    return reproduced.out / "fingerprints" / "naturalfinger"
+
+
+def test_a_thief_and_an_honest_model(reproduced, queries):
+    thief = verify(reproduced, reproduced.out / "onnx" / "distill-resnet18-source-t1.onnx", "--queries", queries)
+    assert thief.returncode == 0
+    assert "matching rate  1.000" in thief.stdout
+    assert "threshold      0.500" in thief.stdout
+    assert "verdict        STOLEN" in thief.stdout
+    assert "honest models accused:" in thief.stdout
+    honest = verify(reproduced, reproduced.out / "onnx" / "scratch-resnet18-t1.onnx", "--queries", queries)
+    assert "verdict        not stolen" in honest.stdout
+
+
+def test_evidence_as_json(reproduced, queries):
+    suspect = reproduced.out / "onnx" / "source.onnx"
+    evidence = json.loads(verify(reproduced, suspect, "--queries", queries, "--json").stdout)
+    assert evidence["scheme"] == "naturalfinger"
+    assert evidence["query_set_digest"] == json.loads((queries / "card.json").read_text())["digest"]
+    assert evidence["suspect"]["bytes"] == suspect.stat().st_size
+    assert 0 <= evidence["matching_rate"] <= 1
+
+
+def one_line(result):
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_bad_suspects_give_one_line(reproduced, queries, tmp_path):
+    assert "nowhere.onnx" in one_line(verify(reproduced, tmp_path / "nowhere.onnx", "--queries", queries))
+    junk = tmp_path / "junk.onnx"
+    junk.write_bytes(b"<html>")
+    assert "junk.onnx" in one_line(verify(reproduced, junk, "--queries", queries))
+    truncated = tmp_path / "truncated.onnx"
+    truncated.write_bytes((reproduced.out / "onnx" / "source.onnx").read_bytes()[:5000])
+    assert "truncated.onnx" in one_line(verify(reproduced, truncated, "--queries", queries))
+
+
+def test_a_suspect_for_other_images_or_classes(reproduced, queries, tmp_path):
+    def network(channels, classes):
+        weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, (channels, classes), [0.5] * channels * classes)
+        nodes = [
+            onnx.helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+            onnx.helper.make_node("Flatten", ["p"], ["f"]),
+            onnx.helper.make_node("MatMul", ["f", "w"], ["y"]),
+        ]
+        values = [
+            onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", channels, 16, 16]),
+            onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", classes]),
+        ]
+        graph = onnx.helper.make_graph(nodes, "g", values[:1], values[1:], [weights])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+        path = tmp_path / f"{channels}-{classes}.onnx"
+        onnx.save(model, path)
+        return path
+
+    assert "expected" in one_line(verify(reproduced, network(3, 10), "--queries", queries))
+    line = one_line(verify(reproduced, network(1, 7), "--queries", queries))
+    assert "classes" in line
+    assert "got 7" in line
+    assert verify(reproduced, network(1, 10), "--queries", queries).returncode == 0
+
+
+def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
+    suspect = reproduced.out / "onnx" / "source.onnx"
+    assert "found nothing" in one_line(verify(reproduced, suspect, "--queries", tmp_path))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(queries, damaged)
+    (damaged / "queries.safetensors").write_bytes(b"junk")
+    assert "is damaged" in one_line(verify(reproduced, suspect, "--queries", damaged))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gan", "biggan"), "unknown gan of profile 'smoke' 'biggan': expected one of sagan"),
+        (("fingerprint", "magic"), "unknown scheme of profile 'smoke' 'magic': expected one of naturalfinger"),
+        (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
+        (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
+        (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
+    ],
+)
+def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, message):
+    assert message in one_line(reproduced.run("nf", *arguments, check=False))
+
+
+@pytest.mark.parametrize(
+    ("what", "count", "one"),
+    [
+        ("architectures", 15, "vgg19_bn"),
+        ("attacks", 7, "knockoff"),
+        ("gans", 1, "sagan"),
+        ("schemes", 1, "naturalfinger"),
+        ("models", 24, "source"),
+    ],
+)
+def test_lists(reproduced, what, count, one):
+    lines = reproduced.run("nf", "list", what).stdout.splitlines()
+    assert len(lines) == count
+    assert any(line.split()[0] == one for line in lines)
+
+
+def test_help_names_every_command(reproduced):
+    text = reproduced.run("nf", "--help").stdout
+    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "list"):
+        assert f"  {command} " in text

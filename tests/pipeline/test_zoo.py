@@ -1,0 +1,102 @@
+"""The zoo's promises: resumed after a kill, rebuilt where damaged or changed, and nothing else."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nf.core.files import sha256_file
+
+
+def weights(folder):
+    return {path.parent.name: sha256_file(path) for path in sorted(folder.glob("*/weights.safetensors"))}
+
+
+def times(folder):
+    return {path.parent.name: path.stat().st_mtime_ns for path in sorted(folder.glob("*/card.json"))}
+
+
+@pytest.fixture
+def work(reproduced, tmp_path):
+    """A folder of artifacts with the data of the reproduced run and none of its models."""
+    shutil.copytree(reproduced.out / "data", tmp_path / "smoke" / "data")
+    return tmp_path
+
+
+def build(clone, out):
+    return clone.run("nf", "zoo", "--out", str(out))
+
+
+def test_killed_and_resumed_gives_the_same_bytes(reproduced, work):
+    """SIGKILL in the middle; the second run keeps what was finished and ends where an uninterrupted one does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nf", "zoo", "--out", str(work)],
+        cwd=reproduced.root,
+        env=reproduced.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    zoo = work / "smoke" / "zoo"
+    deadline = time.monotonic() + 300
+    while len(list(zoo.glob("*/card.json"))) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    time.sleep(2)  # the workers notice that their parent is gone
+    assert not _processes_in(process.pid)
+    before = times(zoo)
+    assert 4 <= len(before) < 24
+    build(reproduced, work)
+    after = times(zoo)
+    assert {name: after[name] for name in before} == before
+    assert weights(zoo) == weights(reproduced.out / "zoo")
+
+
+def _processes_in(session):
+    found = []
+    for entry in os.listdir("/proc"):  # noqa: PTH208
+        if entry.isdigit():
+            try:
+                if os.getsid(int(entry)) == session:
+                    found.append(int(entry))
+            except ProcessLookupError:
+                continue
+    for process in found:
+        os.kill(process, signal.SIGKILL)
+    return found
+
+
+def test_damaged_stale_and_strange_models(reproduced, work):
+    """A damaged model is built again, one that the plan no longer lists is deleted, the others stay as they are."""
+    zoo = work / "smoke" / "zoo"
+    shutil.copytree(reproduced.out / "zoo", zoo)
+    before = times(zoo)
+    path = zoo / "prune-0.5-mirror" / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    shutil.copytree(zoo / "source", zoo / "stranger")
+    result = build(reproduced, work)
+    assert "does not match the hash in its card; building prune-0.5-mirror again" in result.stderr.replace("\n", " ")
+    after = times(zoo)
+    assert {name for name in before if after[name] != before[name]} == {"prune-0.5-mirror"}
+    assert not (zoo / "stranger").exists()
+    assert weights(zoo) == weights(reproduced.out / "zoo")
+
+
+def test_a_changed_attack_rebuilds_its_models_only(reproduced, work):
+    zoo = work / "smoke" / "zoo"
+    shutil.copytree(reproduced.out / "zoo", zoo)
+    before = times(zoo)
+    reproduced.edit(lambda smoke: smoke["zoo"]["attacks"]["finetune"].update(epochs=2))
+    try:
+        build(reproduced, work)
+    finally:
+        reproduced.git("checkout", "-q", "params.yaml")
+    changed = {name for name, when in times(zoo).items() if when != before[name]}
+    assert changed == {"finetune-FTAL-source", "finetune-FTAL-mirror"}

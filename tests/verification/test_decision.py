@@ -1,0 +1,130 @@
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from nf.core.errors import ArtifactError, SuspectError
+from nf.core.files import write_json
+from nf.core.queries import QuerySet
+from nf.core.scores import Score, ScoreTable
+from nf.evaluation.evaluate import evaluate
+from nf.verification import Calibration, decide, evidence, load_calibration
+from nf.verification.proportions import Proportion
+
+
+@pytest.mark.parametrize(("rate", "stolen"), [(0.0, False), (0.59, False), (0.6, True), (1.0, True)])
+def test_a_suspect_at_the_threshold_is_stolen(queries: QuerySet, rate: float, stolen: bool) -> None:
+    verdict = decide(rate, queries)
+    assert verdict.stolen is stolen
+    assert verdict.to_json() == {
+        "scheme": "naturalfinger",
+        "matching_rate": rate,
+        "threshold": 0.6,
+        "stolen": stolen,
+        "queries": 7,
+        "query_set_digest": queries.digest,
+        "calibration": None,
+    }
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
+def test_a_rate_out_of_range_is_refused(queries: QuerySet, rate: float) -> None:
+    with pytest.raises(ValueError, match=r"rate: expected a share in \[0, 1\], got "):
+        decide(rate, queries)
+
+
+@pytest.mark.parametrize("threshold", [None, "0.5", True, -0.1, 1.1, float("nan")])
+def test_a_card_without_a_usable_threshold_is_refused(queries: QuerySet, threshold: object) -> None:
+    spoilt = replace(queries, card={**queries.card, "threshold": threshold})
+    with pytest.raises(ArtifactError, match=f"expected a threshold in .0, 1., got {threshold!r}"):
+        decide(0.5, spoilt)
+
+
+@given(st.data(), st.integers(1, 300), st.floats(0.5, 0.999))
+def test_intervals_are_those_of_scipy(data: st.DataObject, total: int, confidence: float) -> None:
+    count = data.draw(st.integers(0, total))
+    expected = binomtest(count, total).proportion_ci(confidence, method="exact")
+    assert Proportion(count, total).interval(confidence) == pytest.approx((expected.low, expected.high), abs=1e-10)
+
+
+def test_intervals_of_large_totals_are_those_of_scipy() -> None:
+    expected = binomtest(1234, 5000).proportion_ci(0.95, method="exact")
+    assert Proportion(1234, 5000).interval() == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 0), (-1, 5), (6, 5)])
+def test_impossible_proportions_are_refused(count: int, total: int) -> None:
+    with pytest.raises(ValueError, match=f"expected a count from 0 to a total of at least 1, got {count} of {total}"):
+        Proportion(count, total)
+
+
+@pytest.fixture
+def metrics(queries: QuerySet) -> dict[str, Any]:
+    """What the evaluation writes: of 3 positives one is missed, of 4 negatives one is accused."""
+    rows = [(f"p{i}", "positive", s) for i, s in enumerate((0.9, 0.6, 0.2))]
+    rows += [(f"n{i}", "negative", s) for i, s in enumerate((0.1, 0.7, 0.3, 0.59))]
+    table = ScoreTable(tuple(Score(n, "suspects", role, "train", "", "resnet18", "", s, 7) for n, role, s in rows))
+    done = evaluate(
+        table, scheme="naturalfinger", query_set=queries.digest, threshold=0.6, resamples=10, confidence=0.95, seed=0
+    )
+    return done.to_json()
+
+
+def test_a_verdict_states_the_error_rates_of_the_benchmark(
+    queries: QuerySet, metrics: dict[str, Any], tmp_path: Path
+) -> None:
+    write_json(tmp_path / "naturalfinger.json", metrics)
+    calibration = load_calibration(tmp_path / "naturalfinger.json", queries)
+    assert calibration == Calibration(false_accusation=Proportion(1, 4), miss=Proportion(1, 3))
+    record = json.loads(json.dumps(decide(0.9, queries, calibration).to_json()))["calibration"]
+    assert record["false_accusation"]["rate"] == 0.25
+    low, high = binomtest(1, 4).proportion_ci(0.95, method="exact")
+    assert (record["false_accusation"]["low"], record["false_accusation"]["high"]) == pytest.approx((low, high))
+    assert (record["miss"]["count"], record["miss"]["total"]) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"query_set": "0" * 64}, "expected the query_set [0-9a-f]{64}, got 0{64}; evaluate these queries first"),
+        ({"threshold": 0.5}, "expected the threshold 0.6, got 0.5"),
+        ({"at_threshold": None}, "expected counts of errors under 'at_threshold'"),
+        ({"at_threshold": {"false_positives": 1}}, "expected counts of errors under 'at_threshold'.*negatives"),
+        (
+            {"at_threshold": {"false_positives": 0, "negatives": 0, "false_negatives": 0, "positives": 1}},
+            "expected counts of errors .* got 0 of 0",
+        ),
+    ],
+)
+def test_error_rates_of_other_verdicts_are_refused(
+    queries: QuerySet, metrics: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "metrics.json"
+    write_json(path, {**metrics, **change})
+    with pytest.raises(ArtifactError, match=message):
+        load_calibration(path, queries)
+
+
+def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: Path) -> None:
+    path = tmp_path / "suspect.onnx"
+    path.write_bytes(b"bytes of a suspect")
+    verdict = decide(0.9, queries)
+    record = evidence(verdict, path)
+    assert record.items() >= verdict.to_json().items()
+    digest = hashlib.sha256(b"bytes of a suspect").hexdigest()
+    assert record["suspect"] == {"file": "suspect.onnx", "sha256": digest, "bytes": 18}
+    assert record["versions"]["numpy"] == np.__version__
+    assert set(record["versions"]) == {"nf", "numpy", "onnx", "onnxruntime", "python"}
+    json.dumps(record)
+
+
+def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path) -> None:
+    with pytest.raises(SuspectError, match=r"nothing.onnx: expected the suspect's file, cannot read it: No such file"):
+        evidence(decide(0.9, queries), tmp_path / "nothing.onnx")

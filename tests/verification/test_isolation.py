@@ -1,0 +1,83 @@
+"""Suspects that only show what they are when they run."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import Predictor
+from nf.verification import IsolatedSuspect, OnnxSuspect, ask_isolated
+from nf.verification.isolation import GIBIBYTE
+
+Write = Callable[[str | onnx.ModelProto], Path]
+Images = NDArray[np.uint8]
+
+# Asks for 2**27 floats (half a gibibyte) per unit of the image's sum.
+BOMB = """net (float[N,1,4,4] images) => (float[N,3] logits) {
+    sum = ReduceSum <keepdims = 0> (images)
+    unit = Constant <value_float = 134217728.0> ()
+    product = Mul (sum, unit)
+    count = Cast <to = 7> (product)
+    vector = Constant <value_ints = [1]> ()
+    size = Reshape (count, vector)
+    filled = ConstantOfShape (size)
+    total = ReduceSum (filled)
+    flat = Flatten (images)
+    product_w = MatMul (flat, w)
+    logits = Add (product_w, total)
+}"""
+
+# A thousand products of two matrices of 4096 x 4096.
+SLOW = """net (float[N,1,4,4] images) => (float[N,3] logits) {
+    sum = ReduceSum <keepdims = 0> (images)
+    size = Constant <value_ints = [4096, 4096]> ()
+    zeros = ConstantOfShape (size)
+    x = Add (zeros, sum)
+    x0 = Identity (x)
+    PRODUCTS
+    total = ReduceSum <keepdims = 0> (x1000)
+    flat = Flatten (images)
+    product_w = MatMul (flat, w)
+    logits = Add (product_w, total)
+}""".replace("PRODUCTS", "\n".join(f"x{i + 1} = MatMul (x{i}, x)" for i in range(1000)))
+
+
+def test_answers_are_those_of_the_suspect_in_process(write: Write, linear: str, images: Images) -> None:
+    path = write(linear)
+    isolated: Predictor = IsolatedSuspect(path, "logits")
+    answers = isolated(images)
+    assert answers.dtype == np.float32
+    np.testing.assert_array_equal(answers, OnnxSuspect(path)(images))
+
+
+def test_a_network_that_takes_too_much_memory(write: Write) -> None:
+    path = write(BOMB)
+    black, white = np.zeros((1, 1, 4, 4), np.uint8), np.full((1, 1, 4, 4), 255, np.uint8)
+    assert ask_isolated(path, black, output="logits", memory_bytes=GIBIBYTE * 2).tolist() == [[0, 0, 0]]
+    with pytest.raises(SuspectError, match=r"suspect\.onnx: the suspect cannot answer: .*alloc"):
+        ask_isolated(path, white, output="logits", memory_bytes=GIBIBYTE * 2)
+
+
+def test_a_network_that_takes_too_long(write: Write, images: Images) -> None:
+    started = time.monotonic()
+    with pytest.raises(SuspectError, match=r"suspect\.onnx: expected answers within 4 seconds, got none"):
+        ask_isolated(write(SLOW), images, output="logits", timeout_seconds=4)
+    assert time.monotonic() - started < 30
+
+
+def test_a_process_that_dies(write: Write, linear: str, images: Images) -> None:
+    # Too little for the runtime's own libraries.
+    with pytest.raises(SuspectError, match=r"the suspect's process ended with status .* under a limit of 0.0625 GiB"):
+        ask_isolated(write(linear), images, output="logits", memory_bytes=GIBIBYTE // 16)
+
+
+def test_a_refusal_passes_through_in_one_line(write: Write, linear: str, images: Images, tmp_path: Path) -> None:
+    with pytest.raises(SuspectError, match=r"^/.*nothing.onnx: expected an ONNX file, found nothing$"):
+        ask_isolated(tmp_path / "nothing.onnx", images, output="logits")
+    with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got float32 of shape \(7, 3\)$"):
+        ask_isolated(write(linear), images, output="labels")

@@ -1,0 +1,95 @@
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import OutputKind
+from nf.core.queries import QuerySet
+from nf.verification import OnnxSuspect, ask, matching_rate, predicted_labels
+
+
+@dataclass
+class Fixed:
+    """A predictor that gives one answer whatever it is asked."""
+
+    answers: NDArray[np.float32] | NDArray[np.int64]
+    output: OutputKind = "logits"
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
+        return self.answers
+
+
+@given(arrays(np.int64, 7, elements=st.integers(0, 3)), arrays(np.int64, 7, elements=st.integers(0, 3)))
+def test_the_rate_is_the_accuracy_on_the_labels_of_the_thieves(
+    suspected: NDArray[np.int64], stolen: NDArray[np.int64]
+) -> None:
+    queries = QuerySet(np.zeros((7, 1, 4, 4), np.uint8), stolen, np.full(7, -1))
+    assert matching_rate(suspected, queries) == pytest.approx(accuracy_score(stolen, suspected))
+
+
+def test_asking_an_onnx_file_gives_its_most_likely_classes(
+    write: Callable[[str], Path], linear: str, queries: QuerySet, scores: NDArray[np.float64]
+) -> None:
+    labels = ask(OnnxSuspect(write(linear)), queries)
+    assert labels.dtype == np.int64
+    assert labels.tolist() == scores.argmax(axis=1).tolist()
+    own = replace(queries, labels=labels)
+    assert matching_rate(labels, own) == 1.0
+    assert matching_rate((labels + 1) % 3, own) == 0.0
+
+
+def test_labels_and_scores_of_the_same_classes_are_the_same(scores: NDArray[np.float64]) -> None:
+    labels = scores.argmax(axis=1)
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert predicted_labels(scores, "logits").tolist() == labels.tolist()
+    assert predicted_labels(probabilities.astype(np.float32), "probabilities").tolist() == labels.tolist()
+    assert predicted_labels(labels.astype(np.int32), "labels").tolist() == labels.tolist()
+
+
+def test_a_suspect_with_fewer_classes_than_the_queries_is_refused(queries: QuerySet) -> None:
+    with pytest.raises(SuspectError, match="expected 3 classes or more, as in the query set, got 2"):
+        ask(Fixed(np.zeros((7, 2), np.float32)), queries)
+
+
+@pytest.mark.parametrize(
+    ("answers", "output", "message"),
+    [
+        (
+            np.zeros((6, 3), np.float32),
+            "logits",
+            r"expected logits of shape \(7, classes\), got float32 of shape \(6, 3\)",
+        ),
+        (np.zeros((7, 3), np.int64), "logits", r"expected logits of shape \(7, classes\), got int64 of shape \(7, 3\)"),
+        (
+            np.zeros(7, np.int64),
+            "probabilities",
+            r"expected probabilities of shape \(7, classes\), got int64 of shape \(7,\)",
+        ),
+        (
+            np.zeros((7, 1), np.float32),
+            "logits",
+            r"expected logits of at least two classes, got float32 of shape \(7, 1\)",
+        ),
+        (np.full((7, 3), np.nan, np.float32), "logits", "expected logits for every image, got NaN for 7 of 7"),
+        (np.zeros(7, np.float32), "labels", r"expected integer labels of shape \(7,\), got float32 of shape \(7,\)"),
+        (np.full(7, -1), "labels", "expected labels from 0 on, got -1"),
+    ],
+)
+def test_answers_of_another_form_are_refused(
+    queries: QuerySet, answers: NDArray[np.float32], output: OutputKind, message: str
+) -> None:
+    with pytest.raises(SuspectError, match=message):
+        ask(Fixed(answers, output), queries)
+
+
+def test_the_rate_wants_one_label_per_query(queries: QuerySet) -> None:
+    with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got int64 of shape \(6,\)"):
+        matching_rate(np.zeros(6, np.int64), queries)
