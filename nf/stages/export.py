@@ -2,15 +2,12 @@
 
 import csv
 import io
-from functools import partial
 from pathlib import Path
 
 from nf.core.errors import ArtifactError
 from nf.core.files import write_text
 from nf.data import Splits
-from nf.models import Classifier, load_model
-from nf.models.checkpoint import CARD_FILE
-from nf.models.onnx_export import ExportJob, export_all
+from nf.models.onnx_export import export_all
 from nf.stages.run import Run
 from nf.verification import OnnxSuspect
 from nf.zoo import fingerbench
@@ -28,28 +25,18 @@ def export(run: Run) -> Path:
     """
     lineage = fingerbench(run.profile.zoo)
     images = Splits.load(run.layout.data)["test"].images[:PARITY_IMAGES]
-    jobs = [
-        ExportJob(partial(_load, run.layout.zoo / spec.id), spec.architecture, run.layout.onnx / f"{spec.id}.onnx")
-        for spec in lineage.specs
-    ]
+    files = {run.layout.zoo / spec.id: run.layout.onnx / f"{spec.id}.onnx" for spec in lineage.specs}
     rows = []
-    for job, parity in export_all(jobs, images, OnnxSuspect, workers=run.profile.execution.workers):
+    for folder, parity in export_all(files, images, OnnxSuspect, workers=run.profile.execution.workers):
         if parity.max_abs_difference > _TOLERANCE:
             raise ArtifactError(
-                f"{job.path}: expected logits within {_TOLERANCE} of the model's, got {parity.max_abs_difference:.2g}"
+                f"{files[folder]}: expected logits within {_TOLERANCE} of the model's, got {parity.max_abs_difference:.2g}"
             )
-        rows.append((job.path.stem, f"{parity.max_abs_difference:.3g}", parity.labels_equal, parity.count))
-        run.progress(len(rows), len(jobs), job.path.stem)
+        rows.append((folder.name, f"{parity.max_abs_difference:.3g}", parity.labels_equal, parity.count))
+        run.progress(len(rows), len(files), folder.name)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("id", "max_abs_difference", "labels_equal", "images"))
     writer.writerows(sorted(rows))
     write_text(run.layout.onnx / PARITY_FILE, buffer.getvalue())
     return run.layout.onnx
-
-
-def _load(folder: Path) -> Classifier:
-    model, card = load_model(folder)
-    if card["id"] != folder.name:
-        raise ArtifactError(f"{folder / CARD_FILE}: expected the card of {folder.name!r}, got that of {card['id']!r}")
-    return model

@@ -3,13 +3,10 @@
 Small networks on few cores build fastest this way: one process per core, one thread each.
 """
 
-import multiprocessing
-import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +14,7 @@ from typing import Any, Self
 import torch
 
 from nf.core.errors import NFError
+from nf.core.processes import worker_pool
 from nf.data import Splits
 from nf.zoo.build import build_model
 from nf.zoo.recipes import ZooPlan
@@ -63,12 +61,7 @@ class ZooWorkers:
         self._executor.shutdown(wait=kind is None, cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._count,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_initialise,
-            initargs=self._arguments,
-        )
+        return worker_pool(self._count, _initialise, *self._arguments)
 
 
 _worker: dict[str, Any] = {}
@@ -76,16 +69,7 @@ _worker: dict[str, Any] = {}
 
 def _initialise(plan: ZooPlan, splits_folder: Path, folder: Path) -> None:
     torch.set_num_threads(1)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
     _worker.update(plan=plan, splits=Splits.load(splits_folder), folder=folder)
-
-
-def _exit_with_parent() -> None:
-    """A parent that is killed outright cannot stop its workers, so they watch it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _build(model_id: str) -> tuple[dict[str, Any], float]:

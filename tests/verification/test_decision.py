@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -47,6 +47,7 @@ def test_a_card_without_a_usable_threshold_is_refused(queries: QuerySet, thresho
         decide(0.5, spoilt)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(1, 300), st.floats(0.5, 0.999))
 def test_intervals_are_those_of_scipy(data: st.DataObject, total: int, confidence: float) -> None:
     count = data.draw(st.integers(0, total))

@@ -1,6 +1,5 @@
 """Suspects that only show what they are when they run."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,10 +63,8 @@ def test_a_network_that_takes_too_much_memory(write: Write) -> None:
 
 
 def test_a_network_that_takes_too_long(write: Write, images: Images) -> None:
-    started = time.monotonic()
     with pytest.raises(SuspectError, match=r"suspect\.onnx: expected answers within 4 seconds, got none"):
         ask_isolated(write(SLOW), images, output="logits", timeout_seconds=4)
-    assert time.monotonic() - started < 30
 
 
 def test_a_process_that_dies(write: Write, linear: str, images: Images) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ class Fixed:
         return self.answers
 
 
+@settings(max_examples=40, deadline=None)
 @given(arrays(np.int64, 7, elements=st.integers(0, 3)), arrays(np.int64, 7, elements=st.integers(0, 3)))
 def test_the_rate_is_the_accuracy_on_the_labels_of_the_thieves(
     suspected: NDArray[np.int64], stolen: NDArray[np.int64]

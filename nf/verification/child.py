@@ -1,0 +1,39 @@
+"""The process that ``nf.verification.isolation`` starts: limits itself, then loads and asks one suspect.
+
+``python -m nf.verification.child FILE OUTPUT MEMORY_BYTES`` reads images as ``.npy`` from standard input and writes
+answers as ``.npy`` to standard output. With status ``REFUSED``, the last line of standard error says what is wrong.
+"""
+
+import io
+import resource
+import sys
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import OutputKind
+from nf.verification.isolation import REFUSED, to_npy
+from nf.verification.onnx_suspect import OnnxSuspect
+
+_MAX_ANSWER_BYTES = 256 << 20
+
+
+def main(path: Path, output: OutputKind, memory_bytes: int) -> int:
+    """Ask the suspect at ``path`` the images on standard input; returns the exit status."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_ANSWER_BYTES, _MAX_ANSWER_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    images = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    try:
+        answers = OnnxSuspect(path, output=output)(images)
+    except SuspectError as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSED
+    sys.stdout.buffer.write(to_npy(answers))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), cast(OutputKind, sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,126 @@
+"""Asking a suspect from outside: a process of its own, with a memory limit, a time limit and nothing worth reading.
+
+The checks of ``nf.verification.inspection`` refuse what shows; a network that allocates without end, computes for
+ever or crashes the runtime shows only when it runs.
+"""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import OutputKind
+from nf.verification.answers import check_answers
+
+GIBIBYTE = 1 << 30
+REFUSED = 2
+
+
+def ask_isolated(
+    path: Path,
+    images: NDArray[np.uint8],
+    *,
+    output: OutputKind,
+    timeout_seconds: float = 60.0,
+    memory_bytes: int = 4 * GIBIBYTE,
+) -> NDArray[np.float32] | NDArray[np.int64]:
+    """Load the ONNX file at ``path`` and ask it ``images`` (N, C, H, W) in a child process.
+
+    The child starts in an empty folder without this process's environment. Images and answers pass as ``.npy``,
+    never as a pickle.
+
+    Args:
+        path: the suspect's file.
+        images: uint8, N >= 1.
+        output: what the suspect's answers mean.
+        timeout_seconds: wall-clock limit, the start of the child (a second or so) included.
+        memory_bytes: limit of the child's address space; its libraries alone take a fifth of a gibibyte.
+
+    Returns:
+        (N, classes) float32 scores, or (N,) int64 labels.
+
+    Raises:
+        SuspectError: whatever ``OnnxSuspect`` raises; the child was too slow, ran out of memory or crashed.
+    """
+    command = [sys.executable, "-P", "-m", "nf.verification.child", str(path.resolve()), output, str(memory_bytes)]
+    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        try:
+            finished = subprocess.run(
+                command,
+                input=to_npy(images),
+                stdout=stdout,
+                stderr=stderr,
+                cwd=empty,
+                env=_environment(),
+                timeout=timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SuspectError(f"{path}: expected answers within {timeout_seconds:g} seconds, got none") from None
+        if finished.returncode == REFUSED:
+            raise SuspectError(_last_line(stderr))
+        if finished.returncode != 0:
+            raise SuspectError(
+                f"{path}: expected answers, the suspect's process ended with status {finished.returncode}"
+                f" under a limit of {memory_bytes / GIBIBYTE:g} GiB: {_last_line(stderr)}"
+            )
+        stdout.seek(0)
+        return _read_answers(path, stdout.read(), output, len(images))
+
+
+@dataclass(frozen=True)
+class IsolatedSuspect:
+    """``ask_isolated`` as a ``Predictor``: each call starts a process of its own."""
+
+    path: Path
+    output: OutputKind
+    timeout_seconds: float = 60.0
+    memory_bytes: int = 4 * GIBIBYTE
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
+        """Answer ``images``; see ``ask_isolated``."""
+        return ask_isolated(
+            self.path,
+            images,
+            output=self.output,
+            timeout_seconds=self.timeout_seconds,
+            memory_bytes=self.memory_bytes,
+        )
+
+
+def to_npy(array: NDArray[np.generic]) -> bytes:
+    """``array`` in numpy's file format."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _environment() -> dict[str, str]:
+    """Where to find Python's modules and shared libraries; one thread, as each reserves address space."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    modules = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**kept, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _last_line(stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    lines = stderr.read().decode(errors="replace").split("\n")
+    return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "no message")
+
+
+def _read_answers(path: Path, data: bytes, output: OutputKind, count: int) -> NDArray[np.float32] | NDArray[np.int64]:
+    # The child may not be what was started any more, so its answers are checked as if it were the suspect.
+    try:
+        return check_answers(np.load(io.BytesIO(data), allow_pickle=False), output, count)
+    except (ValueError, EOFError, MemoryError) as error:
+        raise SuspectError(f"{path}: expected answers as .npy, got {len(data)} other bytes") from error
+    except SuspectError as error:
+        raise SuspectError(f"{path}: {error}") from None
