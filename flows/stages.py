@@ -12,6 +12,7 @@ from nf import stages
 from nf.cli.progress import show_progress
 from nf.core.errors import ConfigError
 from nf.stages import Run
+from nf.zoo import ZooPlan, ZooWorkers
 
 
 def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
@@ -42,24 +43,29 @@ def zoo(profile: str | None = None, item: str | None = None) -> None:
         with run.stage("zoo"):
             plan = stages.plan_zoo(run)
             todo = stages.missing_models(run, plan)
-            execution = run.profile.execution
             if todo:
                 with stages.open_workers(run, plan) as workers:
-                    build = _task(workers.build, "build", retries=execution.retries, task_run_name="{model_id}")
-                    runner: Any = ThreadPoolTaskRunner(max_workers=execution.workers)
-                    _build_along_lineage.with_options(task_runner=runner)(run, plan, todo, build)
+                    _build_along_lineage(run, plan, todo, workers)
             _task(stages.summarise_zoo, "summarise")(run, plan)
 
 
-@flow(name="zoo-models", validate_parameters=False)
-def _build_along_lineage(run: Run, plan: Any, todo: list[str], build: Any) -> None:
-    futures: dict[str, Any] = {}
-    for model_id in todo:
-        parent = futures.get(plan.lineage[model_id].parent)
-        futures[model_id] = build.submit(model_id, wait_for=[parent] if parent else None)
-    for done, (model_id, future) in enumerate(futures.items(), start=1):
-        future.result()
-        run.progress(done, len(todo), model_id)
+def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooWorkers) -> None:
+    """A task waits for its parent's; as many run at once as there are workers."""
+    execution = run.profile.execution
+    build = _task(workers.build, "build", retries=execution.retries, task_run_name="{model_id}")
+    runner: Any = ThreadPoolTaskRunner(max_workers=execution.workers)
+
+    @flow(name="zoo-models", task_runner=runner)
+    def models() -> None:
+        futures: dict[str, Any] = {}
+        for model_id in todo:
+            parent = futures.get(plan.lineage[model_id].parent or "")
+            futures[model_id] = build.submit(model_id, wait_for=[parent] if parent else None)
+        for done, (model_id, future) in enumerate(futures.items(), start=1):
+            future.result()
+            run.progress(done, len(todo), model_id)
+
+    models()
 
 
 @flow(name="report", validate_parameters=False)

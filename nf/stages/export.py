@@ -30,7 +30,8 @@ def export(run: Run) -> Path:
     for folder, parity in export_all(files, images, OnnxSuspect, workers=run.profile.execution.workers):
         if parity.max_abs_difference > _TOLERANCE:
             raise ArtifactError(
-                f"{files[folder]}: expected logits within {_TOLERANCE} of the model's, got {parity.max_abs_difference:.2g}"
+                f"{files[folder]}: expected logits within {_TOLERANCE} of the model's, got a difference of "
+                f"{parity.max_abs_difference:.2g}"
             )
         rows.append((folder.name, f"{parity.max_abs_difference:.3g}", parity.labels_equal, parity.count))
         run.progress(len(rows), len(files), folder.name)
