@@ -1,0 +1,56 @@
+"""Write the table of ``docs/architectures.md`` from the networks: ``python benchmarks/architectures.py [--check]``."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nf.core.architectures import DISPLAY_NAMES
+from nf.models.registry import ARCHITECTURES
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "architectures.md"
+CHANNELS, CLASSES, SIZES = 3, 10, (32, 16)
+
+
+def measure(architecture: str) -> tuple[int, list[int]]:
+    """Parameters with the last layer, and forward multiply-accumulates of one image by size; nothing is computed."""
+    with torch.device("meta"):
+        body, features = ARCHITECTURES[architecture](width=1.0, in_channels=CHANNELS)
+        model = nn.Sequential(body, nn.Linear(features, CLASSES)).eval()
+        counts = []
+        for size in SIZES:
+            with FlopCounterMode(display=False) as counter:
+                model(torch.empty(1, CHANNELS, size, size))
+            counts.append(counter.get_total_flops() // 2)
+    return sum(parameter.numel() for parameter in model.parameters()), counts
+
+
+def table() -> str:
+    """All architectures as Markdown."""
+    sizes = " | ".join(f"MMAC at {CHANNELS}x{size}x{size}" for size in SIZES)
+    lines = [f"| architecture | parameters, million | {sizes} |", "|---|---|" + "---|" * len(SIZES)]
+    for name, display in DISPLAY_NAMES.items():
+        parameters, counts = measure(name)
+        cells = " | ".join(f"{count / 1e6:.1f}" for count in counts)
+        lines.append(f"| {display} | {parameters / 1e6:.2f} | {cells} |")
+    return "\n".join(lines)
+
+
+def rendered(text: str) -> str:
+    """``text`` with the table between its markers as the networks are now."""
+    start, end = "<!-- architectures -->", "<!-- /architectures -->"
+    return re.sub(f"{start}.*?{end}", f"{start}\n{table()}\n{end}", text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="Write nothing and fail where the page is out of date.")
+    before = PAGE.read_text()
+    after = rendered(before)
+    if parser.parse_args().check:
+        sys.exit(None if before == after else f"{PAGE.name} is out of date: run `python benchmarks/architectures.py`")
+    PAGE.write_text(after)

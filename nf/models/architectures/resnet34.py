@@ -1,0 +1,10 @@
+"""ResNet34 (He et al. 2016) for small images."""
+
+from torch import nn
+
+from nf.models.architectures.residual import basic_block, resnet
+
+
+def resnet34(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
+    """ResNet34's body and its number of features."""
+    return resnet(basic_block, (3, 4, 6, 3), width=width, in_channels=in_channels)

@@ -1,0 +1,10 @@
+"""VGG16 with batch norm (Simonyan and Zisserman 2015) for small images."""
+
+from torch import nn
+
+from nf.models.architectures.plain import vgg
+
+
+def vgg16_bn(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
+    """VGG16's convolutions and their number of features."""
+    return vgg((2, 2, 3, 3, 3), width=width, in_channels=in_channels)

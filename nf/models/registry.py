@@ -1,0 +1,105 @@
+"""The fifteen architectures of FingerBench, and one way to build a classifier of each."""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from nf.core.errors import ConfigError, UnknownNameError
+from nf.models.architectures.blocks import initialise
+from nf.models.architectures.densenet121 import densenet121
+from nf.models.architectures.efficientnet import efficientnet
+from nf.models.architectures.googlenet import googlenet
+from nf.models.architectures.inception_v3 import inception_v3
+from nf.models.architectures.mobilenet_v2 import mobilenet_v2
+from nf.models.architectures.resnet18 import resnet18
+from nf.models.architectures.resnet34 import resnet34
+from nf.models.architectures.resnet50 import resnet50
+from nf.models.architectures.se_resnet18 import se_resnet18
+from nf.models.architectures.shufflenet_v2 import shufflenet_v2
+from nf.models.architectures.squeezenet import squeezenet
+from nf.models.architectures.vgg13_bn import vgg13_bn
+from nf.models.architectures.vgg16_bn import vgg16_bn
+from nf.models.architectures.vgg19_bn import vgg19_bn
+from nf.models.architectures.xception import xception
+from nf.models.classifier import Classifier
+
+
+class Builder(Protocol):
+    """Builds the body of an architecture."""
+
+    def __call__(self, *, width: float, in_channels: int) -> tuple[nn.Module, int]:
+        """(body, number of features) with the published channels times ``width``."""
+        ...
+
+
+ARCHITECTURES: dict[str, Builder] = {
+    "densenet121": densenet121,
+    "efficientnet": efficientnet,
+    "googlenet": googlenet,
+    "inception_v3": inception_v3,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "se_resnet18": se_resnet18,
+    "shufflenet_v2": shufflenet_v2,
+    "squeezenet": squeezenet,
+    "vgg13_bn": vgg13_bn,
+    "vgg16_bn": vgg16_bn,
+    "vgg19_bn": vgg19_bn,
+    "xception": xception,
+}
+
+
+def build_classifier(
+    architecture: str,
+    *,
+    width: float,
+    in_channels: int,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    seed: int,
+) -> Classifier:
+    """An untrained classifier on the CPU; equal arguments give equal weights, and no global generator moves.
+
+    Args:
+        architecture: key of ``ARCHITECTURES``.
+        width: factor on every channel count; 1 is the published network.
+        in_channels: 1 or 3.
+        num_classes: at least 2.
+        mean: per channel, in units of the [0, 1] range.
+        std: likewise, positive.
+        seed: of the initial weights, in [0, 2**63).
+
+    Raises:
+        UnknownNameError: there is no such architecture.
+        ConfigError: another argument is out of its range.
+    """
+    if architecture not in ARCHITECTURES:
+        raise UnknownNameError("architecture", architecture, ARCHITECTURES)
+    _check(width, in_channels, num_classes, mean, std)
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would also seed the generators of every GPU, outside the fence.
+        torch.default_generator.manual_seed(seed)
+        body, feature_dim = ARCHITECTURES[architecture](width=width, in_channels=in_channels)
+        classifier = Classifier(body, feature_dim, num_classes, mean, std)
+        initialise(classifier)
+    return classifier
+
+
+def _check(width: float, in_channels: int, num_classes: int, mean: Sequence[float], std: Sequence[float]) -> None:
+    if not 0 < width < math.inf:
+        raise ConfigError(f"width: expected more than 0 and finite, got {width}")
+    if in_channels not in (1, 3):
+        raise ConfigError(f"in_channels: expected 1 or 3, got {in_channels}")
+    if num_classes < 2:
+        raise ConfigError(f"num_classes: expected at least 2, got {num_classes}")
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) != in_channels:
+            raise ConfigError(f"{name}: expected {in_channels} values, one per channel, got {len(values)}")
+    if min(std) <= 0:
+        raise ConfigError(f"std: expected positive values, got {min(std)}")
