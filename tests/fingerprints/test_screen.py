@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nf.fingerprints import NaturalFingerConfig, TrainingModels
 from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.losses import cw_loss
-from nf.fingerprints.screen import screen, worst_loss
+from nf.fingerprints.screen import screen
 
 CONFIG = NaturalFingerConfig(transforms=("identity",), screen_repeats=8)
 
@@ -34,7 +34,7 @@ def pool(positive: nn.Module, negative: nn.Module) -> TrainingModels:
 def ask(images: Tensor, models: TrainingModels, config: NaturalFingerConfig) -> tuple[list[int], dict[str, int]]:
     ones = torch.ones(len(images), dtype=torch.int64)
     funnel, generator = Funnel(), torch.Generator().manual_seed(0)
-    alive = screen(
+    alive, _ = screen(
         images, Candidates(ones[:, None], ones, ones, 1 - ones), models, config, generator=generator, funnel=funnel
     )
     return alive.tolist(), funnel.counts
@@ -78,14 +78,18 @@ def test_more_draws_are_a_harder_test(models, digits):
     assert counts[1]["translate"] < counts[0]["translate"]
 
 
-def test_the_least_sure_model_decides(models, digits):
-    images, labels = digits.images[:20], digits.labels[:20]
-    candidates = Candidates(labels[:, None], labels, labels, (labels + 1) % 10)
-    expected = [-math.inf] * 20
-    for members, targets in ((models.positives, labels), (models.negatives, (labels + 1) % 10)):
-        for model in members:
-            for i in range(20):
-                logits = model(images[i : i + 1].float() / 255)
-                loss = cw_loss(logits, targets[i : i + 1], confidence=math.inf).item()
-                expected[i] = max(expected[i], loss)
-    assert worst_loss(images, candidates, models).tolist() == pytest.approx(expected, abs=1e-4)
+def test_the_least_sure_model_under_the_least_favourable_view_decides(models, digits):
+    images, labels = digits.images[800:900].float() / 255, digits.labels[800:900]
+    same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
+    candidates = Candidates(labels[:, None].float(), labels, labels, labels)
+    config = replace(CONFIG, transforms=("identity", "flip"))
+    alive, losses = screen(
+        images, candidates, same, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
+    )
+    assert 0 < len(alive) < 100
+    for index, loss in zip(alive.tolist(), losses.tolist(), strict=True):
+        views = torch.stack([images[index], images[index].flip(2)])
+        with torch.no_grad():
+            answers = [cw_loss(model(views), labels[[index, index]], confidence=math.inf) for model in models.positives]
+        assert loss == pytest.approx(torch.stack(answers).max().item(), abs=1e-3)
+        assert loss < 0

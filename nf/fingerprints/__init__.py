@@ -1,0 +1,20 @@
+"""Fingerprint schemes: from a source model, training models, data and a GAN to a query set."""
+
+from nf.fingerprints.base import Draft, Inputs, Scheme, Task, TrainingModels
+from nf.fingerprints.naturalfinger import NaturalFinger
+from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
+from nf.fingerprints.registry import SCHEMES, make_scheme
+from nf.fingerprints.sheet import sheet
+
+__all__ = [
+    "SCHEMES",
+    "Draft",
+    "Inputs",
+    "NaturalFinger",
+    "NaturalFingerConfig",
+    "Scheme",
+    "Task",
+    "TrainingModels",
+    "make_scheme",
+    "sheet",
+]

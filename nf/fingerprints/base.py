@@ -1,0 +1,255 @@
+"""What a fingerprint scheme is: training models and data in, a query set out.
+
+A scheme is one subclass of ``Scheme`` that writes ``run``. Checks, the threshold and the transcript are here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import nf
+from nf.core.errors import ConfigError
+from nf.core.queries import QuerySet
+from nf.core.thresholds import midpoint_threshold
+from nf.data import to_float
+from nf.fingerprints.networks import predicted_labels, weights_hash
+from nf.gan import Gan
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The owner's own images.
+
+    Attributes:
+        images: (N, C, H, W) uint8, what the source model learned from.
+        labels: (N,) int64.
+        num_classes: number of classes.
+    """
+
+    images: Tensor
+    labels: Tensor
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class TrainingModels:
+    """The models that a fingerprint is made from, in eval mode; none of them is ever a suspect in an evaluation.
+
+    Attributes:
+        source: the model to protect.
+        positives: models stolen from it.
+        negatives: honest models.
+        positive_ids: names of ``positives`` in the transcript.
+        negative_ids: names of ``negatives``.
+
+    Raises:
+        ConfigError: a pool is empty, names do not fit, or a model is in training mode.
+    """
+
+    source: nn.Module
+    positives: tuple[nn.Module, ...]
+    negatives: tuple[nn.Module, ...]
+    positive_ids: tuple[str, ...]
+    negative_ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for role, pool, ids in (
+            ("positive", self.positives, self.positive_ids),
+            ("negative", self.negatives, self.negative_ids),
+        ):
+            if not pool or len(pool) != len(ids):
+                raise ConfigError(
+                    f"{role} models: expected one id for each of at least one, got {len(pool)}, {len(ids)} ids"
+                )
+        if len({*self.positive_ids, *self.negative_ids}) < len(self.positives) + len(self.negatives):
+            raise ConfigError(f"expected distinct training models, got {self.positive_ids} and {self.negative_ids}")
+        for name, model in {"source": self.source, **self.by_id()}.items():
+            if model.training:
+                raise ConfigError(f"training model {name!r}: expected eval mode, got training mode")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models are."""
+        return next(self.source.parameters()).device
+
+    def map(self, change: Callable[[nn.Module], nn.Module]) -> "TrainingModels":
+        """The same models, each passed through ``change``."""
+        return TrainingModels(
+            change(self.source),
+            tuple(map(change, self.positives)),
+            tuple(map(change, self.negatives)),
+            self.positive_ids,
+            self.negative_ids,
+        )
+
+    def by_id(self) -> dict[str, nn.Module]:
+        """All training models by name, positives first."""
+        ids = self.positive_ids + self.negative_ids
+        return dict(zip(ids, self.positives + self.negatives, strict=True))
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that ``Scheme.run`` gets."""
+
+    models: TrainingModels
+    data: Inputs
+    gan: Gan | None
+    queries: int
+    seed: int
+    progress: Progress | None
+
+    def require_gan(self) -> Gan:
+        """The GAN, for schemes that cannot do without.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.gan is None:
+            raise ConfigError("gan: expected one to make images with, got none")
+        return self.gan
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What ``Scheme.run`` returns.
+
+    Attributes:
+        images: (queries, C, H, W) uint8.
+        labels: (queries,) int64, what the source model and its thieves answer.
+        negative_labels: (queries,) int64, what honest models answer; -1 where the scheme does not say.
+        notes: more for the transcript.
+    """
+
+    images: Tensor
+    labels: Tensor
+    negative_labels: Tensor
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Scheme(ABC):
+    """A way to make queries.
+
+    Attributes:
+        name: key in ``nf.fingerprints.SCHEMES``.
+        Config: frozen dataclass of hyper-parameters, the scheme's section in ``params.yaml``.
+        needs_gan: whether it makes its images with a GAN.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Any]]
+    needs_gan: ClassVar[bool] = False
+
+    def __init__(self, config: Any) -> None:
+        if not isinstance(config, self.Config):
+            raise ConfigError(f"{self.name}: expected a {self.Config.__name__}, got {type(config).__name__}")
+        self.config = config
+
+    @final
+    def __call__(
+        self,
+        models: TrainingModels,
+        data: Inputs,
+        gan: Gan | None = None,
+        *,
+        queries: int,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> QuerySet:
+        """Make ``queries`` queries; the same seed, models and number of threads give the same bytes.
+
+        Args:
+            models: source, positives and negatives.
+            data: the owner's images.
+            gan: for schemes that need one.
+            queries: how many.
+            seed: root of all random draws.
+            progress: called with the steps done, their total, and figures worth showing.
+
+        Raises:
+            ConfigError: an argument cannot be used.
+            NotEnoughQueriesError: fewer queries than asked for survive the scheme's own tests.
+        """
+        self._check_arguments(data, queries)
+        task = Task(models, data, gan, queries, seed, progress)
+        draft = self.run(task)
+        self._check_draft(draft, task)
+        return QuerySet(
+            draft.images.cpu().numpy(),
+            draft.labels.cpu().numpy(),
+            draft.negative_labels.cpu().numpy(),
+            self._card(draft, task),
+        )
+
+    @abstractmethod
+    def run(self, task: Task) -> Draft:
+        """Make exactly ``task.queries`` queries."""
+
+    def _check_arguments(self, data: Inputs, queries: int) -> None:
+        if queries < 1:
+            raise ConfigError(f"queries: expected at least 1, got {queries}")
+        if data.images.dtype != torch.uint8 or data.images.ndim != 4:
+            raise ConfigError(
+                f"images: expected uint8 (N, C, H, W), got {data.images.dtype} {tuple(data.images.shape)}"
+            )
+
+    def _check_draft(self, draft: Draft, task: Task) -> None:
+        """Hold a scheme to its promise; a violation is a bug of the scheme, not of its user."""
+        shape = (task.queries, *task.data.images.shape[1:])
+        if draft.images.dtype != torch.uint8 or draft.images.shape != shape:
+            raise RuntimeError(
+                f"{self.name}: expected uint8 images {shape}, got {draft.images.dtype} {tuple(draft.images.shape)}"
+            )
+        for name, labels, lowest in (("labels", draft.labels, 0), ("negative_labels", draft.negative_labels, -1)):
+            low, high = int(labels.min()), int(labels.max())
+            if labels.shape != (task.queries,) or low < lowest or high >= task.data.num_classes:
+                raise RuntimeError(
+                    f"{self.name}: expected {task.queries} {name} in [{lowest}, {task.data.num_classes}), "
+                    f"got {len(labels)} in [{low}, {high}]"
+                )
+
+    def _card(self, draft: Draft, task: Task) -> dict[str, Any]:
+        """The transcript that a third party can replay. It holds no times, so that equal work gives equal bytes."""
+        models = task.models
+        rates = {name: _matching_rate(model, draft) for name, model in models.by_id().items()}
+        return {
+            "scheme": self.name,
+            "seed": task.seed,
+            "parameters": asdict(self.config),
+            "models": {
+                "source": weights_hash(models.source),
+                "positives": _hashes(models.positive_ids, models.positives),
+                "negatives": _hashes(models.negative_ids, models.negatives),
+            },
+            "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+            "threshold": midpoint_threshold(
+                [rates[name] for name in models.positive_ids], [rates[name] for name in models.negative_ids]
+            ),
+            "training_rates": rates,
+            "source_rate": _matching_rate(models.source, draft),
+            **draft.notes,
+        }
+
+
+def _matching_rate(model: nn.Module, draft: Draft) -> float:
+    return float((predicted_labels(model, to_float(draft.images)) == draft.labels).double().mean())
+
+
+def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, str]:
+    return {name: weights_hash(model) for name, model in zip(ids, models, strict=True)}
+
+
+def _gan_card(gan: Gan) -> dict[str, str]:
+    return {
+        "name": gan.name,
+        "generator": weights_hash(gan.generator),
+        "discriminator": weights_hash(gan.discriminator),
+    }

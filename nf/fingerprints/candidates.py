@@ -1,0 +1,62 @@
+"""Candidates: latents on their way to becoming queries, and the count of how many got how far."""
+
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Latents with the labels that their images shall get.
+
+    Attributes:
+        latents: (N, D) float32.
+        classes: (N,) int64, what the generator is conditioned on.
+        positive_labels: (N,) int64, y_pos: the label of all positive training models.
+        negative_labels: (N,) int64, y_neg: the label that the negatives are led to.
+    """
+
+    latents: Tensor
+    classes: Tensor
+    positive_labels: Tensor
+    negative_labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def select(self, index: Tensor) -> "Candidates":
+        """Those at ``index``: (M,) int64, or (N,) bool."""
+        return Candidates(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def split(self, size: int) -> list["Candidates"]:
+        """Consecutive parts of at most ``size``, equally large but for one."""
+        count = -(-len(self) // size)
+        return [self.select(index) for index in torch.arange(len(self)).tensor_split(max(count, 1))]
+
+
+@dataclass
+class Funnel:
+    """How many candidates passed each test, summed over rounds, in the order of the tests."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, test: str, passed: int) -> None:
+        """Count ``passed`` more candidates that passed ``test``."""
+        self.counts[test] = self.counts.get(test, 0) + passed
+
+    def last(self) -> int:
+        """How many passed the last test."""
+        return list(self.counts.values())[-1]
+
+    def worst(self) -> str:
+        """The test that the smallest share of its candidates passed.
+
+        One imaginary candidate passes every test, so that a test which few came to does not win by chance.
+        """
+        shares = {test: (passed + 1) / (came + 1) for (_, came), (test, passed) in pairwise(self.counts.items())}
+        return min(shares, key=lambda test: shares[test])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{test} {count}" for test, count in self.counts.items())

@@ -1,0 +1,120 @@
+"""NaturalFinger: GAN images on which stolen and honest models disagree (paper, section 3.2 and algorithm 1)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nf.core.errors import NotEnoughQueriesError
+from nf.core.seeds import derive_seed
+from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.candidates import Candidates, Funnel
+from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
+from nf.fingerprints.networks import freeze, to_bytes
+from nf.fingerprints.optimise import optimise
+from nf.fingerprints.screen import screen
+from nf.fingerprints.selection import adversarial_labels, random_labels, unanimous
+
+# What to change if this test let the smallest share pass.
+_ADVICE = {
+    "unanimous": "train the GAN longer",
+    "labelled": "raise epsilon",
+    "optimised": "raise epochs or learning_rate",
+    "uint8": "switch straight_through_rounding on",
+}
+_ADVICE_ON_TRANSFORMS = "lower the strength of that transform or raise epochs"
+
+
+@dataclass(frozen=True)
+class _Survivors:
+    images: Tensor  # (M, C, H, W) uint8
+    candidates: Candidates
+    losses: Tensor  # (M,) see ``screen``
+
+
+class NaturalFinger(Scheme):
+    """Queries for which all positive training models answer y_pos and all negatives y_neg, under every transform."""
+
+    name = "naturalfinger"
+    Config = NaturalFingerConfig
+    needs_gan = True
+    config: NaturalFingerConfig
+
+    def run(self, task: Task) -> Draft:
+        """Rounds of select, optimise and screen until there are enough; then keep the safest.
+
+        Raises:
+            NotEnoughQueriesError: ``max_rounds`` did not suffice.
+        """
+        funnel, rounds = Funnel(), []
+        frozen = task.models.map(freeze)
+        for number in range(self.config.max_rounds):
+            seed = derive_seed(task.seed, self.name, number)
+            candidates = self._select(task, frozen, funnel, derive_seed(seed, "select"))
+            if len(candidates) > 0:
+                candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), number)
+                rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
+            if sum(len(survivors.images) for survivors in rounds) >= task.queries:
+                return _safest(rounds, task.queries, funnel)
+        raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
+
+    def _select(self, task: Task, frozen: TrainingModels, funnel: Funnel, seed: int) -> Candidates:
+        """Steps 1 and 2: samples that all positives agree on, and a second label for each."""
+        gan, config, num_classes = task.require_gan(), self.config, task.data.num_classes
+        generator = torch.Generator().manual_seed(seed)
+        latents, classes = gan.sample_latents(config.candidates, generator)
+        images = _generate(task, latents, classes, config.batch_size)
+        agreed, labels = unanimous(frozen.positives, images)
+        funnel.add("drawn", len(agreed))
+        funnel.add("unanimous", int(agreed.sum()))
+        if config.label == "random":
+            negative_labels = random_labels(labels, num_classes=num_classes, generator=generator)
+        else:
+            attacked = frozen.negatives if config.label == "negative" else frozen.positives
+            negative_labels = adversarial_labels(
+                attacked, images, labels, epsilon=config.epsilon, num_classes=num_classes
+            )
+        candidates = Candidates(latents, classes, labels, negative_labels).select(agreed & (negative_labels != labels))
+        funnel.add("labelled", len(candidates))
+        return candidates
+
+    def _optimise(
+        self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, number: int
+    ) -> Candidates:
+        """Step 3, with progress reported to the caller."""
+
+        def report(done: int, total: int) -> None:
+            if task.progress is not None:
+                task.progress(done, total, {"round": number + 1, "candidates": len(candidates)})
+
+        latents = optimise(candidates, task.require_gan(), frozen, self.config, seed=seed, progress=report)
+        return replace(candidates, latents=latents)
+
+    def _screen(self, task: Task, candidates: Candidates, funnel: Funnel, seed: int) -> _Survivors:
+        """Step 4, by the models as they are, not by their folded copies."""
+        images = _generate(task, candidates.latents, candidates.classes, self.config.batch_size)
+        generator = torch.Generator().manual_seed(seed)
+        alive, losses = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
+        return _Survivors(to_bytes(images[alive]), candidates.select(alive), losses)
+
+
+@torch.no_grad()
+def _generate(task: Task, latents: Tensor, classes: Tensor, batch_size: int) -> Tensor:
+    batches = zip(torch.split(latents, batch_size), torch.split(classes, batch_size), strict=True)
+    return torch.cat([task.require_gan().generate(*batch) for batch in batches])
+
+
+def _safest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
+    images = torch.cat([survivors.images for survivors in rounds])
+    labels = torch.cat([survivors.candidates.positive_labels for survivors in rounds])
+    negative_labels = torch.cat([survivors.candidates.negative_labels for survivors in rounds])
+    kept = torch.cat([survivors.losses for survivors in rounds]).argsort(stable=True)[:queries]
+    return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.counts})
+
+
+def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:
+    worst = funnel.worst()
+    return (
+        f"expected {queries} queries within {rounds} rounds, got {funnel.last()}; candidates that passed each test: "
+        f"{funnel}; most fell at {worst!r}: {_ADVICE.get(worst, _ADVICE_ON_TRANSFORMS)}, or raise candidates"
+    )

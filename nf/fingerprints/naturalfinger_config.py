@@ -1,0 +1,64 @@
+"""Hyper-parameters of NaturalFinger."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nf.fingerprints.selection import LabelRule
+from nf.fingerprints.transforms import Strength, check_transforms
+
+
+@dataclass(frozen=True)
+class NaturalFingerConfig:
+    """Every part can be switched off: ``label: random``, ``transforms: [identity]``, ``discriminator: none``.
+
+    Attributes:
+        gan: whose latents are optimised, a key of ``nf.gan.GANS``.
+        candidates: samples drawn per round, before any test.
+        max_rounds: rounds before giving up.
+        epochs: walks through all training models.
+        learning_rate: for the mean over 80 latents, as in the paper.
+        momentum: Nesterov momentum.
+        batch_size: latents optimised side by side: speed and memory, not the result.
+        chunk: models of each pool per update.
+        label: whose FGSM step finds the adversarial label: the ``negative`` models (paper), the ``positive`` ones (the
+            authors' script), or ``random`` classes.
+        epsilon: length of that step in units of the [0, 1] range.
+        confidence: k of the CW loss.
+        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``.
+        strength: how strong they are.
+        discriminator: sign of the discriminator's term: ``published`` (the paper's, drives images to look fake),
+            ``corrected`` or ``none``.
+        discriminator_weight: lambda of equation 1.
+        straight_through_rounding: round images to uint8 in the loss.
+        screen_repeats: draws of each random transform that a query must withstand.
+    """
+
+    gan: str = "sagan"
+    candidates: int = 1000
+    max_rounds: int = 4
+    epochs: int = 1000
+    learning_rate: float = 0.5
+    momentum: float = 0.9
+    batch_size: int = 80
+    chunk: int = 4
+    label: LabelRule = "negative"
+    epsilon: float = 8 / 255
+    confidence: float = 50.0
+    transforms: tuple[str, ...] = ("identity", "flip", "noise", "translate", "shear")
+    strength: Strength = field(default_factory=Strength)
+    discriminator: Literal["none", "published", "corrected"] = "corrected"
+    discriminator_weight: float = 0.5
+    straight_through_rounding: bool = False
+    screen_repeats: int = 4
+
+    def __post_init__(self) -> None:
+        check_transforms(self.transforms)
+        for name in ("candidates", "max_rounds", "epochs", "batch_size", "chunk", "screen_repeats"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
+        if not 0 < self.epsilon <= 1:
+            raise ValueError(f"epsilon: expected more than 0 and at most 1, got {self.epsilon}")

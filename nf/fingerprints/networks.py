@@ -1,0 +1,46 @@
+"""Networks as schemes use them: frozen and folded for gradients on their input, asked for labels, named by a hash."""
+
+import copy
+import logging
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from nf.core.files import sha256_bytes
+
+_LOG = logging.getLogger(__name__)
+# What symbolic tracing raises for a network whose Python code depends on its input.
+_TRACE_ERRORS = (ValueError, TypeError, RuntimeError, AttributeError, NotImplementedError)
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """A copy of ``network`` that is fast to differentiate with respect to its input.
+
+    Eval mode, no gradients for weights, channels last, and batch norm folded into the convolution before it where the
+    network can be traced.
+    """
+    frozen = copy.deepcopy(network).eval()
+    try:
+        frozen = fuse(frozen)
+    except _TRACE_ERRORS as error:
+        _LOG.debug("batch norm of %s is not folded: %s", type(network).__name__, error)
+    return frozen.requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
+    """Labels (N,) int64 that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    return torch.cat([network(part).argmax(dim=1) for part in torch.split(images, batch_size)])
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [0, 1] as they are stored and sent: rounded to uint8."""
+    return (images * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 of the network's weights as safetensors: the hash of its weights file in the zoo."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return sha256_bytes(save(state))

@@ -1,0 +1,126 @@
+"""Step 3 of NaturalFinger: move latents until positives and negatives disagree about their images (algorithm 1)."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nf.fingerprints.base import TrainingModels
+from nf.fingerprints.candidates import Candidates
+from nf.fingerprints.losses import cw_loss
+from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
+from nf.fingerprints.transforms import random_transform
+from nf.gan import Gan
+
+# The paper's learning rate belongs to the mean over a batch of this size. Here each latent has its own sum, so that the
+# batch size changes the speed and nothing else.
+REFERENCE_BATCH = 80
+
+
+def optimise(
+    candidates: Candidates,
+    gan: Gan,
+    models: TrainingModels,
+    config: NaturalFingerConfig,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """Descend equation 1 in the latents by SGD with Nesterov momentum; everything else stands still.
+
+    Each batch sees the same transforms and the same order of models, so a latent's course does not depend on its batch.
+
+    Args:
+        candidates: where to start, and the labels to reach.
+        gan: generator and discriminator.
+        models: training models from ``nf.fingerprints.networks.freeze``.
+        config: see ``NaturalFingerConfig``.
+        seed: for transforms and the order of models.
+        progress: called with the updates done and their total.
+
+    Returns:
+        (N, D) the latents at the end.
+    """
+    batches = candidates.split(config.batch_size)
+    total = len(batches) * config.epochs * _updates_per_epoch(models, config.chunk)
+    done, moved = 0, []
+    for batch in batches:
+        generator = torch.Generator().manual_seed(seed)
+        latents, velocity = batch.latents.clone(), torch.zeros_like(batch.latents)
+        for chunk in _chunks(models, config, generator):
+            gradient = _gradient(latents, batch, gan, *chunk, config, generator)
+            velocity = config.momentum * velocity + gradient
+            latents -= config.learning_rate / REFERENCE_BATCH * (gradient + config.momentum * velocity)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        moved.append(latents)
+    return torch.cat(moved)
+
+
+def _updates_per_epoch(models: TrainingModels, chunk: int) -> int:
+    return -(-max(len(models.positives), len(models.negatives)) // chunk)
+
+
+def _chunks(
+    models: TrainingModels, config: NaturalFingerConfig, generator: torch.Generator
+) -> Iterator[tuple[list[nn.Module], list[nn.Module]]]:
+    """Shuffle both pools each epoch and walk them side by side; a smaller pool starts over."""
+    pools = (models.positives, models.negatives)
+    for _ in range(config.epochs):
+        orders = [torch.randperm(len(pool), generator=generator).tolist() for pool in pools]
+        for update in range(_updates_per_epoch(models, config.chunk)):
+            positives, negatives = (
+                _window(pool, order, update * config.chunk, config.chunk)
+                for pool, order in zip(pools, orders, strict=True)
+            )
+            yield positives, negatives
+
+
+def _window(pool: Sequence[nn.Module], order: list[int], first: int, size: int) -> list[nn.Module]:
+    return [pool[order[(first + step) % len(order)]] for step in range(min(size, len(order)))]
+
+
+def _gradient(
+    latents: Tensor,
+    batch: Candidates,
+    gan: Gan,
+    positives: Sequence[nn.Module],
+    negatives: Sequence[nn.Module],
+    config: NaturalFingerConfig,
+    generator: torch.Generator,
+) -> Tensor:
+    """Gradient of equation 1 for each latent.
+
+    The models' gradients meet at the transformed images, so that only one model's activations are held at a time, and
+    transform and generator are walked back once.
+    """
+    latents = latents.detach().requires_grad_(True)
+    images = gan.generate(latents, batch.classes)
+    seen = round_straight_through(images) if config.straight_through_rounding else images
+    seen = random_transform(seen, config.transforms, generator, config.strength)
+    seen = seen.contiguous(memory_format=torch.channels_last)
+    pull = _image_gradient(seen, positives, batch.positive_labels, config.confidence)
+    pull += _image_gradient(seen, negatives, batch.negative_labels, config.confidence)
+    objective = (seen * pull).sum()
+    if config.discriminator != "none":
+        logits = gan.discriminate(images, batch.classes)
+        naturalness = gan.naturalness_loss(logits, config.discriminator)
+        objective = objective + config.discriminator_weight * naturalness.sum()
+    return torch.autograd.grad(objective, latents)[0]
+
+
+def _image_gradient(images: Tensor, models: Sequence[nn.Module], labels: Tensor, confidence: float) -> Tensor:
+    """Gradient in the images of the mean CW loss over ``models`` (equations 2 and 4)."""
+    leaf = images.detach().requires_grad_(True)
+    total = torch.zeros_like(images)
+    for model in models:
+        loss = cw_loss(model(leaf), labels, confidence=confidence).sum()
+        total += torch.autograd.grad(loss, leaf)[0]
+    return total / len(models)
+
+
+def round_straight_through(images: Tensor) -> Tensor:
+    """Images rounded to 1/255 as they will be stored, with the gradient of the unrounded ones."""
+    rounded = (images * 255).round().clamp(0, 255) / 255
+    return images + (rounded - images).detach()

@@ -1,0 +1,26 @@
+"""All schemes. To add one is a file with a subclass of ``Scheme`` and a line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nf.core.errors import UnknownNameError
+from nf.core.sections import parse_section
+from nf.fingerprints.base import Scheme
+from nf.fingerprints.naturalfinger import NaturalFinger
+
+SCHEMES: dict[str, type[Scheme]] = {
+    "naturalfinger": NaturalFinger,
+}
+
+
+def make_scheme(name: str, section: Mapping[str, Any]) -> Scheme:
+    """The scheme ``name`` with the hyper-parameters of its ``section`` in ``params.yaml``.
+
+    Raises:
+        UnknownNameError: there is no such scheme.
+        ConfigError: the section has unknown keys or values that cannot be used.
+    """
+    if name not in SCHEMES:
+        raise UnknownNameError("scheme", name, SCHEMES)
+    scheme = SCHEMES[name]
+    return scheme(parse_section(scheme.Config, section, f"schemes.{name}"))

@@ -1,0 +1,103 @@
+"""A trained GAN as files: weights of both networks, a card, a contact sheet."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.sections import parse_section
+from nf.core.seeds import derive_seed
+from nf.core.sheets import save_sheet
+from nf.gan.definition import ImageShape, build_networks
+from nf.gan.model import Gan
+from nf.gan.registry import find_gan
+
+CARD_FILE = "card.json"
+SHEET_FILE = "samples.png"
+_NETWORKS = ("generator", "discriminator")
+_SAMPLES_PER_CLASS = 10
+
+
+def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
+    """Write the weights of ``gan``, a sheet of samples and, last, the card: a folder with a card is whole.
+
+    Args:
+        gan: what was trained.
+        folder: where to.
+        seed: the root seed of the training, for the card.
+        images: number of training images, for the card.
+    """
+    card: dict[str, Any] = {
+        "name": gan.name,
+        "config": asdict(gan.config),
+        "shape": asdict(gan.shape),
+        "seed": seed,
+        "images": images,
+        "steps": gan.config.steps,
+        "torch": torch.__version__,
+        "parameters": {},
+        "sha256": {},
+    }
+    for name in _NETWORKS:
+        network: nn.Module = getattr(gan, name)
+        data = save({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
+        write_bytes(_weights_path(folder, name), data)
+        card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
+        card["sha256"][name] = sha256_bytes(data)
+    _save_samples(gan, folder / SHEET_FILE, derive_seed(seed, "samples"))
+    write_json(folder / CARD_FILE, card)
+
+
+def load_gan(folder: Path, device: str = "cpu") -> Gan:
+    """Read a GAN that ``train_gan`` wrote, frozen, onto ``device``.
+
+    Raises:
+        ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
+    """
+    card = read_json(folder / CARD_FILE)
+    try:
+        definition = find_gan(card["name"])
+        config = parse_section(definition.config, card["config"], "config")
+        shape = parse_section(ImageShape, card["shape"], "shape")
+        digests = {name: str(card["sha256"][name]) for name in _NETWORKS}
+    except (KeyError, TypeError, ConfigError) as error:
+        raise ArtifactError(f"{folder / CARD_FILE} is not the card of a GAN: {error}; train it again") from error
+    networks = build_networks(definition, config, shape)
+    for name, network in zip(_NETWORKS, networks, strict=True):
+        _load_weights(network, _weights_path(folder, name), digests[name])
+        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Gan(definition, config, shape, *networks)
+
+
+def _weights_path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
+    try:
+        data = path.read_bytes()
+        if sha256_bytes(data) != digest:
+            raise ArtifactError(f"{path} does not match the SHA-256 in its card; restore both with `dvc checkout`")
+        network.load_state_dict(load(data))
+    except FileNotFoundError:
+        raise ArtifactError(f"expected weights at {path}, found nothing; run the gan stage") from None
+    except RuntimeError:
+        raise ArtifactError(f"{path} does not fit the network that its card describes; train it again") from None
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); restore it with `dvc checkout` or train it again") from error
+
+
+def _save_samples(gan: Gan, path: Path, seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    z, labels = gan.sample_latents(_SAMPLES_PER_CLASS * max(gan.num_classes, 1), rng)
+    if gan.num_classes:
+        labels = torch.arange(gan.num_classes, device=gan.device).repeat_interleave(_SAMPLES_PER_CLASS)
+    with torch.no_grad():
+        images = torch.cat([gan.generate(*part) for part in zip(z.split(100), labels.split(100), strict=True)])
+    save_sheet(path, (images * 255).round().to(torch.uint8).cpu().numpy(), columns=_SAMPLES_PER_CLASS)

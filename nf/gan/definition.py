@@ -1,0 +1,170 @@
+"""What makes one GAN: its hyper-parameters, its networks and what the two players minimise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from nf.core.errors import ConfigError
+from nf.gan.augment import translate
+from nf.gan.losses import Sign
+
+IMAGE_SIZES = (16, 32)
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """The images that a GAN is built for: square, ``num_classes`` is 0 for a GAN that knows no classes.
+
+    Raises:
+        ConfigError: a size or a number of channels that the networks are not made for.
+    """
+
+    image_size: int
+    channels: int
+    num_classes: int
+
+    def __post_init__(self) -> None:
+        if self.image_size not in IMAGE_SIZES:
+            raise ConfigError(f"expected square images of 16 or 32 pixels for a GAN, got {self.image_size}")
+        if self.channels not in (1, 3):
+            raise ConfigError(f"expected images of 1 or 3 channels for a GAN, got {self.channels}")
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """What all GANs have in common; each GAN's own config adds the sizes of its networks.
+
+    Attributes:
+        latent_dim: dimensions of z.
+        steps: updates of the generator.
+        batch_size: images per update.
+        d_steps: updates of the discriminator per update of the generator.
+        learning_rate_g: Adam's rate for the generator.
+        learning_rate_d: Adam's rate for the discriminator.
+        beta1: Adam's decay of the first moment.
+        beta2: Adam's decay of the second moment.
+        flip: mirror real images at random.
+        max_shift: shift all images that the discriminator sees, real and generated, by up to so many pixels; it keeps
+            a discriminator from learning a small data set by heart.
+        ema_decay: decay of the average of the generator's weights that is kept in its place; ``None`` keeps the last.
+        ema_start: step at which the average begins.
+        checkpoint_every: steps between two saved states, from which a killed run goes on.
+    """
+
+    latent_dim: int = 128
+    steps: int = 20_000
+    batch_size: int = 64
+    d_steps: int = 5
+    learning_rate_g: float = 2e-4
+    learning_rate_d: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    flip: bool = True
+    max_shift: int = 0
+    ema_decay: float | None = None
+    ema_start: int = 1_000
+    checkpoint_every: int = 1_000
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "steps", "batch_size", "d_steps", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("max_shift", "ema_start"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        for name in ("learning_rate_g", "learning_rate_d"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("beta1", "beta2", "ema_decay"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise ConfigError(f"{name}: expected a number in [0, 1), got {getattr(self, name)}")
+
+
+C = TypeVar("C", bound=GanConfig)
+
+
+@dataclass(frozen=True)
+class Game(Generic[C]):
+    """The two players, as the losses see them; images are in [-1, 1] here."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    config: C
+    rng: torch.Generator
+
+    def forge(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images (N, C, H, W) for latents (N, latent_dim) and labels (N,)."""
+        images: Tensor = self.generator(z, labels)
+        return images
+
+    def judge(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Logits (N,) of images, each shifted at random first where the config says so."""
+        logits: Tensor = self.discriminator(translate(images, self.config.max_shift, self.rng), labels)
+        return logits
+
+
+class DiscriminatorLoss(Protocol[C]):
+    """Scalar loss of a discriminator on real ``images`` of ``labels`` and fakes made of ``z`` and ``fake_labels``."""
+
+    def __call__(self, game: Game[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
+        """The loss, differentiable with respect to the discriminator's weights."""
+        ...
+
+
+class GeneratorLoss(Protocol[C]):
+    """Scalar loss of a generator on fakes made of ``z`` and ``labels``."""
+
+    def __call__(self, game: Game[C], z: Tensor, labels: Tensor) -> Tensor:
+        """The loss, differentiable with respect to the generator's weights."""
+        ...
+
+
+@dataclass(frozen=True)
+class GanDefinition(Generic[C]):
+    """One entry of ``GANS``.
+
+    Attributes:
+        name: its key in the registry.
+        config: the dataclass of its section in ``params.yaml``.
+        generator: builds G: (z (N, latent_dim), labels (N,)) -> images in [-1, 1].
+        discriminator: builds D: (images in [-1, 1], labels (N,)) -> logits (N,).
+        spectral_generator: hold G's weights at spectral norm 1 while it trains.
+        spectral_discriminator: likewise for D.
+        d_loss: what D minimises.
+        g_loss: what G minimises.
+        naturalness_loss: (logits (N,), sign) -> (N,), the term of fingerprints that fits this GAN's loss.
+        prior: draws (n, latent_dim) latents.
+    """
+
+    name: str
+    config: type[C]
+    generator: Callable[[C, ImageShape], nn.Module]
+    discriminator: Callable[[C, ImageShape], nn.Module]
+    spectral_generator: bool
+    spectral_discriminator: bool
+    d_loss: DiscriminatorLoss[C]
+    g_loss: GeneratorLoss[C]
+    naturalness_loss: Callable[[Tensor, Sign], Tensor]
+    prior: Callable[[int, int, torch.Generator], Tensor]
+
+
+def normal_prior(n: int, latent_dim: int, rng: torch.Generator) -> Tensor:
+    """(n, latent_dim) draws of N(0, 1), on the device of ``rng``."""
+    return torch.randn(n, latent_dim, generator=rng, device=rng.device)
+
+
+def build_networks(definition: GanDefinition[C], config: C, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
+    """Generator and discriminator with weights still to be filled in; torch's global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        return definition.generator(config, shape), definition.discriminator(config, shape)
+
+
+def draw_latents(
+    definition: GanDefinition[C], config: C, shape: ImageShape, n: int, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Latents (n, latent_dim) of the prior and labels (n,) int64, uniform over the classes; all 0 if there are none."""
+    z = definition.prior(n, config.latent_dim, rng)
+    return z, torch.randint(max(shape.num_classes, 1), (n,), generator=rng, device=rng.device)

@@ -1,0 +1,74 @@
+"""A trained GAN, frozen, with images in [0, 1]: what the rest of the project uses."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nf.gan.definition import GanConfig, GanDefinition, ImageShape, draw_latents
+from nf.gan.losses import Sign
+
+
+class Gan:
+    """Generator and discriminator in evaluation mode, weights frozen; gradients reach latents and images only.
+
+    Attributes:
+        name: its key in ``GANS``.
+        config: the hyper-parameters it was trained with.
+        shape: size and channels of its images, number of its classes.
+        generator: (z, labels) -> images in [-1, 1].
+        discriminator: (images in [-1, 1], labels) -> logits.
+    """
+
+    def __init__(
+        self,
+        definition: GanDefinition[Any],
+        config: GanConfig,
+        shape: ImageShape,
+        generator: nn.Module,
+        discriminator: nn.Module,
+    ) -> None:
+        self.name = definition.name
+        self.config = config
+        self.shape = shape
+        self.generator = generator.eval().requires_grad_(False)
+        self.discriminator = discriminator.eval().requires_grad_(False)
+        self._definition = definition
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of z."""
+        return self.config.latent_dim
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that images can be asked of, 0 if the GAN knows none."""
+        return self.shape.num_classes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.generator.parameters()).device
+
+    def sample_latents(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw what ``generate`` takes.
+
+        Returns:
+            z (n, latent_dim) float32 from the prior and labels (n,) int64, uniform over the classes.
+        """
+        z, labels = draw_latents(self._definition, self.config, self.shape, n, generator)
+        return z.to(self.device), labels.to(self.device)
+
+    def generate(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images (n, C, H, W) float32 in [0, 1] for z (n, latent_dim) and labels (n,); differentiable in z."""
+        images: Tensor = self.generator(z, labels)
+        return (images + 1) / 2
+
+    def discriminate(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Logits (n,) of images (n, C, H, W) in [0, 1] with labels (n,), high for real; differentiable."""
+        logits: Tensor = self.discriminator(2 * images - 1, labels)
+        return logits
+
+    def naturalness_loss(self, logits: Tensor, sign: Sign) -> Tensor:
+        """L_D of NaturalFinger on discriminator logits (n,), one value per image; ``nf.gan.losses`` has the signs."""
+        return self._definition.naturalness_loss(logits, sign)

@@ -1,0 +1,92 @@
+"""How close generated images come to real ones, in the eyes of a classifier of the project."""
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nf.gan.model import Gan
+
+_CHUNK = 250
+
+
+class FeatureClassifier(Protocol):
+    """A classifier of images in [0, 1] that also shows its features, in evaluation mode."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits (N, classes)."""
+        ...
+
+    def features(self, images: Tensor) -> Tensor:
+        """Features (N, D)."""
+        ...
+
+
+def frechet_distance(features_a: NDArray[np.floating], features_b: NDArray[np.floating]) -> float:
+    """Squared Fréchet distance between Gaussians fitted to two sets of features (Heusel et al., 2017, Eq. 6).
+
+    It is an "FID" only on the features of one particular Inception network, so it goes by the name of the network here.
+
+    Args:
+        features_a: (N, D), N >= 2.
+        features_b: (M, D), M >= 2.
+
+    Returns:
+        |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)), at least zero; A, B are the covariances.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    if features_a.ndim != 2 or features_b.ndim != 2 or features_a.shape[1] != features_b.shape[1]:
+        raise ValueError(f"features: expected shapes (N, D) and (M, D), got {features_a.shape} and {features_b.shape}")
+    if min(len(features_a), len(features_b)) < 2:
+        raise ValueError(f"features: expected at least 2 rows each, got {len(features_a)} and {len(features_b)}")
+    mean_a, covariance_a = _moments(features_a)
+    mean_b, covariance_b = _moments(features_b)
+    # tr (A B)^(1/2) is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2), which is symmetric.
+    values, vectors = np.linalg.eigh(covariance_a)
+    root_a = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    cross = np.sqrt(np.linalg.eigvalsh(root_a @ covariance_b @ root_a).clip(0)).sum()
+    distance = np.square(mean_a - mean_b).sum() + np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross
+    return max(float(distance), 0.0)
+
+
+def sample_quality(
+    gan: Gan, classifier: FeatureClassifier, real_images: Tensor, seed: int, samples: int = 2_000
+) -> dict[str, float]:
+    """What ``classifier`` makes of images of ``gan``.
+
+    Args:
+        gan: the GAN to look at.
+        classifier: in evaluation mode, on the GAN's device, with the GAN's classes.
+        real_images: (N, C, H, W) float32 in [0, 1].
+        seed: of the latents.
+        samples: number of images to generate.
+
+    Returns:
+        ``frechet``: Fréchet distance between the classifier's features of generated and real images;
+        ``agreement``: share of images that the classifier gives the label they were made for;
+        ``coverage``: share of classes that it finds among the images;
+        ``entropy``: of the histogram of its labels, over its largest value, so that 1 is balanced.
+    """
+    z, labels = gan.sample_latents(samples, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        generated = [gan.generate(*part) for part in zip(z.split(_CHUNK), labels.split(_CHUNK), strict=True)]
+        predicted = torch.cat([classifier(part).argmax(1) for part in generated])
+        fake_features = torch.cat([classifier.features(part) for part in generated])
+        real_features = torch.cat([classifier.features(part.to(gan.device)) for part in real_images.split(_CHUNK)])
+    shares = torch.bincount(predicted, minlength=gan.num_classes).double() / samples
+    return {
+        "frechet": frechet_distance(fake_features.cpu().numpy(), real_features.cpu().numpy()),
+        "agreement": float((predicted == labels).double().mean()),
+        "coverage": float((shares > 0).double().mean()),
+        "entropy": float(torch.special.entr(shares).sum()) / math.log(len(shares)),
+    }
+
+
+def _moments(features: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    exact = features.astype(np.float64)
+    return exact.mean(axis=0), np.atleast_2d(np.cov(exact, rowvar=False))

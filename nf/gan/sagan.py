@@ -1,0 +1,57 @@
+"""SAGAN (Zhang et al., 2019): residual networks with self-attention, spectral norm on both, hinge loss."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, normal_prior
+from nf.gan.losses import hinge_d_loss, hinge_g_loss, hinge_naturalness_loss
+from nf.gan.resnet import ResnetDiscriminator, ResnetGenerator
+
+
+@dataclass(frozen=True)
+class SaganConfig(GanConfig):
+    """See ``GanConfig``; the defaults are those for CIFAR-10.
+
+    Attributes:
+        generator_channels: width of the generator's feature maps, a multiple of 8.
+        discriminator_channels: width of the discriminator's.
+    """
+
+    generator_channels: int = 256
+    discriminator_channels: int = 128
+
+
+def _generator(config: SaganConfig, shape: ImageShape) -> nn.Module:
+    return ResnetGenerator(config.latent_dim, config.generator_channels, shape)
+
+
+def _discriminator(config: SaganConfig, shape: ImageShape) -> nn.Module:
+    return ResnetDiscriminator(config.discriminator_channels, shape)
+
+
+def _d_loss(game: Game[SaganConfig], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
+    with torch.no_grad():
+        fakes = game.forge(z, fake_labels)
+    # One pass over both halves: the discriminator has no batch norm, so they do not see each other.
+    logits = game.judge(torch.cat([images, fakes]), torch.cat([labels, fake_labels]))
+    return hinge_d_loss(logits[: len(images)], logits[len(images) :])
+
+
+def _g_loss(game: Game[SaganConfig], z: Tensor, labels: Tensor) -> Tensor:
+    return hinge_g_loss(game.judge(game.forge(z, labels), labels))
+
+
+SAGAN = GanDefinition(
+    name="sagan",
+    config=SaganConfig,
+    generator=_generator,
+    discriminator=_discriminator,
+    spectral_generator=True,
+    spectral_discriminator=True,
+    d_loss=_d_loss,
+    g_loss=_g_loss,
+    naturalness_loss=hinge_naturalness_loss,
+    prior=normal_prior,
+)

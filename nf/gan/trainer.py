@@ -1,0 +1,105 @@
+"""The one training loop of all GANs."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nf.core.errors import ConfigError
+from nf.core.files import sha256_bytes, sha256_json
+from nf.gan.artifacts import save_gan
+from nf.gan.checkpoint import load_checkpoint, save_checkpoint
+from nf.gan.definition import GanConfig, ImageShape
+from nf.gan.model import Gan
+from nf.gan.registry import find_gan
+from nf.gan.training import Training
+from nf.gan.watch import CollapseWatch
+
+Progress = Callable[[int, int, dict[str, float]], None]
+
+CHECKPOINT_FILE = "checkpoint.pt"
+_REPORT_EVERY = 10
+
+
+def train_gan(
+    name: str,
+    config: GanConfig,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    num_classes: int,
+    seed: int,
+    folder: Path,
+    progress: Progress | None = None,
+    device: str = "cpu",
+) -> Gan:
+    """Train the GAN ``name`` and write it into ``folder``; a run that was killed goes on from its last checkpoint.
+
+    On a CPU the same arguments give the same bytes, whether the run was interrupted or not.
+
+    Args:
+        name: a key of ``GANS``.
+        config: of the class that the GAN's definition names.
+        images: (N, C, H, W) uint8, H = W = 16 or 32.
+        labels: (N,) int64 in [0, num_classes).
+        num_classes: number of classes.
+        seed: root of all randomness.
+        folder: gets ``generator.safetensors``, ``discriminator.safetensors``, ``card.json`` and ``samples.png``.
+        progress: called as (step, steps, mean losses since the last call) every ten steps.
+        device: where to train.
+
+    Returns:
+        The frozen GAN on ``device``.
+
+    Raises:
+        UnknownNameError: no GAN is called ``name``.
+        ConfigError: ``config`` is another GAN's, or the images or labels are not as stated.
+        TrainingError: training diverged or collapsed.
+    """
+    definition = find_gan(name)
+    if type(config) is not definition.config:
+        raise ConfigError(f"config: expected {definition.config.__name__} for {name}, got {type(config).__name__}")
+    shape = _check_data(images, labels, num_classes)
+    training = Training(definition, config, shape, images, labels, seed, device)
+    checkpoint = folder / CHECKPOINT_FILE
+    identity = sha256_json(
+        {
+            "name": name,
+            "config": asdict(config),
+            "shape": asdict(shape),
+            "seed": seed,
+            "images": sha256_bytes(images.numpy().tobytes()),
+            "labels": sha256_bytes(labels.numpy().tobytes()),
+        }
+    )
+    state = load_checkpoint(checkpoint, identity, device)
+    if state is not None:
+        training.load_state_dict(state)
+    watch = CollapseWatch(name)
+    while training.step < config.steps:
+        training.advance()
+        if training.step % _REPORT_EVERY == 0 or training.step == config.steps:
+            losses = training.take_losses()
+            watch.check(training.step, losses)
+            if progress is not None:
+                progress(training.step, config.steps, losses)
+        if training.step % config.checkpoint_every == 0 and training.step < config.steps:
+            save_checkpoint(checkpoint, identity, training.state_dict())
+    gan = training.freeze()
+    save_gan(gan, folder, seed=seed, images=len(images))
+    checkpoint.unlink(missing_ok=True)
+    return gan
+
+
+def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> ImageShape:
+    if images.ndim != 4 or images.dtype != torch.uint8 or images.shape[2] != images.shape[3] or len(images) == 0:
+        raise ConfigError(
+            f"images: expected uint8 of shape (N, C, H, H) with N >= 1, got {images.dtype} {tuple(images.shape)}"
+        )
+    if labels.shape != (len(images),) or labels.dtype != torch.int64:
+        raise ConfigError(f"labels: expected int64 of shape ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ConfigError(f"labels: expected classes 0 to {num_classes - 1}, got {labels.min()} to {labels.max()}")
+    return ImageShape(images.shape[2], images.shape[1], num_classes)

@@ -1,0 +1,138 @@
+"""The state of a GAN's training and one step of it."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nf.core.seeds import derive_seed
+from nf.gan.augment import mirror
+from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, build_networks, draw_latents
+from nf.gan.model import Gan
+from nf.gan.spectral import initialise, plain_weights
+
+# Batches that the final statistics of batch norm are taken over.
+_SETTLING_BATCHES = 50
+
+
+class Training:
+    """Everything that changes from step to step, and one step."""
+
+    def __init__(
+        self,
+        definition: GanDefinition[Any],
+        config: GanConfig,
+        shape: ImageShape,
+        images: Tensor,
+        labels: Tensor,
+        seed: int,
+        device: str,
+    ) -> None:
+        self.definition, self.config, self.shape, self.seed = definition, config, shape, seed
+        self.images, self.labels = images.to(device), labels.to(device)
+        generator, discriminator = build_networks(definition, config, shape)
+        initialise(generator, derive_seed(seed, "generator"), spectral=definition.spectral_generator)
+        initialise(discriminator, derive_seed(seed, "discriminator"), spectral=definition.spectral_discriminator)
+        for network in (generator, discriminator):
+            self._place(network)
+        # On the CPU whatever the device, so that the same images are drawn everywhere.
+        self.rng = torch.Generator().manual_seed(derive_seed(seed, "batches"))
+        self.game = Game(generator, discriminator, config, self.rng)
+        self.average = copy.deepcopy(generator)
+        self.optimizer_g = self._adam(generator, config.learning_rate_g)
+        self.optimizer_d = self._adam(discriminator, config.learning_rate_d)
+        self.step = 0
+        self._losses: list[Tensor] = []
+
+    def _place(self, network: nn.Module) -> None:
+        network.to(device=self.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _adam(self, network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+        betas = (self.config.beta1, self.config.beta2)
+        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=True)
+
+    def advance(self) -> None:
+        """``d_steps`` updates of the discriminator, one of the generator, one of the average."""
+        game, definition = self.game, self.definition
+        for _ in range(self.config.d_steps):
+            d_loss = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
+            _descend(d_loss, self.optimizer_d)
+        game.discriminator.requires_grad_(False)
+        g_loss = definition.g_loss(game, *self._draw_latents(self.rng))
+        _descend(g_loss, self.optimizer_g)
+        game.discriminator.requires_grad_(True)
+        self.step += 1
+        self._update_average()
+        self._losses.append(torch.stack([d_loss.detach(), g_loss.detach()]))
+
+    def _draw_real(self) -> tuple[Tensor, Tensor]:
+        chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng).to(self.images.device)
+        images = self.images[chosen].float() / 127.5 - 1
+        return (mirror(images, self.rng) if self.config.flip else images), self.labels[chosen]
+
+    def _draw_latents(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        z, labels = draw_latents(self.definition, self.config, self.shape, self.config.batch_size, rng)
+        return z.to(self.images.device), labels.to(self.images.device)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = self.config.ema_decay if self.step > self.config.ema_start else None
+        for kept, new in zip(self.average.parameters(), self.game.generator.parameters(), strict=True):
+            kept.lerp_(new, 1 - (decay or 0))
+        for buffer, new_buffer in zip(self.average.buffers(), self.game.generator.buffers(), strict=True):
+            buffer.copy_(new_buffer)
+
+    def take_losses(self) -> dict[str, float]:
+        """Mean losses since the last call."""
+        d_loss, g_loss = torch.stack(self._losses).mean(0).tolist()
+        self._losses.clear()
+        return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def freeze(self) -> Gan:
+        """The GAN as it is now: plain weights, and batch norm's statistics taken anew for the averaged generator."""
+        generator, discriminator = build_networks(self.definition, self.config, self.shape)
+        generator.load_state_dict(plain_weights(self.average))
+        discriminator.load_state_dict(plain_weights(self.game.discriminator))
+        for network in (generator, discriminator):
+            self._place(network)
+        self._settle(generator, torch.Generator().manual_seed(derive_seed(self.seed, "settle")))
+        return Gan(self.definition, self.config, self.shape, generator, discriminator)
+
+    @torch.no_grad()
+    def _settle(self, generator: nn.Module, rng: torch.Generator) -> None:
+        for layer in generator.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.reset_running_stats()
+                layer.momentum = None  # a plain mean over the batches
+        generator.train()
+        for _ in range(_SETTLING_BATCHES):
+            generator(*self._draw_latents(rng))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``load_state_dict`` needs to go on exactly as if nothing had happened."""
+        return {
+            "generator": self.game.generator.state_dict(),
+            "discriminator": self.game.discriminator.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer_g": self.optimizer_g.state_dict(),
+            "optimizer_d": self.optimizer_d.state_dict(),
+            "rng": self.rng.get_state(),
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the state that ``state_dict`` gave."""
+        self.game.generator.load_state_dict(state["generator"])
+        self.game.discriminator.load_state_dict(state["discriminator"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer_g.load_state_dict(state["optimizer_g"])
+        self.optimizer_d.load_state_dict(state["optimizer_d"])
+        self.rng.set_state(state["rng"].cpu())
+        self.step = state["step"]
+
+
+def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
