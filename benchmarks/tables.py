@@ -58,7 +58,7 @@ def cifar10() -> str:
     else:
         found = run["schemes"]["naturalfinger"]
         parts.append(
-            "\n".join(["| CIFAR-10, one run | |", "|---|---|", *_figures(found), f"| the paper's ARUC | {PAPER_ARUC} |"])
+            "\n".join(["| CIFAR-10, one run | |", "|---|---|", *_figures(found), f"| paper's ARUC | {PAPER_ARUC} |"])
         )
     if trial is not None:
         found = trial["schemes"]["naturalfinger"]

@@ -7,7 +7,6 @@ from prefect import Flow, Task, flow
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.tracking import log_evaluation
 from nf import stages
 from nf.cli.progress import show_progress
 from nf.core.errors import ConfigError
@@ -71,6 +70,8 @@ def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooW
 @flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
     """Write the report, then log each scheme's evaluation to MLflow."""
+    from flows.tracking import log_evaluation  # MLflow takes seconds to import, and no other stage needs it
+
     del item
     run = Run.open(profile)
     with run.stage("report"):

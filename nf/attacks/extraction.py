@@ -57,7 +57,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
 
 
 def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
-    """Train a thief on the victim's probabilities for images of another data set (Orekondy et al., 2019; random choice).
+    """Train a thief on the victim's probabilities for images of another data set (Orekondy et al., 2019, at random).
 
     Each image is asked once and answers belong to the image as it was asked, so it is not augmented.
     """

@@ -50,13 +50,13 @@ class Funnel:
         """How many passed the last test."""
         return list(self.counts.values())[-1]
 
-    def worst(self) -> str:
-        """The test that the smallest share of its candidates passed.
+    def worst(self, *, but: str) -> str:
+        """The test that the smallest share of its candidates passed, other than ``but``.
 
         One imaginary candidate passes every test, so that a test which few came to does not win by chance.
         """
         shares = {test: (passed + 1) / (came + 1) for (_, came), (test, passed) in pairwise(self.counts.items())}
-        return min(shares, key=lambda test: shares[test])
+        return min((test for test in shares if test != but), key=lambda test: shares[test])
 
     def __str__(self) -> str:
         return ", ".join(f"{test} {count}" for test, count in self.counts.items())

@@ -12,7 +12,7 @@ from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
 from nf.fingerprints.networks import freeze, to_bytes
 from nf.fingerprints.optimise import optimise
-from nf.fingerprints.screen import screen
+from nf.fingerprints.screen import mean_losses, screen
 from nf.fingerprints.selection import adversarial_labels, random_labels, unanimous
 
 # What to change if this test let the smallest share pass.
@@ -74,9 +74,14 @@ class NaturalFinger(Scheme):
             negative_labels = adversarial_labels(
                 attacked, images, labels, epsilon=config.epsilon, num_classes=num_classes
             )
-        candidates = Candidates(latents, classes, labels, negative_labels).select(agreed & (negative_labels != labels))
+        usable = agreed & (negative_labels != labels)
+        candidates = Candidates(latents, classes, labels, negative_labels).select(usable)
         funnel.add("labelled", len(candidates))
-        return candidates
+        if config.shortlist is None:
+            return candidates
+        nearest = mean_losses(images[usable], candidates, frozen, config).argsort(stable=True)[: config.shortlist]
+        funnel.add("shortlisted", len(nearest))
+        return candidates.select(nearest)
 
     def _optimise(
         self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, number: int
@@ -113,7 +118,7 @@ def _safest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
 
 
 def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:
-    worst = funnel.worst()
+    worst = funnel.worst(but="shortlisted")  # that one lets a fixed number pass
     return (
         f"expected {queries} queries within {rounds} rounds, got {funnel.last()}; candidates that passed each test: "
         f"{funnel}; most fell at {worst!r}: {_ADVICE.get(worst, _ADVICE_ON_TRANSFORMS)}, or raise candidates"

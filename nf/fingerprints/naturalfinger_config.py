@@ -14,6 +14,8 @@ class NaturalFingerConfig:
     Attributes:
         gan: whose latents are optimised, a key of ``nf.gan.GANS``.
         candidates: samples drawn per round, before any test.
+        shortlist: how many of them go on: those that start with the smallest loss; ``None`` lets all go on, as in the
+            paper.
         max_rounds: rounds before giving up.
         epochs: walks through all training models.
         learning_rate: for the mean over 80 latents, as in the paper.
@@ -35,6 +37,7 @@ class NaturalFingerConfig:
 
     gan: str = "sagan"
     candidates: int = 1000
+    shortlist: int | None = None
     max_rounds: int = 4
     epochs: int = 1000
     learning_rate: float = 0.5
@@ -56,6 +59,8 @@ class NaturalFingerConfig:
         for name in ("candidates", "max_rounds", "epochs", "batch_size", "chunk", "screen_repeats"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.shortlist is not None and self.shortlist < 1:
+            raise ValueError(f"shortlist: expected at least 1 or nothing, got {self.shortlist}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
         if not 0 <= self.momentum < 1:

@@ -56,6 +56,18 @@ def screen(
     return alive, worst[alive]
 
 
+def mean_losses(images: Tensor, candidates: Candidates, models: TrainingModels, config: NaturalFingerConfig) -> Tensor:
+    """(N,) equation 1 without the discriminator, untransformed: how far each image is from the labels it shall get."""
+    total = torch.zeros(len(images), device=images.device)
+    for pool, labels in (
+        (models.positives, candidates.positive_labels),
+        (models.negatives, candidates.negative_labels),
+    ):
+        for model in pool:
+            total += _losses(model, images, labels).clamp_min(-config.confidence) / len(pool)
+    return total
+
+
 def _tests(
     images: Tensor, config: NaturalFingerConfig, generator: torch.Generator
 ) -> Iterator[tuple[str, Iterator[Tensor]]]:

@@ -30,7 +30,8 @@ def test_funnel_sums_rounds_and_finds_the_test_where_the_largest_share_fell():
         for test, count in zip(("drawn", "unanimous", "labelled", "optimised", "uint8"), passed, strict=True):
             funnel.add(test, count)
     assert str(funnel) == "drawn 200, unanimous 110, labelled 90, optimised 10, uint8 9"
-    assert funnel.worst() == "optimised"
+    assert funnel.worst(but="shortlisted") == "optimised"
+    assert funnel.worst(but="optimised") == "unanimous"
     assert funnel.last() == 9
 
 
@@ -42,4 +43,4 @@ def test_funnel_sums_rounds_and_finds_the_test_where_the_largest_share_fell():
     ],
 )
 def test_a_test_that_hardly_anybody_came_to_is_not_the_worst(counts, worst):
-    assert Funnel(counts).worst() == worst
+    assert Funnel(counts).worst(but="shortlisted") == worst

@@ -34,7 +34,7 @@ def test_every_artifact_is_there(reproduced):
 
 
 def test_the_queries_separate_the_training_models(reproduced):
-    """Screened on the stored bytes: through onnxruntime too, every thief of the pool agrees and no honest model does."""
+    """Screened on the stored bytes: through onnxruntime too, every thief of the pool agrees, no honest model does."""
     table = ScoreTable.load(reproduced.out / "scores" / "naturalfinger.csv")
     training = table.select(pool="training")
     assert training.select(role="positive").values.tolist() == [1.0] * 2
