@@ -58,5 +58,9 @@ class Funnel:
         shares = {test: (passed + 1) / (came + 1) for (_, came), (test, passed) in pairwise(self.counts.items())}
         return min((test for test in shares if test != but), key=lambda test: shares[test])
 
+    def pairs(self) -> list[list[str | int]]:
+        """The counts as [test, passed] in the order of the tests, which a JSON object would lose."""
+        return [[test, passed] for test, passed in self.counts.items()]
+
     def __str__(self) -> str:
         return ", ".join(f"{test} {count}" for test, count in self.counts.items())

@@ -114,7 +114,7 @@ def _safest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
     labels = torch.cat([survivors.candidates.positive_labels for survivors in rounds])
     negative_labels = torch.cat([survivors.candidates.negative_labels for survivors in rounds])
     kept = torch.cat([survivors.losses for survivors in rounds]).argsort(stable=True)[:queries]
-    return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.counts})
+    return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.pairs()})
 
 
 def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:

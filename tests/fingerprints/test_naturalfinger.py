@@ -41,7 +41,7 @@ def test_all_training_models_answer_as_they_should_on_the_stored_bytes(queries, 
 def test_the_card_tells_the_threshold_and_the_funnel(queries):
     assert queries.card["threshold"] == 0.5
     assert queries.card["training_rates"] == {"t1": 1.0, "t2": 1.0, "t3": 1.0, "n1": 0.0, "n2": 0.0, "n3": 0.0}
-    counts = queries.card["funnel"]
+    counts = dict(queries.card["funnel"])
     assert list(counts) == ["drawn", "unanimous", "labelled", "optimised", "uint8", "identity", "noise", "translate"]
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
     assert counts["drawn"] % 60 == 0
@@ -117,3 +117,17 @@ def test_no_gan_no_queries(models, digits):
 def test_settings_are_checked(field, value, message):
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **{field: value})
+
+
+def test_the_shortlist_takes_those_that_start_nearest(models, digits, gan):
+    """Of equally many candidates, more survive if they started near their labels; the count is in the funnel."""
+    one_round = replace(CONFIG, candidates=240, max_rounds=1, epochs=5, transforms=("identity",))
+    chosen = dict(make(replace(one_round, shortlist=40), models, digits, gan, queries=1).card["funnel"])
+    assert chosen["shortlisted"] == 40
+    everyone = dict(make(one_round, models, digits, gan, queries=1).card["funnel"])
+    assert chosen["optimised"] / 40 > everyone["optimised"] / everyone["labelled"]
+
+
+def test_an_empty_shortlist_is_an_error():
+    with pytest.raises(ValueError, match="shortlist: expected at least 1 or nothing, got 0"):
+        NaturalFingerConfig(shortlist=0)
