@@ -36,6 +36,6 @@ def victims(splits: Splits) -> dict[str, Classifier]:
             seed=len(trained),
         )
         images, labels = (torch.from_numpy(array) for array in (splits[part].images, splits[part].labels))
-        fit(model, images, labels, TrainingConfig(6, 64, 0.1), seed=0, augment=Augment(2, False))
+        fit(model, images, labels, TrainingConfig(8, 64, 0.2), seed=0, augment=Augment(2, False))
         trained[name] = model
     return trained

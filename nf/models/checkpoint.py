@@ -71,7 +71,7 @@ def load_weights(model: Classifier, path: Path) -> Classifier:
         raise ArtifactError(
             f"{path}: expected the weights of the zoo's source: {' '.join(str(error).split())}"
         ) from error
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval()
 
 
 def is_current(folder: Path, recipe: str) -> bool:
