@@ -222,6 +222,7 @@ class Scheme(ABC):
         return {
             "scheme": self.name,
             "seed": task.seed,
+            "num_classes": task.data.num_classes,
             "parameters": asdict(self.config),
             "models": {
                 "source": weights_hash(models.source),

@@ -23,13 +23,16 @@ def ask(predictor: Predictor, queries: QuerySet) -> NDArray[np.int64]:
     """Ask every query once; returns the suspect's (N,) labels.
 
     Raises:
-        SuspectError: the suspect does not answer, answers in another form than stated, or knows fewer classes than the
-            source model.
+        SuspectError: the suspect does not answer, answers in another form than stated, or knows other classes than the
+            source model: as many as the query set's card says, or, without that, at least those of its labels.
     """
     answers = check_answers(predictor(queries.images), predictor.output, len(queries))
-    needed = int(queries.labels.max()) + 1
-    if predictor.output != "labels" and answers.shape[1] < needed:
-        raise SuspectError(f"expected {needed} classes or more, as in the query set, got {answers.shape[1]}")
+    if predictor.output != "labels":
+        known, given = queries.card.get("num_classes"), answers.shape[1]
+        if known is not None and given != known:
+            raise SuspectError(f"expected {known} classes, as the source model has, got {given}")
+        if given <= queries.labels.max():
+            raise SuspectError(f"expected {queries.labels.max() + 1} classes or more, as in the query set, got {given}")
     return predicted_labels(answers, predictor.output)
 
 

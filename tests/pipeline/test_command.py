@@ -91,8 +91,8 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gan", "biggan"), "unknown gan of profile 'smoke' 'biggan': expected one of sagan"),
-        (("fingerprint", "magic"), "unknown scheme of profile 'smoke' 'magic': expected one of naturalfinger"),
+        (("gan", "biggan"), "'biggan': expected one of sagan"),
+        (("fingerprint", "magic"), "'magic': expected one of naturalfinger"),
         (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),

@@ -94,3 +94,19 @@ def test_answers_of_another_form_are_refused(
 def test_the_rate_wants_one_label_per_query(queries: QuerySet) -> None:
     with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got int64 of shape \(6,\)"):
         matching_rate(np.zeros(6, np.int64), queries)
+
+
+@pytest.mark.parametrize("classes", [9, 11])
+def test_the_number_of_classes_is_the_source_models(classes):
+    """The card says how many there are: a suspect with more or fewer is a model for another task."""
+    card = {"num_classes": 10}
+    queries = QuerySet(np.zeros((3, 1, 4, 4), np.uint8), np.arange(3), np.arange(3) + 1, card)
+
+    class Suspect:
+        output = "logits"
+
+        def __call__(self, images):
+            return np.eye(classes, dtype=np.float32)[: len(images)]
+
+    with pytest.raises(SuspectError, match=f"expected 10 classes, as the source model has, got {classes}"):
+        ask(Suspect(), queries)
