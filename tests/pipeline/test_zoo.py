@@ -93,7 +93,12 @@ def test_a_changed_attack_rebuilds_its_models_only(reproduced, work):
     zoo = work / "smoke" / "zoo"
     shutil.copytree(reproduced.out / "zoo", zoo)
     before = times(zoo)
-    reproduced.edit(lambda smoke: smoke["zoo"]["attacks"]["finetune"].update(epochs=2))
+
+    def longer(smoke):
+        attacks = smoke["zoo"]["attacks"]  # several attacks share one mapping
+        attacks["finetune"] = {**attacks["finetune"], "epochs": 2}
+
+    reproduced.edit(longer)
     try:
         build(reproduced, work)
     finally:
