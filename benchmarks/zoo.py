@@ -88,12 +88,10 @@ def build(side: str, out: Path) -> None:
         from nf.core.threads import configure_math_libraries
 
         configure_math_libraries()
-    from concurrent.futures import ThreadPoolExecutor
-
     from nf.attacks import extraction, modification
     from nf.data import Splits
     from nf.models import checkpoint
-    from nf.stages import Run, open_workers, plan_zoo, prepare
+    from nf.stages import Run, build_models, plan_zoo, prepare
     from nf.zoo import build_model
 
     run = Run.open("digits", params=ROOT / "params.yaml", out=out)
@@ -102,19 +100,7 @@ def build(side: str, out: Path) -> None:
     ids = chosen_models(plan.lineage)
     started = time.perf_counter()
     if side == "ours":
-        with open_workers(run, plan) as workers, ThreadPoolExecutor(run.profile.execution.workers) as threads:
-            futures = {}
-
-            def one(model_id):
-                parent = plan.lineage[model_id].parent
-                if parent in futures:
-                    futures[parent].result()
-                return workers.build(model_id)
-
-            for model_id in ids:
-                futures[model_id] = threads.submit(one, model_id)
-            for future in futures.values():
-                future.result()
+        build_models(run, plan, ids)
     else:
         extraction.fit = modification.fit = plain_fit
         splits = Splits.load(run.layout.data)

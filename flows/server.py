@@ -1,6 +1,6 @@
 """A Prefect server for as long as one pipeline runs.
 
-Without it each stage would start one of its own, at eleven seconds a stage.
+Without it each stage would start one of its own and wait until it answers.
 """
 
 import ctypes

@@ -3,7 +3,7 @@
 import os
 
 # oneDNN keeps compiled primitives, 1,024 by default. Going round a dozen different networks needs several thousand, and
-# then each call compiles its primitive anew: 1.3 times slower (``benchmarks/latent_optimisation.py``).
+# then each call compiles its primitive anew.
 _SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
 
 

@@ -65,7 +65,7 @@ def fit(
     schedule = _schedule(optimizer, config, config.epochs * steps)
     loss = torch.zeros((), device=device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)  # dropout draws from the global generator
+        torch.manual_seed(seed)  # a network with dropout draws from the global generator
         for _ in range(config.epochs):
             for index in _batches(len(images), steps, generator):
                 batch = to_float(augment(images[index], generator)).contiguous(memory_format=torch.channels_last)

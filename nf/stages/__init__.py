@@ -9,10 +9,11 @@ from nf.stages.prepare import prepare
 from nf.stages.report import evaluated_schemes, report, scheme_figures
 from nf.stages.run import Run
 from nf.stages.verify import verify
-from nf.stages.zoo import missing_models, open_workers, plan_zoo, summarise_zoo, zoo
+from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
 __all__ = [
     "Run",
+    "build_models",
     "evaluate",
     "evaluated_schemes",
     "export",

@@ -56,7 +56,13 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
 def zoo(run: Run) -> Path:
     """Build what is missing and return the folder; a killed run goes on where it was."""
     plan = plan_zoo(run)
-    todo = missing_models(run, plan)
+    build_models(run, plan, missing_models(run, plan))
+    summarise_zoo(run, plan)
+    return run.layout.zoo
+
+
+def build_models(run: Run, plan: ZooPlan, todo: list[str]) -> None:
+    """Build ``todo``, listed parents first, in the profile's worker processes."""
     if todo:
         with (
             open_workers(run, plan) as workers,
@@ -75,5 +81,3 @@ def zoo(run: Run) -> Path:
             for done, (model_id, future) in enumerate(futures.items(), start=1):
                 future.result()
                 run.progress(done, len(todo), model_id)
-    summarise_zoo(run, plan)
-    return run.layout.zoo
