@@ -12,6 +12,7 @@ from nf.gan.augment import translate
 from nf.gan.losses import Sign
 
 IMAGE_SIZES = (16, 32)
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class GanConfig:
         ema_decay: decay of the average of the generator's weights that is kept in its place; ``None`` keeps the last.
         ema_start: step at which the average begins.
         checkpoint_every: steps between two saved states, from which a killed run goes on.
+        precision: ``float32``, or ``bfloat16`` for autocast where the processor has it: nearly twice as fast.
     """
 
     latent_dim: int = 128
@@ -67,6 +69,7 @@ class GanConfig:
     ema_decay: float | None = None
     ema_start: int = 1_000
     checkpoint_every: int = 1_000
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name in ("latent_dim", "steps", "batch_size", "d_steps", "checkpoint_every"):
@@ -81,6 +84,8 @@ class GanConfig:
         for name in ("beta1", "beta2", "ema_decay"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise ConfigError(f"{name}: expected a number in [0, 1), got {getattr(self, name)}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision: expected one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
 
 C = TypeVar("C", bound=GanConfig)

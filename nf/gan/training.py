@@ -56,15 +56,21 @@ class Training:
         """``d_steps`` updates of the discriminator, one of the generator, one of the average."""
         game, definition = self.game, self.definition
         for _ in range(self.config.d_steps):
-            d_loss = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
+            with self._autocast():
+                d_loss = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
             _descend(d_loss, self.optimizer_d)
         game.discriminator.requires_grad_(False)
-        g_loss = definition.g_loss(game, *self._draw_latents(self.rng))
+        with self._autocast():
+            g_loss = definition.g_loss(game, *self._draw_latents(self.rng))
         _descend(g_loss, self.optimizer_g)
         game.discriminator.requires_grad_(True)
         self.step += 1
         self._update_average()
         self._losses.append(torch.stack([d_loss.detach(), g_loss.detach()]))
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.config.precision == "bfloat16"
+        return torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled)
 
     def _draw_real(self) -> tuple[Tensor, Tensor]:
         chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng).to(self.images.device)

@@ -114,6 +114,20 @@ def test_it_learns_what_the_classes_look_like(train, tiny, tmp_path):
     assert (brightness - real).abs().max() < 0.15
 
 
+def test_bfloat16_trains_nearly_the_same_gan_and_leaves_float32_weights(trained, train, tiny, tmp_path):
+    exact, _ = trained
+    fast = train(tmp_path, dataclasses.replace(tiny, precision="bfloat16"))
+    pairs = list(zip(exact.generator.parameters(), fast.generator.parameters(), strict=True))
+    assert {rounded.dtype for _, rounded in pairs} == {torch.float32}
+    differences = [float((kept - rounded).abs().max()) for kept, rounded in pairs]
+    assert 0 < max(differences) < 0.01
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ConfigError, match="precision: expected one of float32, bfloat16, got 'float16'"):
+        GanConfig(precision="float16")
+
+
 def test_divergence_is_noticed(train, tiny, tmp_path):
     config = dataclasses.replace(tiny, learning_rate_g=math.inf)
     with pytest.raises(TrainingError, match="sagan diverged: d_loss is nan at step 10; lower learning_rate_g"):
