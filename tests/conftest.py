@@ -14,9 +14,9 @@ from nf.models import Classifier, build_classifier, fit  # noqa: E402
 
 @pytest.fixture(scope="session")
 def splits() -> Splits:
-    """All of scikit-learn's digits at 16x16, and 300 patches of photographs."""
+    """All of scikit-learn's digits at 16x16, and 300 scribbles."""
     return prepare_splits(
-        DataConfig(SourceConfig("digits"), SourceConfig("photographs", images=300), 16, 1, padding=2, flip=False),
+        DataConfig(SourceConfig("digits"), SourceConfig("scribbles", images=300), 16, 1, padding=2, flip=False),
         seed=0,
     )
 

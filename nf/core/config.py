@@ -14,7 +14,7 @@ import yaml
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.sections import parse_section
 
-SourceKind = Literal["digits", "photographs", "torchvision", "parquet", "folder"]
+SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SourceConfig:
     """Where images come from.
 
     Attributes:
-        kind: ``digits`` and ``photographs`` are embedded; ``torchvision`` downloads the data set ``name`` into
+        kind: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set ``name`` into
             ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
         name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
         root: folder for downloads.

@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
+from nf.data.scribbles import draw_scribble
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def read_source(config: SourceConfig, *, image_size: int, channels: int, seed: i
     """Read a source as square ``image_size`` images of ``channels`` channels.
 
     Args:
-        seed: where patches are cut; only ``photographs`` draws.
+        seed: of the strokes; only ``scribbles`` draws.
 
     Raises:
         DataError: a file is missing, unreadable or not what its kind says.
@@ -74,25 +75,10 @@ def _read_digits(_: SourceConfig, resize: _Resizer, __: int) -> RawData:
     return RawData(LabelledImages(images, bunch.target.astype(np.int64)), None, tuple(map(str, bunch.target_names)))
 
 
-def _read_photographs(config: SourceConfig, resize: _Resizer, seed: int) -> RawData:
-    """Square patches of random place and scale (16 to 128 pixels) from scikit-learn's two sample photographs.
-
-    Each patch is stretched to the full range: flat sky would otherwise be most of the data.
-    """
-    from sklearn.datasets import load_sample_images
-
-    photographs = load_sample_images().images
+def _read_scribbles(config: SourceConfig, resize: _Resizer, seed: int) -> RawData:
     random = np.random.default_rng(seed)
-    patches = []
-    for index in range(config.images or 4000):
-        photograph = photographs[index % len(photographs)]
-        side = int(random.integers(resize.size, 8 * resize.size + 1))
-        top, left = (int(random.integers(0, extent - side + 1)) for extent in photograph.shape[:2])
-        patch = resize(Image.fromarray(photograph[top : top + side, left : left + side])).astype(np.float32)
-        low, high = patch.min(), patch.max()
-        patches.append(np.rint((patch - low) * (255 / max(high - low, 1.0))).astype(np.uint8))
-    labels = np.zeros(len(patches), dtype=np.int64)
-    return RawData(LabelledImages(np.stack(patches), labels), None, ("photograph",))
+    images = np.stack([resize(draw_scribble(random)) for _ in range(config.images or 2000)])
+    return RawData(LabelledImages(images, np.zeros(len(images), dtype=np.int64)), None, ("scribble",))
 
 
 def _read_torchvision(config: SourceConfig, resize: _Resizer, _: int) -> RawData:
@@ -200,7 +186,7 @@ def _path(value: str | None, key: str) -> Path:
 
 _READERS: dict[str, Callable[[SourceConfig, _Resizer, int], RawData]] = {
     "digits": _read_digits,
-    "photographs": _read_photographs,
+    "scribbles": _read_scribbles,
     "torchvision": _read_torchvision,
     "parquet": _read_parquet,
     "folder": _read_folder,

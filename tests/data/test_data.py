@@ -12,12 +12,12 @@ from nf.core.config import DataConfig, SourceConfig
 from nf.core.errors import ArtifactError, DataError, UnknownNameError
 from nf.data import Augment, Splits, prepare_splits, read_source, to_float
 
-PHOTOGRAPHS = SourceConfig("photographs", images=40)
+SCRIBBLES = SourceConfig("scribbles", images=40)
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return prepare_splits(DataConfig(SourceConfig("digits"), PHOTOGRAPHS, 16, 1), seed=0)
+    return prepare_splits(DataConfig(SourceConfig("digits"), SCRIBBLES, 16, 1), seed=0)
 
 
 def png(pixels):
@@ -75,7 +75,7 @@ def test_splits_round_trip_and_notice_damage(digits, tmp_path):
 
 
 def test_another_seed_splits_otherwise_the_same_seed_alike(digits):
-    config = DataConfig(SourceConfig("digits"), PHOTOGRAPHS, 16, 1)
+    config = DataConfig(SourceConfig("digits"), SCRIBBLES, 16, 1)
     assert prepare_splits(config, seed=0).hashes == digits.hashes
     assert prepare_splits(config, seed=1).hashes["A"] != digits.hashes["A"]
 
@@ -88,10 +88,17 @@ def test_digits_fill_the_range_of_a_byte(digits):
     assert digits.std == pytest.approx([pixels.std()], abs=1e-6)
 
 
-def test_photographs_are_patches_of_many_brightnesses():
-    data = read_source(PHOTOGRAPHS, image_size=16, channels=3, seed=3).train
-    assert data.images.shape == (40, 3, 16, 16)
-    assert np.unique(data.images.reshape(40, -1).mean(1).round()).size > 20
+def test_scribbles_are_as_dark_and_as_high_as_digits_and_all_different(digits):
+    config = SourceConfig("scribbles", images=300)
+    scribbles = read_source(config, image_size=16, channels=1, seed=3).train.images
+    assert scribbles.shape == (300, 1, 16, 16)
+    assert len({image.tobytes() for image in scribbles}) == 300
+    ink = [images.mean() for images in (scribbles, digits["A"].images)]
+    assert ink[0] == pytest.approx(ink[1], rel=0.25)
+    rows, columns = (scribbles.max(axis).mean(0).ravel() for axis in (3, 2))
+    assert rows[0] > 2 * columns[0]  # they reach the upper edge, not the left one
+    again = read_source(config, image_size=16, channels=1, seed=3).train.images
+    np.testing.assert_array_equal(again, scribbles)
 
 
 def test_parquet_in_the_hugging_face_layout(tmp_path):
@@ -152,7 +159,7 @@ def test_torchvision_names_are_checked():
 
 def test_too_few_images_for_four_splits(tmp_path):
     write_parquet(tmp_path / "train.parquet", count=3)
-    config = DataConfig(SourceConfig("parquet", train=str(tmp_path / "train.parquet")), PHOTOGRAPHS, 32, 3)
+    config = DataConfig(SourceConfig("parquet", train=str(tmp_path / "train.parquet")), SCRIBBLES, 32, 3)
     with pytest.raises(DataError, match="cannot split 3 images by class"):
         prepare_splits(config, seed=0)
 
@@ -162,7 +169,7 @@ def test_limits_cut_the_parts_down(tmp_path):
     source = SourceConfig(
         "parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"), images=24, test_images=12
     )
-    splits = prepare_splits(DataConfig(source, PHOTOGRAPHS, 32, 3), seed=0)
+    splits = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3), seed=0)
     assert {name: len(part) for name, part in splits.parts.items()} == {
         "A": 12,
         "B": 12,
@@ -180,7 +187,7 @@ def test_strangers_may_have_data_of_their_own(tmp_path):
 
     def config(name):
         own = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"))
-        return DataConfig(own, PHOTOGRAPHS, 32, 3, others=SourceConfig("parquet", train=str(tmp_path / name)))
+        return DataConfig(own, SCRIBBLES, 32, 3, others=SourceConfig("parquet", train=str(tmp_path / name)))
 
     splits = prepare_splits(config("b.parquet"), seed=0)
     assert (len(splits["A"]), len(splits["B"]), len(splits["finetune"])) == (60, 30, 30)
