@@ -26,6 +26,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.latents)
 
+    @property
+    def pairs(self) -> Tensor:
+        """(N, 2) int64, both labels of each."""
+        return torch.stack([self.positive_labels, self.negative_labels], dim=1)
+
     def select(self, index: Tensor) -> "Candidates":
         """Those at ``index``: (M,) int64, or (N,) bool."""
         return Candidates(*(getattr(self, f.name)[index] for f in fields(self)))

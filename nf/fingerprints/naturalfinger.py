@@ -13,7 +13,7 @@ from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
 from nf.fingerprints.networks import freeze, to_bytes
 from nf.fingerprints.optimise import optimise
 from nf.fingerprints.screen import mean_losses, screen
-from nf.fingerprints.selection import adversarial_labels, random_labels, unanimous
+from nf.fingerprints.selection import adversarial_labels, random_labels, spread, unanimous
 
 # What to change if this test let the smallest share pass.
 _ADVICE = {
@@ -79,9 +79,10 @@ class NaturalFinger(Scheme):
         funnel.add("labelled", len(candidates))
         if config.shortlist is None:
             return candidates
-        nearest = mean_losses(images[usable], candidates, frozen, config).argsort(stable=True)[: config.shortlist]
-        funnel.add("shortlisted", len(nearest))
-        return candidates.select(nearest)
+        losses = mean_losses(images[usable], candidates, frozen, config)
+        shortlist = spread(losses, candidates.pairs, config.shortlist)
+        funnel.add("shortlisted", len(shortlist))
+        return candidates.select(shortlist)
 
     def _optimise(
         self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, number: int
@@ -113,7 +114,8 @@ def _safest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
     images = torch.cat([survivors.images for survivors in rounds])
     labels = torch.cat([survivors.candidates.positive_labels for survivors in rounds])
     negative_labels = torch.cat([survivors.candidates.negative_labels for survivors in rounds])
-    kept = torch.cat([survivors.losses for survivors in rounds]).argsort(stable=True)[:queries]
+    losses = torch.cat([survivors.losses for survivors in rounds])
+    kept = spread(losses, torch.cat([survivors.candidates.pairs for survivors in rounds]), queries)
     return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.pairs()})
 
 

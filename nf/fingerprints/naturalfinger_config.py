@@ -14,8 +14,8 @@ class NaturalFingerConfig:
     Attributes:
         gan: whose latents are optimised, a key of ``nf.gan.GANS``.
         candidates: samples drawn per round, before any test.
-        shortlist: how many of them go on: those that start with the smallest loss; ``None`` lets all go on, as in the
-            paper.
+        shortlist: how many of them go on: those that start with the smallest loss, the label pairs in turn; ``None``
+            lets all go on, as in the paper.
         max_rounds: rounds before giving up.
         epochs: walks through all training models.
         learning_rate: for the mean over 80 latents, as in the paper.

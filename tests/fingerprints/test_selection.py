@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from nf.fingerprints.selection import adversarial_labels, random_labels, unanimous
+from nf.fingerprints.selection import adversarial_labels, random_labels, spread, unanimous
 
 IMAGES = torch.full((1, 1, 2, 2), 0.5)
 
@@ -57,3 +57,17 @@ def test_random_labels_are_uniform_over_the_other_classes(classes):
     assert not (drawn == labels).any()
     counts = torch.bincount(drawn[labels == 0], minlength=classes)[1:]
     assert counts.min() > 0.7 * 900 / (classes - 1)
+
+
+def test_label_pairs_take_turns_and_the_best_of_each_goes_first():
+    rng = torch.Generator().manual_seed(0)
+    losses, pairs = torch.rand(60, generator=rng), torch.randint(3, (60, 2), generator=rng)
+    queues = {}
+    for index in losses.argsort().tolist():
+        queues.setdefault(tuple(pairs[index].tolist()), []).append(index)
+    expected = []
+    while any(queues.values()):
+        turn = [queue.pop(0) for queue in queues.values() if queue]
+        expected += sorted(turn, key=lambda index: losses[index])
+    for count in (1, 8, 25, 60, 100):
+        assert spread(losses, pairs, count).tolist() == expected[:count]
