@@ -60,7 +60,7 @@ _add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
 _add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")
 _add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
 _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="scheme")
-_add_stage("report", "Write the HTML report.")
+_add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 
 
 @cli.command("list")

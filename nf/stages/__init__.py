@@ -6,7 +6,7 @@ from nf.stages.facts import git_commit
 from nf.stages.fingerprint import fingerprint
 from nf.stages.gan import gan
 from nf.stages.prepare import prepare
-from nf.stages.report import evaluated_schemes, report, scheme_figures
+from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
 from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
@@ -15,7 +15,6 @@ __all__ = [
     "Run",
     "build_models",
     "evaluate",
-    "evaluated_schemes",
     "export",
     "fingerprint",
     "gan",

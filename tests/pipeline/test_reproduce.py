@@ -85,7 +85,7 @@ def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):
 
 
 def test_nothing_changed_nothing_runs(reproduced):
-    again = reproduced.run("dvc", "repro")
+    again = reproduced.run("dvc", "repro", "report")
     assert "Data and pipelines are up to date" in again.stdout + again.stderr
     assert "Running stage" not in again.stdout
 
@@ -93,9 +93,9 @@ def test_nothing_changed_nothing_runs(reproduced):
 def test_only_what_depends_on_a_change_runs(reproduced):
     """Another number of resamples: evaluation and report run; back again, both come from DVC's run cache."""
     reproduced.edit(lambda smoke: smoke.update(evaluation={"resamples": 500}))
-    changed = reproduced.run("dvc", "repro").stdout
+    changed = reproduced.run("dvc", "repro", "report").stdout
     reproduced.git("checkout", "-q", "params.yaml")
-    back = reproduced.run("dvc", "repro").stdout
+    back = reproduced.run("dvc", "repro", "report").stdout
     assert _ran(changed) == ["evaluate@naturalfinger", "report"]
     assert _ran(back) == []
 
@@ -127,4 +127,4 @@ def test_another_clone_pulls_models_and_queries(reproduced, tmp_path):
     mine, theirs = (QuerySet.load(c.out / "fingerprints" / "naturalfinger") for c in (reproduced, clone))
     np.testing.assert_array_equal(mine.images, theirs.images)
     clone.run("dvc", "pull")
-    assert "up to date" in clone.run("dvc", "repro").stdout
+    assert "up to date" in clone.run("dvc", "repro", "report").stdout
