@@ -37,6 +37,10 @@ class Layout:
         """The score table of one scheme."""
         return self.root / "scores" / f"{scheme}.csv"
 
+    def answers(self, scheme: str) -> Path:
+        """What every suspect answered to the queries of one scheme."""
+        return self.root / "scores" / f"{scheme}.safetensors"
+
     def metrics(self, scheme: str) -> Path:
         """ARUC and the rest, with intervals."""
         return self.root / "metrics" / f"{scheme}.json"

@@ -62,12 +62,12 @@ def test_the_card_is_a_transcript_that_is_kept_on_disk(scheme, queries, models, 
     assert card["models"]["source"] == weights_hash(models.source)
     assert card["models"]["negatives"]["n2"] == weights_hash(models.negatives[1])
     assert set(card["versions"]) == {"torch", "numpy", "nf"}
-    assert set(card["training_rates"]) == {"t1", "t2", "t3", "n1", "n2", "n3"}
+    assert set(card["training_scores"]) == {"t1", "t2", "t3", "n1", "n2", "n3"}
     assert 0 < card["threshold"] < 1
 
 
 def test_thieves_match_and_strangers_do_not(queries):
-    rates = queries.card["training_rates"]
+    rates = queries.card["training_scores"]
     assert min(rates[i] for i in ("t1", "t2", "t3")) > max(rates[i] for i in ("n1", "n2", "n3"))
 
 
@@ -130,7 +130,7 @@ def test_threshold_and_rates_come_from_the_answers_to_the_stored_bytes(models, d
     labels = answers[0].tolist()
     card = constant(images, labels, [-1] * 4)(models, digits, queries=4, seed=0).card
     for name, answer in zip(models.positive_ids, answers, strict=True):
-        assert card["training_rates"][name] == pytest.approx(np.mean(answer.numpy() == np.array(labels)))
+        assert card["training_scores"][name] == pytest.approx(np.mean(answer.numpy() == np.array(labels)))
     assert card["gan"] is None
 
 

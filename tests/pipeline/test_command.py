@@ -33,7 +33,7 @@ def test_evidence_as_json(reproduced, queries):
     assert evidence["scheme"] == "naturalfinger"
     assert evidence["query_set_digest"] == json.loads((queries / "card.json").read_text())["digest"]
     assert evidence["suspect"]["bytes"] == suspect.stat().st_size
-    assert 0 <= evidence["matching_rate"] <= 1
+    assert 0 <= evidence["score"] <= 1
 
 
 def one_line(result):
