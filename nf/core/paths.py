@@ -46,7 +46,7 @@ class Layout:
         return self.root / "metrics" / f"{scheme}.json"
 
     def plots(self, scheme: str) -> Path:
-        """``curves.csv``, ``margins.csv``, ``rates.csv`` for DVC."""
+        """``curves.csv``, ``margins.csv``, ``rates.csv``, ``budget.csv`` for DVC."""
         return self.root / "plots" / scheme
 
     @property

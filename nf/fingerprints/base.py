@@ -32,11 +32,15 @@ class Inputs:
     Attributes:
         images: (N, C, H, W) uint8, what the source model learned from.
         labels: (N,) int64.
+        test_images: (M, C, H, W) uint8, what no model learned from.
+        test_labels: (M,) int64.
         num_classes: number of classes.
     """
 
     images: Tensor
     labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
     num_classes: int
 
 

@@ -28,8 +28,14 @@ def fingerprint(run: Run, scheme: str) -> Path:
     """
     maker = make_scheme(scheme, run.profile.section("schemes", scheme))
     splits = Splits.load(run.layout.data)
-    own = splits["A"]
-    inputs = Inputs(torch.from_numpy(own.images), torch.from_numpy(own.labels), splits.num_classes)
+    own, test = splits["A"], splits["test"]
+    inputs = Inputs(
+        torch.from_numpy(own.images),
+        torch.from_numpy(own.labels),
+        torch.from_numpy(test.images),
+        torch.from_numpy(test.labels),
+        splits.num_classes,
+    )
     generator = load_gan(run.layout.gan(maker.config.gan)) if maker.needs_gan else None
 
     def report(done: int, total: int, figures: Mapping[str, float]) -> None:

@@ -92,7 +92,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
     ("arguments", "message"),
     [
         (("gan", "biggan"), "'biggan': expected one of sagan"),
-        (("fingerprint", "magic"), "'magic': expected one of naturalfinger"),
+        (("fingerprint", "magic"), "'magic': expected one of akh"),
         (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
@@ -108,7 +108,7 @@ def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, me
         ("architectures", 15, "vgg19_bn"),
         ("attacks", 7, "knockoff"),
         ("gans", 1, "sagan"),
-        ("schemes", 1, "naturalfinger"),
+        ("schemes", 6, "metafinger"),
         ("models", 24, "source"),
     ],
 )
