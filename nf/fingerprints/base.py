@@ -201,6 +201,23 @@ class Scheme(ABC):
     def run(self, task: Task) -> Draft:
         """Make exactly ``task.queries`` queries."""
 
+    def provenance(self, task: Task) -> dict[str, Any]:
+        """The part of the transcript that is known before any query is made: settings, models and versions."""
+        models = task.models
+        return {
+            "scheme": self.name,
+            "seed": task.seed,
+            "num_classes": task.data.num_classes,
+            "parameters": asdict(self.config),
+            "models": {
+                "source": weights_hash(models.source),
+                "positives": _hashes(models.positive_ids, models.positives),
+                "negatives": _hashes(models.negative_ids, models.negatives),
+            },
+            "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+        }
+
     def _check_arguments(self, data: Inputs, queries: int) -> None:
         if queries < 1:
             raise ConfigError(f"queries: expected at least 1, got {queries}")
@@ -229,17 +246,7 @@ class Scheme(ABC):
         models = task.models
         scores = {name: _score(model, queries) for name, model in models.by_id().items()}
         return {
-            "scheme": self.name,
-            "seed": task.seed,
-            "num_classes": task.data.num_classes,
-            "parameters": asdict(self.config),
-            "models": {
-                "source": weights_hash(models.source),
-                "positives": _hashes(models.positive_ids, models.positives),
-                "negatives": _hashes(models.negative_ids, models.negatives),
-            },
-            "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
-            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+            **self.provenance(task),
             "threshold": midpoint_threshold(
                 [scores[name] for name in models.positive_ids], [scores[name] for name in models.negative_ids]
             ),

@@ -1,5 +1,6 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
+from nf.stages.bench import BenchRow, bench
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
 from nf.stages.facts import git_commit
@@ -12,7 +13,9 @@ from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
 __all__ = [
+    "BenchRow",
     "Run",
+    "bench",
     "build_models",
     "evaluate",
     "export",
