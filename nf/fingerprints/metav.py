@@ -12,7 +12,7 @@ from nf.core.verifier import LEAKY_SLOPE, Array, Verifier
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Scheme, Task
 from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
-from nf.fingerprints.pixels import PixelAdam
+from nf.fingerprints.pixels import Adam, PixelAdam
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,15 @@ class MetaV(Scheme):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(task.seed, "verifier"))
             verifier = _network((task.queries * task.data.num_classes, *config.hidden, 2), config.dropout)
-            optimiser = torch.optim.Adam(
-                verifier.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-            )
+            weights = list(verifier.parameters())
+            weight_adams = [Adam(weight, config.learning_rate) for weight in weights]
             for step in range(config.steps):
                 leaf = adam.leaf()
                 answers = torch.stack([model(leaf).softmax(dim=1).flatten() for model in pool]).cpu()
                 loss = functional.cross_entropy(verifier(answers), stolen)
-                weights = list(verifier.parameters())
                 gradient, *slopes = torch.autograd.grad(loss, [leaf, *weights])
-                for weight, slope in zip(weights, slopes, strict=True):
-                    weight.grad = slope
-                optimiser.step()
+                for weight, slope, weight_adam in zip(weights, slopes, weight_adams, strict=True):
+                    weight.data += weight_adam.step(slope + config.weight_decay * weight.data)
                 adam.step(gradient)
                 if task.progress is not None:
                     task.progress(step + 1, config.steps, {"loss": loss.item()})

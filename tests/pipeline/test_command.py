@@ -1,5 +1,6 @@
 """The ``nf`` command as a person types it."""
 
+import csv
 import json
 import shutil
 
@@ -102,6 +103,30 @@ def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, me
     assert message in one_line(reproduced.run("nf", *arguments, check=False))
 
 
+def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
+    """MetaV's verifier needs the answers' probabilities, AKH's matching rate labels only."""
+    out = tmp_path / "out"
+    shutil.copytree(reproduced.out, out / "smoke")
+
+    def bench():
+        lines = reproduced.run("nf", "bench", "akh", "metav", "naturalfinger", "--out", str(out)).stdout.splitlines()
+        assert lines[0].split()[:3] == ["scheme", "ARUC", "AUC"]
+        assert sorted(line.split()[0] for line in lines[1:]) == ["akh", "metav", "naturalfinger"]
+        return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("smoke/fingerprints/*/card.json")}
+
+    made = (out / "smoke" / "fingerprints" / "naturalfinger" / "card.json").stat().st_mtime_ns
+    first = bench()
+    assert first["naturalfinger"] == made
+    card = out / "smoke" / "fingerprints" / "akh" / "card.json"
+    card.write_text(card.read_text().replace('"cutmix_rounds": 50', '"cutmix_rounds": 49'))
+    again = bench()
+    assert {name for name in first if first[name] != again[name]} == {"akh"}
+    with (out / "smoke" / "plots" / "metav" / "budget.csv").open(newline="") as handle:
+        assert [int(row["queries"]) for row in csv.DictReader(handle)] == list(range(1, 11))
+    suspect, queries = reproduced.out / "onnx" / "source.onnx", out / "smoke" / "fingerprints" / "metav"
+    assert verify(reproduced, suspect, "--queries", queries).stdout.startswith("verifier       ")
+
+
 @pytest.mark.parametrize(
     ("what", "count", "one"),
     [
@@ -120,5 +145,5 @@ def test_lists(reproduced, what, count, one):
 
 def test_help_names_every_command(reproduced):
     text = reproduced.run("nf", "--help").stdout
-    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "list"):
+    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "bench", "list"):
         assert f"  {command} " in text

@@ -10,6 +10,7 @@ import pytest
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
+RIVALS = ("ipguard", "metav", "metafinger", "akh", "random")
 STAGES = ("prepare", "zoo", "gan@sagan", "fingerprint@naturalfinger", "export", "verify@naturalfinger")
 
 
@@ -25,12 +26,24 @@ def test_every_artifact_is_there(reproduced):
         "fingerprints/naturalfinger/sheet.png",
         "onnx/source.onnx",
         "scores/naturalfinger.csv",
+        "scores/naturalfinger.safetensors",
         "metrics/naturalfinger.json",
         "plots/naturalfinger/curves.csv",
+        "plots/naturalfinger/budget.csv",
         "report/index.html",
     ):
         assert (out / name).stat().st_size > 0, name
     assert not list(out.rglob("*.tmp"))
+
+
+def test_the_short_pipeline_runs_the_first_scheme_only(reproduced):
+    known = reproduced.run("dvc", "stage", "list", "--name-only").stdout.split()
+    assert {f"{stage}@{scheme}" for stage in ("fingerprint", "verify", "evaluate") for scheme in RIVALS} <= set(known)
+    assert [path.name for path in (reproduced.out / "fingerprints").iterdir()] == ["naturalfinger"]
+    assert sorted(path.name for path in (reproduced.out / "scores").iterdir()) == [
+        "naturalfinger.csv",
+        "naturalfinger.safetensors",
+    ]
 
 
 def test_the_queries_separate_the_training_models(reproduced):
