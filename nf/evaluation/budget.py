@@ -46,8 +46,7 @@ def budget_curve(
 
     A matching rate over a prefix is the share of matches in it. A verifier takes all queries at once: those beyond the
     prefix count as answered like the average training model, thieves and honest models weighing the same, which speaks
-    neither for nor against a suspect. It is not retrained, so with few queries its curve is a lower bound on what a
-    verifier made for them would reach.
+    neither for nor against a suspect. It is not retrained; one made for few queries may do better.
 
     Args:
         table: names suspects and training models.

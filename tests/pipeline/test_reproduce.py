@@ -73,6 +73,12 @@ def test_the_report_names_every_suspect(reproduced):
     assert all(row.suspect in page for row in table.rows)
 
 
+def test_the_report_wants_a_scheme(reproduced):
+    result = reproduced.run("flows", "stage", "report", check=False)
+    assert result.returncode == 2
+    assert "report: expected the scheme that it is about as --item, got none" in result.stderr
+
+
 def test_mlflow_holds_one_run_with_parameters_metrics_and_artifacts(reproduced):
     with sqlite3.connect(reproduced.root / ".mlflow" / "mlflow.db") as store:
         runs = store.execute("select run_uuid, status from runs").fetchall()
