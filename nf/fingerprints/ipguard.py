@@ -1,8 +1,7 @@
 """IPGuard: images at the source model's decision boundary (Cao et al., AsiaCCS 2021)."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ class IPGuardConfig:
     """
 
     margins: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
-    candidates: int = 150
+    candidates: int = 200
     iterations: int = 1000
     learning_rate: float = 0.001
 
@@ -58,22 +57,21 @@ class IPGuard(Scheme):
         count, tried = len(starts), len(self.config.margins)
         margins = torch.tensor(self.config.margins, device=starts.device).repeat_interleave(count)
         images, arrived = self._approach(task, starts.repeat(tried, 1, 1, 1), labels.repeat(tried), targets, margins)
-        sweep: list[dict[str, Any]] = []
-        drafts: list[tuple[float, Draft]] = []
-        for k, reached, mask in zip(self.config.margins, images.split(count), arrived.split(count), strict=True):
-            sweep.append({"k": k, "arrived": int(mask.sum()), "separation": None})
-            if sweep[-1]["arrived"] >= task.queries:
-                draft = _draft(to_bytes(reached[mask][: task.queries]), task.models, k)
-                sweep[-1]["separation"] = _separation(draft, task.models)
-                drafts.append((sweep[-1]["separation"], draft))
+        outcomes = list(zip(self.config.margins, images.split(count), arrived.split(count), strict=True))
+        drafts = {
+            k: _draft(to_bytes(reached[mask][: task.queries]), task.models)
+            for k, reached, mask in outcomes
+            if mask.sum() >= task.queries
+        }
+        separations = {k: _separation(draft, task.models) for k, draft in drafts.items()}
+        sweep = [{"k": k, "arrived": int(mask.sum()), "separation": separations.get(k)} for k, _, mask in outcomes]
         if not drafts:
             raise NotEnoughQueriesError(
                 f"expected {task.queries} images at the boundary, got {[(row['k'], row['arrived']) for row in sweep]} "
                 "as (k, images); raise candidates or iterations, or try smaller margins"
             )
-        best = max(drafts, key=lambda pair: pair[0])[1]
-        best.notes["sweep"] = sweep
-        return best
+        best = max(separations, key=separations.__getitem__)
+        return replace(drafts[best], notes={"k": best, "sweep": sweep})
 
     def _starts(self, task: Task) -> tuple[Tensor, Tensor, Tensor]:
         """Correctly classified training images in [0, 1], their labels i, and j: the least likely class of each."""
@@ -124,9 +122,9 @@ def boundary_loss(logits: Tensor, labels: Tensor, targets: Tensor, margins: Tens
     return (own - target + margins).relu() + (others - own).relu()
 
 
-def _draft(images: Tensor, models: TrainingModels, k: float) -> Draft:
+def _draft(images: Tensor, models: TrainingModels) -> Draft:
     labels = predicted_labels(models.source, to_float(images))
-    return Draft(images, labels, torch.full_like(labels, -1), {"k": k})
+    return Draft(images, labels, torch.full_like(labels, -1))
 
 
 def _separation(draft: Draft, models: TrainingModels) -> float:
