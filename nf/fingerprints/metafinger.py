@@ -141,7 +141,10 @@ class MetaFinger(Scheme):
     def _optimise(
         self, task: Task, starts: Tensor, learning: _Pools, judging: _Pools, generator: torch.Generator, number: int
     ) -> Tensor:
-        """(N, C, H, W) uint8: of each image, the latest of its best epochs in the eyes of the held-out models."""
+        """(N, C, H, W) uint8: each image as it was when the held-out models first disagreed about it most.
+
+        Of equally good iterates, the earliest is the least distorted.
+        """
         adam = PixelAdam(starts, self.config.learning_rate)
         best = to_bytes(starts)
         record = torch.zeros(len(starts), dtype=torch.float64, device=starts.device)
@@ -153,7 +156,7 @@ class MetaFinger(Scheme):
                 adam.step(torch.autograd.grad(loss.sum(), leaf)[0])
             stored = to_bytes(adam.images)
             disagreement, _ = _disagreement(stored, judging)
-            better = disagreement >= record
+            better = disagreement > record
             best[better], record[better] = stored[better], disagreement[better]
             if task.progress is not None:
                 figures = {"round": number + 1, "good": float((record == 1).double().mean())}

@@ -145,5 +145,5 @@ def test_another_clone_pulls_models_and_queries(reproduced, tmp_path):
     assert not (clone.out / "zoo").exists()
     mine, theirs = (QuerySet.load(c.out / "fingerprints" / "naturalfinger") for c in (reproduced, clone))
     np.testing.assert_array_equal(mine.images, theirs.images)
-    clone.run("dvc", "pull")
+    clone.run("dvc", "pull", "--with-deps", "report")
     assert "up to date" in clone.run("dvc", "repro", "report").stdout
