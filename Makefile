@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test check ui lock
+.PHONY: help setup repro compare test check ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ setup: .venv/.installed ## Install everything into .venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
-repro: setup ## Run the whole pipeline of the profile in params.yaml (dvc repro)
+repro: setup ## Run the pipeline of the profile in params.yaml up to the report on its first scheme
+	$(BIN)/python -m flows reproduce report
+
+compare: setup ## Run everything: all schemes of params.yaml (dvc repro)
 	$(BIN)/python -m flows reproduce
 
 test: setup ## Run the tests

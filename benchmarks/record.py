@@ -28,7 +28,11 @@ def record(profile: str, out: Path, note: str) -> Path:
             "n": {"runs": 1, "models": len(zoo["models"]), "queries": run.profile.queries},
             "images": data["sizes"],
             "data_hash": data["hashes"]["A"],
-            "schemes": {name: read_json(run.layout.metrics(name)) for name in run.profile.schemes},
+            "schemes": {
+                name: read_json(metrics)
+                for name in run.profile.schemes
+                if (metrics := run.layout.metrics(name)).exists()
+            },
             "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in run.profile.gans},
             "zoo": {
                 "scratch_accuracy_min": min(scratch),

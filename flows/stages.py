@@ -69,16 +69,15 @@ def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooW
 
 @flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
-    """Write the report, then log each scheme's evaluation to MLflow."""
+    """Write the report about the scheme ``item``, then log its evaluation to MLflow."""
     from flows.tracking import log_evaluation  # MLflow takes seconds to import, and no other stage needs it
 
-    del item
+    if item is None:
+        raise ConfigError("report: expected the scheme that it is about as --item, got none")
     run = Run.open(profile)
     with run.stage("report"):
-        _task(stages.report, "report")(run)
-        log = _task(log_evaluation, "mlflow", task_run_name="mlflow-{scheme}")
-        for scheme in stages.evaluated_schemes(run):
-            log(run, scheme)
+        _task(stages.report, "report")(run, item)
+        _task(log_evaluation, "mlflow")(run, item)
 
 
 STAGES: dict[str, Flow[..., None]] = {

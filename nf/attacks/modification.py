@@ -49,14 +49,13 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
     Batch norm is left alone. The mask is held while fine-tuning, so that the model stays pruned.
     """
     model = copy.deepcopy(job.stolen())
-    masks = [(layer.weight, _magnitude_mask(layer.weight, job.strength())) for layer in _weighted_layers(model)]
+    masks = prune_weights(model, job.strength())
 
     def hold(_: Classifier) -> None:
         with torch.no_grad():
             for weight, mask in masks:
                 weight.mul_(mask)
 
-    hold(model)
     fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment, after_step=hold)
     zeros = sum(int((weight == 0).sum()) for weight, _ in masks)
     return Outcome(model, {"sparsity": round(zeros / sum(weight.numel() for weight, _ in masks), 6)})
@@ -65,12 +64,7 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
 def add_noise(job: Job, config: FineTuningConfig) -> Outcome:
     """Add N(0, std(w) / level) to each convolution's weights, then fine-tune; a smaller level is a stronger attack."""
     model = copy.deepcopy(job.stolen())
-    generator = torch.Generator().manual_seed(job.seed)
-    with torch.no_grad():
-        for layer in _weighted_layers(model):
-            if isinstance(layer, nn.Conv2d):
-                noise = torch.randn(layer.weight.shape, generator=generator).to(layer.weight)
-                layer.weight.add_(noise * layer.weight.std() / job.strength())
+    disturb_weights(model, job.strength(), torch.Generator().manual_seed(job.seed))
     fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment)
     return Outcome(model)
 
@@ -110,6 +104,24 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
         objective=objective,
     )
     return Outcome(model)
+
+
+@torch.no_grad()
+def prune_weights(model: nn.Module, share: float) -> list[tuple[Tensor, Tensor]]:
+    """Set the smallest ``share`` of each layer's weights to zero; returns weights with their masks of 0 and 1."""
+    masks = [(layer.weight, _magnitude_mask(layer.weight, share)) for layer in _weighted_layers(model)]
+    for weight, mask in masks:
+        weight.mul_(mask)
+    return masks
+
+
+@torch.no_grad()
+def disturb_weights(model: nn.Module, level: float, generator: torch.Generator) -> None:
+    """Add N(0, std(w) / level) to each convolution's weights."""
+    for layer in _weighted_layers(model):
+        if isinstance(layer, nn.Conv2d):
+            noise = torch.randn(layer.weight.shape, generator=generator).to(layer.weight)
+            layer.weight.add_(noise * layer.weight.std() / level)
 
 
 def _weighted_layers(model: nn.Module) -> Iterator[nn.Conv2d | nn.Linear]:

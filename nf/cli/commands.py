@@ -1,4 +1,4 @@
-"""The commands of ``nf``: one per stage, ``verify`` for a suspect from outside, and ``list``."""
+"""The commands of ``nf``: one per stage, ``bench``, ``verify`` for a suspect from outside, and ``list``."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import nf
+from nf.cli.bench import bench
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
 
@@ -26,11 +27,12 @@ def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
     `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
-    fingerprint, export, score, evaluate, report. `nf verify` checks a suspect.
+    fingerprint, export, score, evaluate, report. `nf bench` compares schemes. `nf verify` checks a suspect.
     """
 
 
 cli.add_command(verify)
+cli.add_command(bench)
 
 
 def _run_stage(name: str, item: str | None, profile: str | None, params: Path, out: Path) -> None:
@@ -60,7 +62,7 @@ _add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
 _add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")
 _add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
 _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="scheme")
-_add_stage("report", "Write the HTML report.")
+_add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 
 
 @cli.command("list")

@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 def verify(
     suspect: Path, folder: Path, calibration: Path | None, output: "OutputKind", timeout: float, as_json: bool
 ) -> None:
-    """Ask SUSPECT, an ONNX file, the queries in a folder, and print matching rate, threshold and verdict.
+    """Ask SUSPECT, an ONNX file, the queries in a folder, and print score, threshold and verdict.
 
     The file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and time.
     """
     from nf.core.queries import QuerySet
-    from nf.verification import IsolatedSuspect, ask, decide, evidence, load_calibration, matching_rate
+    from nf.verification import IsolatedSuspect, ask, decide, evidence, load_calibration
 
     queries = QuerySet.load(folder)
     answers = ask(IsolatedSuspect(suspect, output=output, timeout_seconds=timeout), queries)
     metrics = calibration or folder.parent.parent / "metrics" / f"{queries.card['scheme']}.json"
     known = load_calibration(metrics, queries) if calibration or metrics.exists() else None
-    verdict = decide(matching_rate(answers, queries), queries, known)
+    verdict = decide(answers, queries, known)
     if as_json:
         click.echo(json.dumps(evidence(verdict, suspect), indent=2, sort_keys=True))
     else:
@@ -57,7 +57,9 @@ def verify(
 
 
 def _lines(verdict: "Verdict") -> Iterator[str]:
-    yield f"matching rate  {verdict.matching_rate:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
+    yield f"{verdict.measure:<13}  {verdict.score:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
+    if verdict.one_hot:
+        yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
     yield f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
     yield f"verdict        {'STOLEN' if verdict.stolen else 'not stolen'}"
     if verdict.calibration is None:

@@ -136,10 +136,11 @@ class ZooConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Bootstrap intervals: number of ``resamples`` and their ``confidence``."""
+    """Bootstrap intervals: number of ``resamples`` and their ``confidence``; random ``orders`` of a budget curve."""
 
     resamples: int = 2000
     confidence: float = 0.95
+    orders: int = 10
 
 
 @dataclass(frozen=True)

@@ -37,12 +37,16 @@ class Layout:
         """The score table of one scheme."""
         return self.root / "scores" / f"{scheme}.csv"
 
+    def answers(self, scheme: str) -> Path:
+        """What every suspect answered to the queries of one scheme."""
+        return self.root / "scores" / f"{scheme}.safetensors"
+
     def metrics(self, scheme: str) -> Path:
         """ARUC and the rest, with intervals."""
         return self.root / "metrics" / f"{scheme}.json"
 
     def plots(self, scheme: str) -> Path:
-        """``curves.csv``, ``margins.csv``, ``rates.csv`` for DVC."""
+        """``curves.csv``, ``margins.csv``, ``rates.csv``, ``budget.csv`` for DVC."""
         return self.root / "plots" / scheme
 
     @property

@@ -1,20 +1,25 @@
-"""The query set: images, the label that a stolen model gives each, and the card that says how it was made."""
+"""The query set: images, the label that a stolen model gives each, how answers are scored, and how it was made."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from nf.core.errors import ArtifactError
+from nf.core.answers import Answers
+from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.verifier import Verifier
 
 QUERIES_FILE = "queries.safetensors"
 CARD_FILE = "card.json"
 SHEET_FILE = "sheet.png"
+_VERIFIER = "verifier."
+
+Measure = Literal["matching rate", "verifier"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class QuerySet:
         labels: (N,) int64, the label of the source model and its thieves.
         negative_labels: (N,) int64, the label that unrelated models were trained towards; -1 where the scheme has none.
         card: transcript (scheme, seed, models, parameters, versions, threshold).
+        verifier: for schemes whose score is more than the matching rate; needs the suspect's probabilities.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -35,6 +41,7 @@ class QuerySet:
     labels: NDArray[np.int64]
     negative_labels: NDArray[np.int64]
     card: dict[str, Any] = field(default_factory=dict)
+    verifier: Verifier | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8 or len(self.images) == 0:
@@ -47,19 +54,51 @@ class QuerySet:
                     f"{name}: expected int64 of shape ({len(self.images)},), got {labels.dtype} {labels.shape}"
                 )
 
+        if self.verifier is not None and self.verifier.inputs % len(self.images):
+            raise ValueError(
+                f"verifier: expected as many inputs for each of {len(self.images)} queries, got {self.verifier.inputs}"
+            )
+
     def __len__(self) -> int:
         return len(self.images)
 
     @property
+    def measure(self) -> Measure:
+        """What a score is: the share of queries answered like a thief, or a verifier's probability of "stolen"."""
+        return "matching rate" if self.verifier is None else "verifier"
+
+    def score(self, answers: Answers) -> float:
+        """How much a suspect that gave ``answers`` looks stolen, in [0, 1]; see ``measure``.
+
+        A verifier is fed one-hot vectors where the suspect gives labels only.
+
+        Raises:
+            SuspectError: there is not one answer per query, or the suspect knows other classes than the verifier.
+        """
+        if len(answers) != len(self):
+            raise SuspectError(f"expected answers to {len(self)} queries, got {len(answers)}")
+        if self.verifier is None:
+            return float((answers.labels == self.labels).mean())
+        return float(self.verifier(answers.as_probabilities(self.verifier.inputs // len(self))))
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of images and labels: what a transcript commits to."""
-        parts = (np.ascontiguousarray(a) for a in (self.images, self.labels, self.negative_labels))
+        """SHA-256 of images, labels and verifier: what a transcript commits to."""
+        parts = [np.ascontiguousarray(a) for a in self._tensors().values()]
         return sha256_bytes(b"".join(str(a.shape).encode() + a.tobytes() for a in parts))
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        own: dict[str, NDArray[Any]] = {
+            "images": self.images,
+            "labels": self.labels,
+            "negative_labels": self.negative_labels,
+        }
+        layers = self.verifier.tensors() if self.verifier else {}
+        return own | {_VERIFIER + name: layer for name, layer in layers.items()}
 
     def save(self, folder: Path) -> None:
         """Write ``queries.safetensors`` and ``card.json`` into ``folder``; the card gets the digest and the size."""
-        tensors = {"images": self.images, "labels": self.labels, "negative_labels": self.negative_labels}
-        write_bytes(folder / QUERIES_FILE, save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+        write_bytes(folder / QUERIES_FILE, save({k: np.ascontiguousarray(v) for k, v in self._tensors().items()}))
         write_json(folder / CARD_FILE, {**self.card, "digest": self.digest, "queries": len(self)})
 
     @classmethod
@@ -73,7 +112,9 @@ class QuerySet:
         card = read_json(folder / CARD_FILE)
         try:
             tensors = load(path.read_bytes())
-            queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card)
+            layers = {k.removeprefix(_VERIFIER): v for k, v in tensors.items() if k.startswith(_VERIFIER)}
+            verifier = Verifier.from_tensors(layers) if layers else None
+            queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card, verifier)
         except FileNotFoundError:
             raise ArtifactError(
                 f"expected a query set at {path}, found nothing; make one with `nf fingerprint`"

@@ -3,16 +3,23 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from nf.core.files import write_text
 from nf.core.scores import ScoreTable
 from nf.evaluation.aruc import curves
+from nf.evaluation.budget import BudgetPoint
 from nf.evaluation.margins import margins
 
 
-def write_plots(table: ScoreTable, folder: Path) -> None:
-    """Write ``curves.csv``, ``rates.csv`` and ``margins.csv`` of the suspects in ``table`` into ``folder``.
+def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) -> None:
+    """Write ``curves.csv``, ``rates.csv``, ``margins.csv`` and ``budget.csv`` into ``folder``.
+
+    Args:
+        table: its suspects are what the first three are about.
+        budget: the points of ``nf.evaluation.budget.budget_curve``.
+        folder: is made if need be.
 
     Raises:
         ConfigError: there is no positive or no negative suspect, or a score is outside [0, 1].
@@ -38,6 +45,7 @@ def write_plots(table: ScoreTable, folder: Path) -> None:
             for m in margins(suspects)
         ),
     )
+    _write_csv(folder / "budget.csv", [f.name for f in fields(BudgetPoint)], map(astuple, budget))
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

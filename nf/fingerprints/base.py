@@ -5,7 +5,7 @@ A scheme is one subclass of ``Scheme`` that writes ``run``. Checks, the threshol
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 import nf
+from nf.core.answers import Answers
 from nf.core.errors import ConfigError
 from nf.core.queries import QuerySet
 from nf.core.thresholds import midpoint_threshold
+from nf.core.verifier import Verifier
 from nf.data import to_float
-from nf.fingerprints.networks import predicted_labels, weights_hash
+from nf.fingerprints.networks import predicted_logits, weights_hash
 from nf.gan import Gan
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -30,11 +32,15 @@ class Inputs:
     Attributes:
         images: (N, C, H, W) uint8, what the source model learned from.
         labels: (N,) int64.
+        test_images: (M, C, H, W) uint8, what no model learned from.
+        test_labels: (M,) int64.
         num_classes: number of classes.
     """
 
     images: Tensor
     labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
     num_classes: int
 
 
@@ -126,12 +132,14 @@ class Draft:
         labels: (queries,) int64, what the source model and its thieves answer.
         negative_labels: (queries,) int64, what honest models answer; -1 where the scheme does not say.
         notes: more for the transcript.
+        verifier: for schemes whose score is not the matching rate.
     """
 
     images: Tensor
     labels: Tensor
     negative_labels: Tensor
     notes: dict[str, Any] = field(default_factory=dict)
+    verifier: Verifier | None = None
 
 
 class Scheme(ABC):
@@ -181,16 +189,34 @@ class Scheme(ABC):
         task = Task(models, data, gan, queries, seed, progress)
         draft = self.run(task)
         self._check_draft(draft, task)
-        return QuerySet(
+        made = QuerySet(
             draft.images.cpu().numpy(),
             draft.labels.cpu().numpy(),
             draft.negative_labels.cpu().numpy(),
-            self._card(draft, task),
+            verifier=draft.verifier,
         )
+        return replace(made, card=self._card(made, task) | draft.notes)
 
     @abstractmethod
     def run(self, task: Task) -> Draft:
         """Make exactly ``task.queries`` queries."""
+
+    def provenance(self, task: Task) -> dict[str, Any]:
+        """The part of the transcript that is known before any query is made: settings, models and versions."""
+        models = task.models
+        return {
+            "scheme": self.name,
+            "seed": task.seed,
+            "num_classes": task.data.num_classes,
+            "parameters": asdict(self.config),
+            "models": {
+                "source": weights_hash(models.source),
+                "positives": _hashes(models.positive_ids, models.positives),
+                "negatives": _hashes(models.negative_ids, models.negatives),
+            },
+            "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+        }
 
     def _check_arguments(self, data: Inputs, queries: int) -> None:
         if queries < 1:
@@ -215,33 +241,23 @@ class Scheme(ABC):
                     f"got {len(labels)} in [{low}, {high}]"
                 )
 
-    def _card(self, draft: Draft, task: Task) -> dict[str, Any]:
+    def _card(self, queries: QuerySet, task: Task) -> dict[str, Any]:
         """The transcript that a third party can replay. It holds no times, so that equal work gives equal bytes."""
         models = task.models
-        rates = {name: _matching_rate(model, draft) for name, model in models.by_id().items()}
+        scores = {name: _score(model, queries) for name, model in models.by_id().items()}
         return {
-            "scheme": self.name,
-            "seed": task.seed,
-            "num_classes": task.data.num_classes,
-            "parameters": asdict(self.config),
-            "models": {
-                "source": weights_hash(models.source),
-                "positives": _hashes(models.positive_ids, models.positives),
-                "negatives": _hashes(models.negative_ids, models.negatives),
-            },
-            "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
-            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+            **self.provenance(task),
             "threshold": midpoint_threshold(
-                [rates[name] for name in models.positive_ids], [rates[name] for name in models.negative_ids]
+                [scores[name] for name in models.positive_ids], [scores[name] for name in models.negative_ids]
             ),
-            "training_rates": rates,
-            "source_rate": _matching_rate(models.source, draft),
-            **draft.notes,
+            "training_scores": scores,
+            "source_score": _score(models.source, queries),
         }
 
 
-def _matching_rate(model: nn.Module, draft: Draft) -> float:
-    return float((predicted_labels(model, to_float(draft.images)) == draft.labels).double().mean())
+def _score(model: nn.Module, queries: QuerySet) -> float:
+    images = to_float(torch.from_numpy(queries.images).to(next(model.parameters()).device))
+    return queries.score(Answers.of(predicted_logits(model, images).cpu().numpy(), "logits"))
 
 
 def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, str]:

@@ -30,9 +30,14 @@ def freeze(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
+def predicted_logits(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
+    """Logits (N, classes) that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    return torch.cat([network(part) for part in torch.split(images, batch_size)])
+
+
 def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
     """Labels (N,) int64 that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
-    return torch.cat([network(part).argmax(dim=1) for part in torch.split(images, batch_size)])
+    return predicted_logits(network, images, batch_size=batch_size).argmax(dim=1)
 
 
 def to_bytes(images: Tensor) -> Tensor:

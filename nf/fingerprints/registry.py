@@ -5,11 +5,21 @@ from typing import Any
 
 from nf.core.errors import UnknownNameError
 from nf.core.sections import parse_section
+from nf.fingerprints.akh import Akh
 from nf.fingerprints.base import Scheme
+from nf.fingerprints.ipguard import IPGuard
+from nf.fingerprints.metafinger import MetaFinger
+from nf.fingerprints.metav import MetaV
 from nf.fingerprints.naturalfinger import NaturalFinger
+from nf.fingerprints.random_images import RandomImages
 
 SCHEMES: dict[str, type[Scheme]] = {
     "naturalfinger": NaturalFinger,
+    "ipguard": IPGuard,
+    "metav": MetaV,
+    "metafinger": MetaFinger,
+    "akh": Akh,
+    "random": RandomImages,
 }
 
 

@@ -4,6 +4,7 @@ One transform is drawn for the whole batch, and its parameters (the noise, too) 
 what happens to one image does not depend on which others are in its batch.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,12 +24,22 @@ class Strength:
         translation: longest shift in pixels, in each direction.
         translation_probability: how often a translation shifts at all.
         shear: largest shift of the image's border per unit of the other axis.
+        blur: standard deviation of the Gaussian blur in pixels.
+        blur_probability: how often it blurs at all.
+        uniform_noise: largest value of the uniform noise, in units of the [0, 1] range.
+        canvas: side of the canvas that a resized image is laid on, relative to the image's own.
+        smallest: least side of the resized image, likewise.
     """
 
     noise: float = 0.02
     translation: int = 4
     translation_probability: float = 0.5
     shear: float = 0.1
+    blur: float = 0.8
+    blur_probability: float = 0.7
+    uniform_noise: float = 0.05
+    canvas: float = 1.25
+    smallest: float = 0.75
 
 
 Transform = Callable[[Tensor, torch.Generator, Strength], Tensor]
@@ -71,14 +82,69 @@ def shear(images: Tensor, generator: torch.Generator, strength: Strength) -> Ten
     return functional.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
 
+def gaussian_blur(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """Blur with a 3x3 Gaussian, or leave as they are."""
+    if torch.rand((), generator=generator).item() >= strength.blur_probability:
+        return images
+    side = math.exp(-1 / (2 * strength.blur**2))
+    line = images.new_tensor([side, 1.0, side]) / (1 + 2 * side)
+    return (_neighbours(images) * torch.outer(line, line).view(9, 1, 1)).sum(dim=2)
+
+
+def average_blur(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """The mean of each pixel's 3x3 neighbours."""
+    del generator, strength
+    return _neighbours(images).mean(dim=2)
+
+
+def median_blur(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """The median of each pixel's 3x3 neighbours."""
+    del generator, strength
+    return _neighbours(images).median(dim=2).values
+
+
+def _neighbours(images: Tensor) -> Tensor:
+    """(N, C, 9, H, W): each pixel with its neighbours, row by row; the border is repeated."""
+    count, channels, height, width = images.shape
+    patches = functional.unfold(functional.pad(images, (1, 1, 1, 1), mode="replicate"), 3)
+    return patches.view(count, channels, 9, height, width)
+
+
+def uniform_noise(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """Add one draw of noise from [-uniform_noise, uniform_noise] to every image."""
+    draw = torch.rand(images.shape[1:], generator=generator).to(images)
+    return images + strength.uniform_noise * (2 * draw - 1)
+
+
+def rescale(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """Resize to a random side, lay at a random place on a larger grey canvas, and shrink that to the old size.
+
+    Published for 32 pixels with sides 24 to 39 on a canvas of 40, which then goes to the models as it is. Not all
+    networks take another size than their own.
+    """
+    size = images.shape[2]
+    canvas, smallest = round(strength.canvas * size), round(strength.smallest * size)
+    side = int(torch.randint(smallest, canvas, (), generator=generator))
+    down, right = torch.randint(canvas - side + 1, (2,), generator=generator).tolist()
+    resized = functional.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
+    margins = (right, canvas - side - right, down, canvas - side - down)
+    laid = functional.pad(resized, margins, value=0.5)
+    return functional.interpolate(laid, size=(size, size), mode="bilinear", align_corners=False)
+
+
 TRANSFORMS: dict[str, Transform] = {
     "identity": identity,
     "flip": flip,
     "noise": noise,
     "translate": translate,
     "shear": shear,
+    "gaussian_blur": gaussian_blur,
+    "average_blur": average_blur,
+    "median_blur": median_blur,
+    "uniform_noise": uniform_noise,
+    "rescale": rescale,
 }
-DETERMINISTIC = frozenset({"identity", "flip"})
+DETERMINISTIC = frozenset({"identity", "flip", "average_blur", "median_blur"})
 
 
 def check_transforms(names: Sequence[str]) -> None:

@@ -12,7 +12,14 @@ ATTACKS = {
     "knockoff": "Knockoff",
 }
 
-SCHEMES = {"naturalfinger": "NaturalFinger"}
+SCHEMES = {
+    "naturalfinger": "NaturalFinger",
+    "ipguard": "IPGuard",
+    "metav": "MetaV",
+    "metafinger": "MetaFinger",
+    "akh": "AKH",
+    "random": "Random images",
+}
 
 GANS = {"sagan": "SAGAN"}
 

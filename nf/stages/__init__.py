@@ -1,21 +1,23 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
+from nf.stages.bench import BenchRow, bench
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
 from nf.stages.facts import git_commit
 from nf.stages.fingerprint import fingerprint
 from nf.stages.gan import gan
 from nf.stages.prepare import prepare
-from nf.stages.report import evaluated_schemes, report, scheme_figures
+from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
 from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
 __all__ = [
+    "BenchRow",
     "Run",
+    "bench",
     "build_models",
     "evaluate",
-    "evaluated_schemes",
     "export",
     "fingerprint",
     "gan",

@@ -7,7 +7,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from nf.core.errors import ArtifactError
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
@@ -19,22 +18,19 @@ from nf.stages.run import Run
 from nf.stages.zoo import SUMMARY_FILE
 
 
-def report(run: Run) -> Path:
-    """Write ``report/index.html`` and return its path.
+def report(run: Run, scheme: str) -> Path:
+    """Write ``report/index.html``, the page about ``scheme``, and return its path.
 
     Raises:
         ArtifactError: a stage before this one has not run.
     """
-    names = evaluated_schemes(run)
-    if not names:
-        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run the evaluate stage")
     summary = read_json(run.layout.zoo / SUMMARY_FILE)
     data = read_json(run.layout.data / "card.json")
     models = [model for model in summary["models"] if model["pool"] == "suspects"]
     inputs = ReportInputs(
         profile=run.profile.name,
         description=run.profile.description,
-        schemes=tuple(_scheme(run, name) for name in names),
+        schemes=(_scheme(run, scheme),),
         class_names=tuple(data["class_names"]),
         gans=tuple(_gan(run, name) for name in sorted(run.profile.gans) if run.layout.gan(name).is_dir()),
         accuracies=tuple(
@@ -47,12 +43,6 @@ def report(run: Run) -> Path:
     path = run.layout.report / "index.html"
     write_report(inputs, path)
     return path
-
-
-def evaluated_schemes(run: Run) -> list[str]:
-    """Schemes of the profile that have metrics; NaturalFinger first."""
-    names = [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
-    return sorted(names, key=lambda name: (name != "naturalfinger", name))
 
 
 def scheme_figures(run: Run, scheme: str) -> dict[str, Figure]:

@@ -1,10 +1,10 @@
-"""From a suspect to a verdict: black boxes, matching rate, decision, evidence. A verdict needs numpy, no torch."""
+"""From a suspect to a verdict: black boxes, decision, evidence. A verdict needs numpy, no torch."""
 
+from nf.verification.asking import ask
 from nf.verification.counting import CountingPredictor
 from nf.verification.decision import Calibration, Verdict, decide, load_calibration
 from nf.verification.evidence import evidence
 from nf.verification.isolation import IsolatedSuspect, ask_isolated
-from nf.verification.matching import ask, matching_rate, predicted_labels
 from nf.verification.onnx_suspect import OnnxSuspect
 
 __all__ = [
@@ -18,6 +18,4 @@ __all__ = [
     "decide",
     "evidence",
     "load_calibration",
-    "matching_rate",
-    "predicted_labels",
 ]

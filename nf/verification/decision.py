@@ -1,12 +1,13 @@
-"""The verdict: a matching rate against a threshold that was chosen before the suspect was seen."""
+"""The verdict: a score against a threshold that was chosen before the suspect was seen."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nf.core.answers import Answers
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json
-from nf.core.queries import QuerySet
+from nf.core.queries import Measure, QuerySet
 from nf.verification.proportions import Proportion
 
 
@@ -29,18 +30,22 @@ class Verdict:
 
     Attributes:
         scheme: that made the query set.
-        matching_rate: share in [0, 1] of queries answered like a stolen model.
+        measure: what the score is: the share of queries answered like a stolen model, or a verifier's probability.
+        score: in [0, 1].
         threshold: in [0, 1], from the query set's card; chosen on training models only.
-        stolen: whether the rate reaches the threshold.
+        stolen: whether the score reaches the threshold.
+        one_hot: whether a verifier that wants probabilities had to make do with labels.
         queries: number of images asked.
         query_set_digest: SHA-256 of the images and labels.
         calibration: error rates of such verdicts, where the benchmark has been run.
     """
 
     scheme: str
-    matching_rate: float
+    measure: Measure
+    score: float
     threshold: float
     stolen: bool
+    one_hot: bool
     queries: int
     query_set_digest: str
     calibration: Calibration | None = None
@@ -52,26 +57,26 @@ class Verdict:
         return {**asdict(self), "calibration": rates}
 
 
-def decide(rate: float, queries: QuerySet, calibration: Calibration | None = None) -> Verdict:
-    """The verdict on a suspect that answered ``queries`` with the matching rate ``rate``.
+def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None = None) -> Verdict:
+    """The verdict on a suspect that gave ``answers``.
 
     Args:
-        rate: in [0, 1].
+        answers: see ``nf.verification.ask``.
         queries: their card holds ``scheme`` and ``threshold``.
         calibration: of these queries; see ``load_calibration``.
 
     Raises:
-        ValueError: the rate is out of range.
+        SuspectError: the answers do not fit the queries.
         ArtifactError: the card has no scheme or usable threshold.
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"rate: expected a share in [0, 1], got {rate}")
-    threshold = _threshold(queries)
+    threshold, score = _threshold(queries), queries.score(answers)
     return Verdict(
         scheme=str(queries.card.get("scheme", "")),
-        matching_rate=rate,
+        measure=queries.measure,
+        score=score,
         threshold=threshold,
-        stolen=rate >= threshold,
+        stolen=score >= threshold,
+        one_hot=queries.verifier is not None and answers.probabilities is None,
         queries=len(queries),
         query_set_digest=queries.digest,
         calibration=calibration,

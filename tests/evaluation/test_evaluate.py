@@ -10,6 +10,7 @@ from nf.core.errors import ArtifactError, ConfigError
 from nf.core.scores import Score, ScoreTable
 from nf.evaluation import evaluate
 from nf.evaluation.aruc import aruc
+from nf.evaluation.budget import BudgetPoint
 from nf.evaluation.margins import margins, summarise
 from nf.evaluation.plots import write_plots
 
@@ -58,8 +59,8 @@ def test_evaluation_agrees_with_the_single_metrics_and_scikit_learn(table):
 def test_training_pool_enters_no_metric_and_no_plot(table, tmp_path):
     with_training = ScoreTable(TRAINING + table.rows)
     assert evaluate(with_training, **SETTINGS) == evaluate(table, **SETTINGS)
-    write_plots(table, tmp_path / "without")
-    write_plots(with_training, tmp_path / "with")
+    write_plots(table, (), tmp_path / "without")
+    write_plots(with_training, (), tmp_path / "with")
     for name in ("curves.csv", "rates.csv", "margins.csv"):
         assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
 
@@ -116,7 +117,12 @@ def test_json_states_the_perfect_range_when_there_is_one():
 
 
 def test_plots_hold_every_suspect_and_the_area(table, tmp_path):
-    write_plots(table, tmp_path)
+    points = (BudgetPoint(1, 0.25, 0.5, 0.125, 0.01, 0.5, 0.0),)
+    write_plots(table, points, tmp_path)
+    assert (tmp_path / "budget.csv").read_text().splitlines() == [
+        "queries,aruc,tpr_at_fpr_0,aruc_mean,aruc_std,tpr_at_fpr_0_mean,tpr_at_fpr_0_std",
+        "1,0.25,0.5,0.125,0.01,0.5,0.0",
+    ]
 
     def read(name):
         with (tmp_path / name).open(newline="") as handle:

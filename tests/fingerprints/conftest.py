@@ -82,7 +82,8 @@ def digits() -> Inputs:
     bunch = load_digits()
     pixels = torch.from_numpy(bunch.images / 16).float()[:, None]
     large = functional.interpolate(pixels, size=(16, 16), mode="bilinear", align_corners=False)
-    return Inputs((large * 255).round().to(torch.uint8), torch.from_numpy(bunch.target).long(), 10)
+    images, labels = (large * 255).round().to(torch.uint8), torch.from_numpy(bunch.target).long()
+    return Inputs(images[:1200], labels[:1200], images[1200:], labels[1200:], 10)
 
 
 @pytest.fixture(scope="session")

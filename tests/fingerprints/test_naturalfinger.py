@@ -40,7 +40,7 @@ def test_all_training_models_answer_as_they_should_on_the_stored_bytes(queries, 
 
 def test_the_card_tells_the_threshold_and_the_funnel(queries):
     assert queries.card["threshold"] == 0.5
-    assert queries.card["training_rates"] == {"t1": 1.0, "t2": 1.0, "t3": 1.0, "n1": 0.0, "n2": 0.0, "n3": 0.0}
+    assert queries.card["training_scores"] == {"t1": 1.0, "t2": 1.0, "t3": 1.0, "n1": 0.0, "n2": 0.0, "n3": 0.0}
     counts = dict(queries.card["funnel"])
     assert list(counts) == ["drawn", "unanimous", "labelled", "optimised", "uint8", "identity", "noise", "translate"]
     assert list(counts.values()) == sorted(counts.values(), reverse=True)

@@ -22,7 +22,20 @@ SECTIONS = {
         "strength": {"translation": 1},
         "screen_repeats": 1,
     },
+    "ipguard": {"margins": [0.5, 2.0], "candidates": 20, "iterations": 60, "learning_rate": 0.03},
+    "metav": {"steps": 30, "image_learning_rate": 0.03, "hidden": [16, 8]},
+    "metafinger": {
+        "candidates": 50,
+        "epochs": 4,
+        "learning_rate": 0.06,
+        "held_out": 1,
+        "transforms": ["identity", "noise", "average_blur"],
+    },
+    "akh": {},
+    "random": {},
 }
+# The others ask no training model but the source.
+LEARNING = ("naturalfinger", "metav", "metafinger")
 
 
 @pytest.fixture(scope="module", params=SCHEMES)
@@ -62,12 +75,13 @@ def test_the_card_is_a_transcript_that_is_kept_on_disk(scheme, queries, models, 
     assert card["models"]["source"] == weights_hash(models.source)
     assert card["models"]["negatives"]["n2"] == weights_hash(models.negatives[1])
     assert set(card["versions"]) == {"torch", "numpy", "nf"}
-    assert set(card["training_rates"]) == {"t1", "t2", "t3", "n1", "n2", "n3"}
+    assert set(card["training_scores"]) == {"t1", "t2", "t3", "n1", "n2", "n3"}
     assert 0 < card["threshold"] < 1
 
 
+@pytest.mark.parametrize("scheme", LEARNING, indirect=True)
 def test_thieves_match_and_strangers_do_not(queries):
-    rates = queries.card["training_rates"]
+    rates = queries.card["training_scores"]
     assert min(rates[i] for i in ("t1", "t2", "t3")) > max(rates[i] for i in ("n1", "n2", "n3"))
 
 
@@ -82,7 +96,10 @@ def test_bad_arguments(scheme, models, digits, gan):
 
 
 def test_unknown_scheme_and_unknown_setting():
-    with pytest.raises(UnknownNameError, match="unknown scheme 'psychic': expected one of naturalfinger"):
+    with pytest.raises(
+        UnknownNameError,
+        match="unknown scheme 'psychic': expected one of akh, ipguard, metafinger, metav, naturalfinger, random",
+    ):
         make_scheme("psychic", {})
     with pytest.raises(ConfigError, match=r"schemes\.naturalfinger: unknown key 'epoch', expected some of gan"):
         make_scheme("naturalfinger", {"epoch": 3})
@@ -125,12 +142,12 @@ def constant(images, labels, negative_labels) -> Constant:
 
 
 def test_threshold_and_rates_come_from_the_answers_to_the_stored_bytes(models, digits):
-    images = digits.images[1600:1604]
+    images = digits.test_images[400:404]
     answers = [model(images.float() / 255).argmax(dim=1) for model in models.positives]
     labels = answers[0].tolist()
     card = constant(images, labels, [-1] * 4)(models, digits, queries=4, seed=0).card
     for name, answer in zip(models.positive_ids, answers, strict=True):
-        assert card["training_rates"][name] == pytest.approx(np.mean(answer.numpy() == np.array(labels)))
+        assert card["training_scores"][name] == pytest.approx(np.mean(answer.numpy() == np.array(labels)))
     assert card["gan"] is None
 
 
@@ -153,7 +170,7 @@ def test_a_scheme_that_breaks_its_promise_is_found_out(models, digits, change, m
 
 def test_sheet_shows_every_query_with_its_labels(queries, tmp_path):
     names = [str(i) for i in range(10)]
-    sheet(tmp_path / "sheet.png", queries, names)
+    sheet(tmp_path / "sheet.png", replace(queries, negative_labels=np.arange(5)), names)
     sheet(tmp_path / "blind.png", replace(queries, negative_labels=np.full(5, -1)), names)
     with Image.open(tmp_path / "sheet.png") as picture, Image.open(tmp_path / "blind.png") as blind:
         assert picture.size == blind.size

@@ -64,8 +64,8 @@ def test_a_transform_counts_only_if_it_is_listed():
 
 
 def test_more_draws_are_a_harder_test(models, digits):
-    images = digits.images[800:1600].float() / 255
-    labels = digits.labels[800:1600]
+    images = digits.images[600:1200].float() / 255
+    labels = digits.labels[600:1200]
     same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
     counts = []
     for repeats in (1, 12):

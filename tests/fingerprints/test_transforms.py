@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, gaussian_filter, median_filter, uniform_filter
 
 from nf.core.errors import UnknownNameError
 from nf.fingerprints.transforms import TRANSFORMS, Strength, check_transforms, random_transform
@@ -107,7 +107,48 @@ def test_all_listed_transforms_are_drawn_and_no_other():
 
 def test_names_are_checked():
     check_transforms(tuple(TRANSFORMS))
-    with pytest.raises(UnknownNameError, match="unknown transform 'blur': expected one of flip, identity, noise"):
+    with pytest.raises(UnknownNameError, match="unknown transform 'blur': expected one of average_blur, flip"):
         check_transforms(("identity", "blur"))
     with pytest.raises(ValueError, match="transforms: expected at least one of identity, flip"):
         check_transforms(())
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("average_blur", lambda image: uniform_filter(image, 3, mode="nearest")),
+        ("median_blur", lambda image: median_filter(image, 3, mode="nearest")),
+        ("gaussian_blur", lambda image: gaussian_filter(image, 0.8, mode="nearest", radius=1)),
+    ],
+)
+def test_blurs_are_those_of_scipy(name, reference):
+    images = pictures(channels=3)
+    blurred = TRANSFORMS[name](images, seeded(), Strength(blur_probability=1.0)).numpy()
+    for image, found in zip(images.numpy().reshape(-1, 16, 16), blurred.reshape(-1, 16, 16), strict=True):
+        np.testing.assert_allclose(found, reference(image), atol=1e-6)
+
+
+def test_a_gaussian_blur_that_does_not_happen():
+    images = pictures()
+    assert torch.equal(TRANSFORMS["gaussian_blur"](images, seeded(), Strength(blur_probability=0.0)), images)
+
+
+def test_uniform_noise_is_bounded_and_the_same_for_all():
+    images = pictures()
+    noise = TRANSFORMS["uniform_noise"](images, seeded(), STRENGTH) - images
+    assert noise.abs().max() <= 0.05 + 1e-6
+    assert noise.min() < -0.04
+    assert noise.max() > 0.04
+    assert torch.allclose(noise[0], noise[2], atol=1e-6)
+
+
+def test_rescale_lays_a_smaller_or_larger_picture_on_grey():
+    """White pictures: what is grey afterwards is canvas, of 1 - (side / canvas)^2 of the area."""
+    white, canvas = torch.ones(1, 1, 32, 32), round(32 * STRENGTH.canvas)
+    sides = []
+    for seed in range(200):
+        rescaled = TRANSFORMS["rescale"](white, seeded(seed), STRENGTH)
+        assert rescaled.shape == white.shape
+        sides.append(((rescaled.mean().item() - 0.5) * 2) ** 0.5 * canvas)
+    assert min(sides) == pytest.approx(24, abs=0.6)
+    assert max(sides) == pytest.approx(39, abs=0.6)

@@ -85,5 +85,5 @@ def make_clone(root: Path) -> Clone:
 def reproduced(tmp_path_factory) -> Clone:
     """A clone in which ``python -m flows reproduce`` has run, as ``make repro`` does."""
     clone = make_clone(tmp_path_factory.mktemp("clone"))
-    clone.run("flows", "reproduce")
+    clone.run("flows", "reproduce", "report")
     return clone

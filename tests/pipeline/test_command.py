@@ -1,5 +1,6 @@
 """The ``nf`` command as a person types it."""
 
+import csv
 import json
 import shutil
 
@@ -33,7 +34,7 @@ def test_evidence_as_json(reproduced, queries):
     assert evidence["scheme"] == "naturalfinger"
     assert evidence["query_set_digest"] == json.loads((queries / "card.json").read_text())["digest"]
     assert evidence["suspect"]["bytes"] == suspect.stat().st_size
-    assert 0 <= evidence["matching_rate"] <= 1
+    assert 0 <= evidence["score"] <= 1
 
 
 def one_line(result):
@@ -92,7 +93,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
     ("arguments", "message"),
     [
         (("gan", "biggan"), "'biggan': expected one of sagan"),
-        (("fingerprint", "magic"), "'magic': expected one of naturalfinger"),
+        (("fingerprint", "magic"), "'magic': expected one of akh"),
         (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
@@ -102,13 +103,37 @@ def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, me
     assert message in one_line(reproduced.run("nf", *arguments, check=False))
 
 
+def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
+    """MetaV's verifier needs the answers' probabilities, AKH's matching rate labels only."""
+    out = tmp_path / "out"
+    shutil.copytree(reproduced.out, out / "smoke")
+
+    def bench():
+        lines = reproduced.run("nf", "bench", "akh", "metav", "naturalfinger", "--out", str(out)).stdout.splitlines()
+        assert lines[0].split()[:3] == ["scheme", "ARUC", "AUC"]
+        assert sorted(line.split()[0] for line in lines[1:]) == ["akh", "metav", "naturalfinger"]
+        return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("smoke/fingerprints/*/card.json")}
+
+    made = (out / "smoke" / "fingerprints" / "naturalfinger" / "card.json").stat().st_mtime_ns
+    first = bench()
+    assert first["naturalfinger"] == made
+    card = out / "smoke" / "fingerprints" / "akh" / "card.json"
+    card.write_text(card.read_text().replace('"cutmix_rounds": 50', '"cutmix_rounds": 49'))
+    again = bench()
+    assert {name for name in first if first[name] != again[name]} == {"akh"}
+    with (out / "smoke" / "plots" / "metav" / "budget.csv").open(newline="") as handle:
+        assert [int(row["queries"]) for row in csv.DictReader(handle)] == list(range(1, 11))
+    suspect, queries = reproduced.out / "onnx" / "source.onnx", out / "smoke" / "fingerprints" / "metav"
+    assert verify(reproduced, suspect, "--queries", queries).stdout.startswith("verifier       ")
+
+
 @pytest.mark.parametrize(
     ("what", "count", "one"),
     [
         ("architectures", 15, "vgg19_bn"),
         ("attacks", 7, "knockoff"),
         ("gans", 1, "sagan"),
-        ("schemes", 1, "naturalfinger"),
+        ("schemes", 6, "metafinger"),
         ("models", 24, "source"),
     ],
 )
@@ -120,5 +145,5 @@ def test_lists(reproduced, what, count, one):
 
 def test_help_names_every_command(reproduced):
     text = reproduced.run("nf", "--help").stdout
-    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "list"):
+    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "bench", "list"):
         assert f"  {command} " in text

@@ -10,6 +10,7 @@ import pytest
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
+RIVALS = ("ipguard", "metav", "metafinger", "akh", "random")
 STAGES = ("prepare", "zoo", "gan@sagan", "fingerprint@naturalfinger", "export", "verify@naturalfinger")
 
 
@@ -25,12 +26,24 @@ def test_every_artifact_is_there(reproduced):
         "fingerprints/naturalfinger/sheet.png",
         "onnx/source.onnx",
         "scores/naturalfinger.csv",
+        "scores/naturalfinger.safetensors",
         "metrics/naturalfinger.json",
         "plots/naturalfinger/curves.csv",
+        "plots/naturalfinger/budget.csv",
         "report/index.html",
     ):
         assert (out / name).stat().st_size > 0, name
     assert not list(out.rglob("*.tmp"))
+
+
+def test_the_short_pipeline_runs_the_first_scheme_only(reproduced):
+    known = reproduced.run("dvc", "stage", "list", "--name-only").stdout.split()
+    assert {f"{stage}@{scheme}" for stage in ("fingerprint", "verify", "evaluate") for scheme in RIVALS} <= set(known)
+    assert [path.name for path in (reproduced.out / "fingerprints").iterdir()] == ["naturalfinger"]
+    assert sorted(path.name for path in (reproduced.out / "scores").iterdir()) == [
+        "naturalfinger.csv",
+        "naturalfinger.safetensors",
+    ]
 
 
 def test_the_queries_separate_the_training_models(reproduced):
@@ -60,6 +73,12 @@ def test_the_report_names_every_suspect(reproduced):
     assert all(row.suspect in page for row in table.rows)
 
 
+def test_the_report_wants_a_scheme(reproduced):
+    result = reproduced.run("flows", "stage", "report", check=False)
+    assert result.returncode == 2
+    assert "report: expected the scheme that it is about as --item, got none" in result.stderr
+
+
 def test_mlflow_holds_one_run_with_parameters_metrics_and_artifacts(reproduced):
     with sqlite3.connect(reproduced.root / ".mlflow" / "mlflow.db") as store:
         runs = store.execute("select run_uuid, status from runs").fetchall()
@@ -85,7 +104,7 @@ def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):
 
 
 def test_nothing_changed_nothing_runs(reproduced):
-    again = reproduced.run("dvc", "repro")
+    again = reproduced.run("dvc", "repro", "report")
     assert "Data and pipelines are up to date" in again.stdout + again.stderr
     assert "Running stage" not in again.stdout
 
@@ -93,9 +112,9 @@ def test_nothing_changed_nothing_runs(reproduced):
 def test_only_what_depends_on_a_change_runs(reproduced):
     """Another number of resamples: evaluation and report run; back again, both come from DVC's run cache."""
     reproduced.edit(lambda smoke: smoke.update(evaluation={"resamples": 500}))
-    changed = reproduced.run("dvc", "repro").stdout
+    changed = reproduced.run("dvc", "repro", "report").stdout
     reproduced.git("checkout", "-q", "params.yaml")
-    back = reproduced.run("dvc", "repro").stdout
+    back = reproduced.run("dvc", "repro", "report").stdout
     assert _ran(changed) == ["evaluate@naturalfinger", "report"]
     assert _ran(back) == []
 
@@ -126,5 +145,5 @@ def test_another_clone_pulls_models_and_queries(reproduced, tmp_path):
     assert not (clone.out / "zoo").exists()
     mine, theirs = (QuerySet.load(c.out / "fingerprints" / "naturalfinger") for c in (reproduced, clone))
     np.testing.assert_array_equal(mine.images, theirs.images)
-    clone.run("dvc", "pull")
-    assert "up to date" in clone.run("dvc", "repro").stdout
+    clone.run("dvc", "pull", "--with-deps", "report")
+    assert "up to date" in clone.run("dvc", "repro", "report").stdout

@@ -10,41 +10,60 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
+from nf.core.verifier import Verifier
 from nf.evaluation.evaluate import evaluate
 from nf.verification import Calibration, decide, evidence, load_calibration
 from nf.verification.proportions import Proportion
 
 
-@pytest.mark.parametrize(("rate", "stolen"), [(0.0, False), (0.59, False), (0.6, True), (1.0, True)])
-def test_a_suspect_at_the_threshold_is_stolen(queries: QuerySet, rate: float, stolen: bool) -> None:
-    verdict = decide(rate, queries)
+def answering(queries: QuerySet, matches: int) -> Answers:
+    """The answers of a suspect that agrees with thieves on so many queries."""
+    return Answers(np.where(np.arange(len(queries)) < matches, queries.labels, queries.labels + 1))
+
+
+@pytest.mark.parametrize(("matches", "stolen"), [(0, False), (4, False), (5, True), (7, True)])
+def test_a_suspect_at_the_threshold_is_stolen(queries: QuerySet, matches: int, stolen: bool) -> None:
+    at = replace(queries, card={**queries.card, "threshold": 5 / 7})
+    verdict = decide(answering(queries, matches), at)
     assert verdict.stolen is stolen
     assert verdict.to_json() == {
         "scheme": "naturalfinger",
-        "matching_rate": rate,
-        "threshold": 0.6,
+        "measure": "matching rate",
+        "score": matches / 7,
+        "threshold": 5 / 7,
         "stolen": stolen,
+        "one_hot": False,
         "queries": 7,
         "query_set_digest": queries.digest,
         "calibration": None,
     }
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_a_rate_out_of_range_is_refused(queries: QuerySet, rate: float) -> None:
-    with pytest.raises(ValueError, match=r"rate: expected a share in \[0, 1\], got "):
-        decide(rate, queries)
+def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> None:
+    """One that doubts whoever puts the first query into class 0; labels reach it as one-hot vectors, and it says so."""
+    weight = np.zeros((2, 21), np.float32)
+    weight[0, 0] = 4.0
+    carrying = replace(queries, verifier=Verifier((weight,), (np.array([0.0, 1.0], np.float32),)))
+    sure = np.full((7, 3), 0.25, np.float32) + 0.25 * np.eye(3, dtype=np.float32)[queries.labels]
+    verdict = decide(Answers(queries.labels, sure), carrying)
+    assert (verdict.measure, verdict.one_hot) == ("verifier", False)
+    assert verdict.score == pytest.approx(1 / (1 + np.exp(4 * 0.5 - 1)))
+    blind = decide(Answers(queries.labels), carrying)
+    assert blind.one_hot is True
+    assert blind.score == pytest.approx(1 / (1 + np.exp(4 - 1)))
+    assert blind.query_set_digest == verdict.query_set_digest != queries.digest
 
 
 @pytest.mark.parametrize("threshold", [None, "0.5", True, -0.1, 1.1, float("nan")])
 def test_a_card_without_a_usable_threshold_is_refused(queries: QuerySet, threshold: object) -> None:
     spoilt = replace(queries, card={**queries.card, "threshold": threshold})
     with pytest.raises(ArtifactError, match=f"expected a threshold in .0, 1., got {threshold!r}"):
-        decide(0.5, spoilt)
+        decide(answering(spoilt, 3), spoilt)
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,7 +103,7 @@ def test_a_verdict_states_the_error_rates_of_the_benchmark(
     write_json(tmp_path / "naturalfinger.json", metrics)
     calibration = load_calibration(tmp_path / "naturalfinger.json", queries)
     assert calibration == Calibration(false_accusation=Proportion(1, 4), miss=Proportion(1, 3))
-    record = json.loads(json.dumps(decide(0.9, queries, calibration).to_json()))["calibration"]
+    record = json.loads(json.dumps(decide(answering(queries, 6), queries, calibration).to_json()))["calibration"]
     assert record["false_accusation"]["rate"] == 0.25
     low, high = binomtest(1, 4).proportion_ci(0.95, method="exact")
     assert (record["false_accusation"]["low"], record["false_accusation"]["high"]) == pytest.approx((low, high))
@@ -116,7 +135,7 @@ def test_error_rates_of_other_verdicts_are_refused(
 def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: Path) -> None:
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
-    verdict = decide(0.9, queries)
+    verdict = decide(answering(queries, 6), queries)
     record = evidence(verdict, path)
     assert record.items() >= verdict.to_json().items()
     digest = hashlib.sha256(b"bytes of a suspect").hexdigest()
@@ -128,4 +147,4 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
 
 def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match=r"nothing.onnx: expected the suspect's file, cannot read it: No such file"):
-        evidence(decide(0.9, queries), tmp_path / "nothing.onnx")
+        evidence(decide(answering(queries, 6), queries), tmp_path / "nothing.onnx")

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
+from nf.core.answers import Answers
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.queries import QuerySet
-from nf.verification import OnnxSuspect, ask, matching_rate, predicted_labels
+from nf.verification import OnnxSuspect, ask
 
 
 @dataclass
@@ -33,26 +35,36 @@ def test_the_rate_is_the_accuracy_on_the_labels_of_the_thieves(
     suspected: NDArray[np.int64], stolen: NDArray[np.int64]
 ) -> None:
     queries = QuerySet(np.zeros((7, 1, 4, 4), np.uint8), stolen, np.full(7, -1))
-    assert matching_rate(suspected, queries) == pytest.approx(accuracy_score(stolen, suspected))
+    assert queries.measure == "matching rate"
+    assert queries.score(Answers(suspected)) == pytest.approx(accuracy_score(stolen, suspected))
 
 
 def test_asking_an_onnx_file_gives_its_most_likely_classes(
     write: Callable[[str], Path], linear: str, queries: QuerySet, scores: NDArray[np.float64]
 ) -> None:
-    labels = ask(OnnxSuspect(write(linear)), queries)
+    answers = ask(OnnxSuspect(write(linear)), queries)
+    labels = answers.labels
     assert labels.dtype == np.int64
     assert labels.tolist() == scores.argmax(axis=1).tolist()
     own = replace(queries, labels=labels)
-    assert matching_rate(labels, own) == 1.0
-    assert matching_rate((labels + 1) % 3, own) == 0.0
+    assert own.score(answers) == 1.0
+    assert own.score(Answers((labels + 1) % 3)) == 0.0
+    assert answers.probabilities == pytest.approx(softmax(scores, axis=1), abs=1e-6)
 
 
-def test_labels_and_scores_of_the_same_classes_are_the_same(scores: NDArray[np.float64]) -> None:
-    labels = scores.argmax(axis=1)
-    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    assert predicted_labels(scores, "logits").tolist() == labels.tolist()
-    assert predicted_labels(probabilities.astype(np.float32), "probabilities").tolist() == labels.tolist()
-    assert predicted_labels(labels.astype(np.int32), "labels").tolist() == labels.tolist()
+def test_logits_probabilities_and_labels_of_the_same_classes_are_the_same(
+    queries: QuerySet, scores: NDArray[np.float64]
+) -> None:
+    labels, probabilities = scores.argmax(axis=1), softmax(scores, axis=1).astype(np.float32)
+    asked = [
+        ask(Fixed(scores.astype(np.float32)), queries),
+        ask(Fixed(probabilities, "probabilities"), queries),
+        ask(Fixed(labels.astype(np.int32), "labels"), queries),
+    ]
+    assert [answers.labels.tolist() for answers in asked] == [labels.tolist()] * 3
+    np.testing.assert_allclose(asked[0].as_probabilities(3), asked[1].as_probabilities(3), atol=1e-6)
+    assert asked[2].probabilities is None
+    assert asked[2].as_probabilities(3).tolist() == np.eye(3)[labels].tolist()
 
 
 def test_a_suspect_with_fewer_classes_than_the_queries_is_refused(queries: QuerySet) -> None:
@@ -91,9 +103,9 @@ def test_answers_of_another_form_are_refused(
         ask(Fixed(answers, output), queries)
 
 
-def test_the_rate_wants_one_label_per_query(queries: QuerySet) -> None:
-    with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got int64 of shape \(6,\)"):
-        matching_rate(np.zeros(6, np.int64), queries)
+def test_a_score_wants_one_answer_per_query(queries: QuerySet) -> None:
+    with pytest.raises(SuspectError, match="expected answers to 7 queries, got 6"):
+        queries.score(Answers(np.zeros(6, np.int64)))
 
 
 @pytest.mark.parametrize("classes", [9, 11])

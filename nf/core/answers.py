@@ -1,0 +1,96 @@
+"""What suspects answered: labels always, probabilities where a suspect gives them and a scheme needs them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nf.core.errors import ArtifactError, SuspectError
+from nf.core.files import write_bytes
+from nf.core.predictor import OutputKind
+
+_LABELS, _PROBABILITIES = "labels/", "probabilities/"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One suspect's answers to N queries.
+
+    Attributes:
+        labels: (N,) int64.
+        probabilities: (N, classes) float32, or None from a suspect that gives labels only.
+    """
+
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def of(cls, values: NDArray[np.generic], output: OutputKind) -> "Answers":
+        """Answers from (N, classes) logits or probabilities or (N,) labels, as ``output`` states."""
+        if output == "labels":
+            return cls(values.astype(np.int64))
+        scores = values.astype(np.float32)
+        return cls(scores.argmax(axis=1).astype(np.int64), _softmax(scores) if output == "logits" else scores)
+
+    def as_probabilities(self, num_classes: int) -> NDArray[np.float32]:
+        """(N, num_classes) float32: the probabilities, or the labels as one-hot vectors where there are none.
+
+        Raises:
+            SuspectError: the suspect knows other classes.
+        """
+        if self.probabilities is None:
+            if self.labels.max(initial=0) >= num_classes:
+                raise SuspectError(f"expected labels below {num_classes}, got {self.labels.max()}")
+            return np.eye(num_classes, dtype=np.float32)[self.labels]
+        if self.probabilities.shape[1] != num_classes:
+            raise SuspectError(f"expected probabilities of {num_classes} classes, got {self.probabilities.shape[1]}")
+        return self.probabilities
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """The answers of many suspects to one query set, by suspect id."""
+
+    answers: Mapping[str, Answers]
+
+    def __getitem__(self, suspect: str) -> Answers:
+        return self.answers[suspect]
+
+    def save(self, path: Path) -> None:
+        """Write ``labels/<suspect>`` and, where there are any, ``probabilities/<suspect>`` as safetensors."""
+        tensors: dict[str, NDArray[np.generic]] = {}
+        for suspect, given in self.answers.items():
+            tensors[_LABELS + suspect] = np.ascontiguousarray(given.labels)
+            if given.probabilities is not None:
+                tensors[_PROBABILITIES + suspect] = np.ascontiguousarray(given.probabilities)
+        write_bytes(path, save(tensors))
+
+    @classmethod
+    def load(cls, path: Path) -> "AnswerTable":
+        """Read a table.
+
+        Raises:
+            ArtifactError: the file is missing or damaged.
+        """
+        try:
+            tensors = load(path.read_bytes())
+        except FileNotFoundError:
+            raise ArtifactError(
+                f"expected the suspects' answers at {path}, found nothing; run the verify stage"
+            ) from None
+        except (OSError, SafetensorError) as error:
+            raise ArtifactError(f"{path} is damaged ({error}); run the verify stage again") from error
+        suspects = [name.removeprefix(_LABELS) for name in tensors if name.startswith(_LABELS)]
+        return cls({name: Answers(tensors[_LABELS + name], tensors.get(_PROBABILITIES + name)) for name in suspects})

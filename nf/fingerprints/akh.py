@@ -1,0 +1,78 @@
+"""AKH: what the source model gets wrong (QuRD, AAAI 2025). It costs nothing, and every scheme should beat it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nf.core.errors import NotEnoughQueriesError
+from nf.data import to_float
+from nf.fingerprints.base import Draft, Inputs, Scheme, Task
+from nf.fingerprints.networks import predicted_labels
+
+
+@dataclass(frozen=True)
+class AkhConfig:
+    """How far to look for mistakes.
+
+    Attributes:
+        cutmix_rounds: mixtures of all test images to try where test images and their mirror images do not suffice.
+    """
+
+    cutmix_rounds: int = 50
+
+    def __post_init__(self) -> None:
+        if self.cutmix_rounds < 0:
+            raise ValueError(f"cutmix_rounds: expected 0 or more, got {self.cutmix_rounds}")
+
+
+class Akh(Scheme):
+    """Test images that the source model misclassifies, then mirrored ones, then mixtures of two; its labels."""
+
+    name = "akh"
+    Config = AkhConfig
+    config: AkhConfig
+
+    def run(self, task: Task) -> Draft:
+        """Gather mistakes, the plainest first.
+
+        Raises:
+            NotEnoughQueriesError: the source model makes too few.
+        """
+        generator = torch.Generator().manual_seed(task.seed)
+        images, labels, found = [], [], {"test": 0, "flip": 0, "cutmix": 0}
+        for kind, tried, truths in _trials(task.data, self.config.cutmix_rounds, generator):
+            given = predicted_labels(task.models.source, to_float(tried.to(task.models.device))).cpu()
+            wrong = (given != truths).all(dim=0).nonzero().squeeze(1)[: task.queries - sum(found.values())]
+            images.append(tried[wrong])
+            labels.append(given[wrong])
+            found[kind] += len(wrong)
+            if sum(found.values()) == task.queries:
+                chosen = torch.cat(labels)
+                return Draft(torch.cat(images), chosen, torch.full_like(chosen, -1), {"mistakes": found})
+        raise NotEnoughQueriesError(
+            f"expected {task.queries} mistakes of the source model, got {found}; raise cutmix_rounds"
+        )
+
+
+def _trials(data: Inputs, rounds: int, generator: torch.Generator) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Kind, (N, C, H, W) uint8 images and their true labels: (1, N), or (2, N) where there are two parts."""
+    order = torch.randperm(len(data.test_images), generator=generator)
+    images, truths = data.test_images[order], data.test_labels[order]
+    yield "test", images, truths[None]
+    yield "flip", images.flip(3), truths[None]
+    for _ in range(rounds):
+        partner = torch.randperm(len(images), generator=generator)
+        yield "cutmix", _cutmix(images, images[partner], generator), torch.stack([truths, truths[partner]])
+
+
+def _cutmix(images: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
+    """``images`` with a box from ``others`` each: of uniform area (CutMix with beta 1), at a uniform place."""
+    height, width = images.shape[2:]
+    area, down, right = torch.rand(3, len(images), 1, 1, 1, generator=generator)
+    rows, columns = torch.arange(height).view(1, 1, -1, 1), torch.arange(width).view(1, 1, 1, -1)
+    inside = ((rows - down * height).abs() <= area.sqrt() * height / 2) & (
+        (columns - right * width).abs() <= area.sqrt() * width / 2
+    )
+    return torch.where(inside, others, images)

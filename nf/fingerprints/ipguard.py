@@ -1,0 +1,137 @@
+"""IPGuard: images at the source model's decision boundary (Cao et al., AsiaCCS 2021)."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from nf.core.errors import NotEnoughQueriesError
+from nf.data import to_float
+from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.networks import freeze, predicted_labels, predicted_logits, to_bytes
+from nf.fingerprints.pixels import PixelAdam
+
+
+@dataclass(frozen=True)
+class IPGuardConfig:
+    """The published settings, but for ``margins``: the paper's k is 10, and results depend strongly on it.
+
+    Attributes:
+        margins: values of k to try, in units of the source model's logits; the one whose queries tell the training
+            models apart best is used.
+        candidates: training images to start from, for each k.
+        iterations: steps before an image is given up.
+        learning_rate: of Adam on the pixels.
+    """
+
+    margins: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
+    candidates: int = 200
+    iterations: int = 1000
+    learning_rate: float = 0.001
+
+    def __post_init__(self) -> None:
+        if not self.margins or min(self.margins) < 0:
+            raise ValueError(f"margins: expected at least one of 0 or more, got {self.margins}")
+        for name in ("candidates", "iterations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+
+
+class IPGuard(Scheme):
+    """Training images moved until the source model prefers their least likely class by k, labelled by the source."""
+
+    name = "ipguard"
+    Config = IPGuardConfig
+    config: IPGuardConfig
+
+    def run(self, task: Task) -> Draft:
+        """All k side by side, then the best; ``sweep`` in the notes has what became of each.
+
+        Raises:
+            NotEnoughQueriesError: at no k do enough images arrive at the boundary.
+        """
+        starts, labels, targets = self._starts(task)
+        count, tried = len(starts), len(self.config.margins)
+        margins = torch.tensor(self.config.margins, device=starts.device).repeat_interleave(count)
+        images, arrived = self._approach(task, starts.repeat(tried, 1, 1, 1), labels.repeat(tried), targets, margins)
+        outcomes = list(zip(self.config.margins, images.split(count), arrived.split(count), strict=True))
+        drafts = {
+            k: _draft(to_bytes(reached[mask][: task.queries]), task.models)
+            for k, reached, mask in outcomes
+            if mask.sum() >= task.queries
+        }
+        separations = {k: _separation(draft, task.models) for k, draft in drafts.items()}
+        sweep = [{"k": k, "arrived": int(mask.sum()), "separation": separations.get(k)} for k, _, mask in outcomes]
+        if not drafts:
+            raise NotEnoughQueriesError(
+                f"expected {task.queries} images at the boundary, got {[(row['k'], row['arrived']) for row in sweep]} "
+                "as (k, images); raise candidates or iterations, or try smaller margins"
+            )
+        best = max(separations, key=separations.__getitem__)
+        return replace(drafts[best], notes={"k": best, "sweep": sweep})
+
+    def _starts(self, task: Task) -> tuple[Tensor, Tensor, Tensor]:
+        """Correctly classified training images in [0, 1], their labels i, and j: the least likely class of each."""
+        order = torch.randperm(len(task.data.images), generator=torch.Generator().manual_seed(task.seed))
+        images = to_float(task.data.images[order].to(task.models.device))
+        logits, truths = predicted_logits(task.models.source, images), task.data.labels[order].to(images.device)
+        right = (logits.argmax(dim=1) == truths).nonzero().squeeze(1)[: self.config.candidates]
+        return images[right], truths[right], logits[right].argmin(dim=1).repeat(len(self.config.margins))
+
+    def _approach(
+        self, task: Task, starts: Tensor, labels: Tensor, targets: Tensor, margins: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Descend ``boundary_loss`` until it is zero: (N, C, H, W) where each image stopped, (N,) bool if it did."""
+        source, adam = freeze(task.models.source), PixelAdam(starts, self.config.learning_rate)
+        reached, arrived = starts.clone(), torch.zeros_like(labels, dtype=torch.bool)
+        moving = torch.arange(len(starts), device=starts.device)
+        for step in range(self.config.iterations):
+            leaf = adam.leaf()
+            losses = boundary_loss(source(leaf), labels[moving], targets[moving], margins[moving])
+            gradient = torch.autograd.grad(losses.sum(), leaf)[0]
+            done = losses == 0
+            reached[moving[done]], arrived[moving[done]] = adam.images[done], True
+            moving = moving[~done]
+            if len(moving) == 0:
+                break
+            adam.keep(~done)
+            adam.step(gradient[~done])
+            if task.progress is not None:
+                task.progress(step + 1, self.config.iterations, {"moving": len(moving)})
+        return reached, arrived
+
+
+def boundary_loss(logits: Tensor, labels: Tensor, targets: Tensor, margins: Tensor) -> Tensor:
+    """How far images are from the boundary between two classes (paper, equation 3).
+
+    Args:
+        logits: (N, classes) Z.
+        labels: (N,) int64, i.
+        targets: (N,) int64, j.
+        margins: (N,) k.
+
+    Returns:
+        (N,) relu(Z_i - Z_j + k) + relu(max_{t != i, j} Z_t - Z_i): zero where j leads i by k and i all others.
+    """
+    rows = torch.arange(len(logits), device=logits.device)
+    own, target = logits[rows, labels], logits[rows, targets]
+    others = logits.scatter(1, torch.stack([labels, targets], dim=1), -math.inf).amax(dim=1)
+    return (own - target + margins).relu() + (others - own).relu()
+
+
+def _draft(images: Tensor, models: TrainingModels) -> Draft:
+    labels = predicted_labels(models.source, to_float(images))
+    return Draft(images, labels, torch.full_like(labels, -1))
+
+
+def _separation(draft: Draft, models: TrainingModels) -> float:
+    """Mean matching rate of the positives minus that of the negatives: the area between their curves."""
+
+    def mean_rate(pool: tuple[nn.Module, ...]) -> float:
+        matches = [predicted_labels(model, to_float(draft.images)) == draft.labels for model in pool]
+        return float(torch.stack(matches).double().mean())
+
+    return mean_rate(models.positives) - mean_rate(models.negatives)

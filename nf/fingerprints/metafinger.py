@@ -1,0 +1,216 @@
+"""MetaFinger: images on which all copies of the source model agree, and others do not (Yang et al., IJCAI 2022)."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from nf.attacks.modification import disturb_weights, prune_weights
+from nf.core.errors import ConfigError, NotEnoughQueriesError
+from nf.core.seeds import derive_seed
+from nf.data import to_float
+from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
+from nf.fingerprints.pixels import PixelAdam
+from nf.fingerprints.selection import unanimous
+from nf.fingerprints.transforms import Strength, check_transforms, random_transform
+
+
+@dataclass(frozen=True)
+class MetaFingerConfig:
+    """The published settings; the share of models held out and the noise of shadow copies are not published.
+
+    Attributes:
+        candidates: training images that each round starts from.
+        max_rounds: rounds before giving up.
+        epochs: walks through the positives, each of them the anchor once.
+        learning_rate: of Adam on the pixels.
+        chunk: positives, and negatives, that are compared with the anchor in a step.
+        alpha: weight of the negatives.
+        held_out: models of each pool, and as many shadow copies, that choose and screen images.
+        prune: share of weights that every other shadow copy loses.
+        noise_level: the others get N(0, std(w) / noise_level) on each weight of a convolution.
+        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``.
+        strength: how strong they are.
+    """
+
+    candidates: int = 200
+    max_rounds: int = 10
+    epochs: int = 10
+    learning_rate: float = 0.01
+    chunk: int = 3
+    alpha: float = 1.0
+    held_out: int = 2
+    prune: float = 0.3
+    noise_level: float = 10.0
+    transforms: tuple[str, ...] = (
+        "identity",
+        "flip",
+        "shear",
+        "gaussian_blur",
+        "median_blur",
+        "average_blur",
+        "noise",
+        "uniform_noise",
+        "rescale",
+        "translate",
+    )
+    strength: Strength = field(default_factory=lambda: Strength(noise=0.05, translation_probability=1.0))
+
+    def __post_init__(self) -> None:
+        check_transforms(self.transforms)
+        for name in ("candidates", "max_rounds", "epochs", "chunk", "held_out"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "noise_level"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class _Pools:
+    positives: Sequence[nn.Module]
+    negatives: Sequence[nn.Module]
+
+
+class MetaFinger(Scheme):
+    """Training images moved until positives answer like each other and unlike negatives, under every transform."""
+
+    name = "metafinger"
+    Config = MetaFingerConfig
+    config: MetaFingerConfig
+
+    def run(self, task: Task) -> Draft:
+        """Rounds of optimise and screen until there are enough.
+
+        Raises:
+            NotEnoughQueriesError: ``max_rounds`` did not suffice.
+            ConfigError: the pools are too small to hold models out.
+        """
+        learning, judging, held_out = self._split(task.models, derive_seed(task.seed, "split"))
+        kept: list[tuple[Tensor, Tensor]] = []
+        for number in range(self.config.max_rounds):
+            generator = torch.Generator().manual_seed(derive_seed(task.seed, number))
+            drawn = torch.randperm(len(task.data.images), generator=generator)[: self.config.candidates]
+            starts = to_float(task.data.images[drawn].to(task.models.device))
+            images = self._optimise(task, starts, learning, judging, generator, number)
+            disagreement, labels = _disagreement(images, judging)
+            good = disagreement == 1
+            kept.append((images[good], labels[good]))
+            if sum(len(labels) for _, labels in kept) >= task.queries:
+                chosen, labels = (torch.cat(parts)[: task.queries] for parts in zip(*kept, strict=True))
+                tried = (number + 1) * len(drawn)
+                survivors = sum(len(labels) for _, labels in kept)
+                notes = {"candidates": tried, "survivors": survivors, "held_out": held_out}
+                return Draft(chosen, labels, torch.full_like(labels, -1), notes)
+        raise NotEnoughQueriesError(
+            f"expected {task.queries} images that all held-out positives and no held-out negative agree on, got "
+            f"{sum(len(labels) for _, labels in kept)} of {self.config.max_rounds} rounds of {self.config.candidates}; "
+            "raise candidates, epochs or max_rounds"
+        )
+
+    def _split(self, models: TrainingModels, seed: int) -> tuple[_Pools, _Pools, list[str]]:
+        """Models to learn from and models to judge by, both with a shadow copy of each; ids of the latter."""
+        generator = torch.Generator().manual_seed(seed)
+        learning, judging, held_out = [], [], []
+        for pool, ids in ((models.positives, models.positive_ids), (models.negatives, models.negative_ids)):
+            if len(pool) <= self.config.held_out:
+                raise ConfigError(
+                    f"held_out: expected fewer than the {len(pool)} training models of a pool, got "
+                    f"{self.config.held_out}; lower it or list more training models"
+                )
+            order = torch.randperm(len(pool), generator=generator).tolist()
+            shadows = [self._shadow(pool[index], number, generator) for number, index in enumerate(order)]
+            pairs = [[freeze(pool[index]), freeze(shadow)] for index, shadow in zip(order, shadows, strict=True)]
+            judging.append(list(chain.from_iterable(pairs[: self.config.held_out])))
+            learning.append(list(chain.from_iterable(pairs[self.config.held_out :])))
+            held_out += [ids[index] for index in order[: self.config.held_out]]
+        return _Pools(*learning), _Pools(*judging), held_out
+
+    def _shadow(self, model: nn.Module, number: int, generator: torch.Generator) -> nn.Module:
+        shadow = copy.deepcopy(model)
+        if number % 2 == 0:
+            prune_weights(shadow, self.config.prune)
+        else:
+            disturb_weights(shadow, self.config.noise_level, generator)
+        return shadow
+
+    def _optimise(
+        self, task: Task, starts: Tensor, learning: _Pools, judging: _Pools, generator: torch.Generator, number: int
+    ) -> Tensor:
+        """(N, C, H, W) uint8: each image as it was when the held-out models first disagreed about it most.
+
+        Of equally good iterates, the earliest is the least distorted.
+        """
+        adam = PixelAdam(starts, self.config.learning_rate)
+        best = to_bytes(starts)
+        record = torch.zeros(len(starts), dtype=torch.float64, device=starts.device)
+        for epoch in range(self.config.epochs):
+            for anchor, positives, negatives in self._steps(learning, generator):
+                leaf = adam.leaf()
+                seen = random_transform(leaf, self.config.transforms, generator, self.config.strength)
+                loss = fingerprint_loss(seen, anchor, positives, negatives, alpha=self.config.alpha)
+                adam.step(torch.autograd.grad(loss.sum(), leaf)[0])
+            stored = to_bytes(adam.images)
+            disagreement, _ = _disagreement(stored, judging)
+            better = disagreement > record
+            best[better], record[better] = stored[better], disagreement[better]
+            if task.progress is not None:
+                figures = {"round": number + 1, "good": float((record == 1).double().mean())}
+                task.progress(epoch + 1, self.config.epochs, figures)
+        return best
+
+    def _steps(
+        self, pools: _Pools, generator: torch.Generator
+    ) -> Iterator[tuple[nn.Module, list[nn.Module], list[nn.Module]]]:
+        """Every positive as anchor once, in random order, with some of both pools to compare it with."""
+        for index in torch.randperm(len(pools.positives), generator=generator).tolist():
+            others = [model for place, model in enumerate(pools.positives) if place != index]
+            yield (
+                pools.positives[index],
+                _draw(others, self.config.chunk, generator),
+                _draw(pools.negatives, self.config.chunk, generator),
+            )
+
+
+def _draw(pool: Sequence[nn.Module], count: int, generator: torch.Generator) -> list[nn.Module]:
+    return [pool[i] for i in torch.randperm(len(pool), generator=generator)[:count].tolist()]
+
+
+def fingerprint_loss(
+    images: Tensor, anchor: nn.Module, positives: Sequence[nn.Module], negatives: Sequence[nn.Module], *, alpha: float
+) -> Tensor:
+    """How unlike the anchor positives answer, less ``alpha`` times how unlike it negatives do (paper, equation 3).
+
+    Args:
+        images: (N, C, H, W), transformed.
+        anchor: a positive.
+        positives: others of them.
+        negatives: honest models.
+        alpha: weight of the negatives.
+
+    Returns:
+        (N,) mean KL(positive || anchor) - alpha * mean KL(negative || anchor), each the mean over classes, as in the
+        authors' code.
+    """
+    reference = anchor(images).log_softmax(dim=1)
+
+    def divergence(models: Sequence[nn.Module]) -> Tensor:
+        answers = [model(images).log_softmax(dim=1) for model in models]
+        return torch.stack([(answer.exp() * (answer - reference)).mean(dim=1) for answer in answers]).mean(dim=0)
+
+    return divergence(positives) - alpha * divergence(negatives)
+
+
+def _disagreement(images: Tensor, judging: _Pools) -> tuple[Tensor, Tensor]:
+    """Share of held-out negatives that answer otherwise than the positives, (N,) float64, and the positives' label.
+
+    It is 0 where the positives do not agree among themselves.
+    """
+    pixels = to_float(images)
+    agreed, labels = unanimous(judging.positives, pixels)
+    others = torch.stack([predicted_labels(model, pixels) != labels for model in judging.negatives])
+    return others.double().mean(dim=0) * agreed, labels

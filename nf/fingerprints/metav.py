@@ -1,0 +1,99 @@
+"""MetaV: images and a verifier network, learned together (Pan et al., KDD 2022)."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nf.core.seeds import derive_seed
+from nf.core.verifier import LEAKY_SLOPE, Array, Verifier
+from nf.data import to_float
+from nf.fingerprints.base import Draft, Scheme, Task
+from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
+from nf.fingerprints.pixels import Adam, PixelAdam
+
+
+@dataclass(frozen=True)
+class MetaVConfig:
+    """The authors' code is not public; sizes are those of a published offspring for graphs.
+
+    Attributes:
+        steps: updates of images and verifier, each on all training models.
+        image_learning_rate: of Adam on the pixels.
+        learning_rate: of Adam on the verifier.
+        weight_decay: of the verifier.
+        hidden: widths of its hidden layers.
+        dropout: before each layer but the first.
+        start: brightest pixel of the noise that images start from.
+    """
+
+    steps: int = 1000
+    image_learning_rate: float = 0.001
+    learning_rate: float = 0.001
+    weight_decay: float = 1e-4
+    hidden: tuple[int, ...] = (128, 64, 32)
+    dropout: float = 0.1
+    start: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps: expected at least 1, got {self.steps}")
+        for name in ("image_learning_rate", "learning_rate", "start"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout: expected 0 or more and less than 1, got {self.dropout}")
+
+
+class MetaV(Scheme):
+    """Queries whose probabilities, all in a row, a small network tells stolen and honest models apart by."""
+
+    name = "metav"
+    Config = MetaVConfig
+    config: MetaVConfig
+
+    def run(self, task: Task) -> Draft:
+        """Descend the verifier's cross-entropy in its weights and in the pixels."""
+        config, device = self.config, task.models.device
+        generator = torch.Generator().manual_seed(derive_seed(task.seed, "images"))
+        shape = (task.queries, *task.data.images.shape[1:])
+        adam = PixelAdam(config.start * torch.rand(shape, generator=generator).to(device), config.image_learning_rate)
+        models = task.models.map(freeze)
+        pool = (*models.positives, *models.negatives)
+        stolen = torch.tensor([1] * len(models.positives) + [0] * len(models.negatives))
+        # Dropout and initial weights draw from torch's global generator. The verifier stays on the CPU: it is tiny.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(task.seed, "verifier"))
+            verifier = _network((task.queries * task.data.num_classes, *config.hidden, 2), config.dropout)
+            weights = list(verifier.parameters())
+            weight_adams = [Adam(weight, config.learning_rate) for weight in weights]
+            for step in range(config.steps):
+                leaf = adam.leaf()
+                answers = torch.stack([model(leaf).softmax(dim=1).flatten() for model in pool]).cpu()
+                loss = functional.cross_entropy(verifier(answers), stolen)
+                gradient, *slopes = torch.autograd.grad(loss, [leaf, *weights])
+                for weight, slope, weight_adam in zip(weights, slopes, weight_adams, strict=True):
+                    weight.data += weight_adam.step(slope + config.weight_decay * weight.data)
+                adam.step(gradient)
+                if task.progress is not None:
+                    task.progress(step + 1, config.steps, {"loss": loss.item()})
+        images = to_bytes(adam.images)
+        labels = predicted_labels(task.models.source, to_float(images))
+        return Draft(images, labels, torch.full_like(labels, -1), {"loss": loss.item()}, _export(verifier))
+
+
+def _network(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(LEAKY_SLOPE), nn.Dropout(dropout)]
+    return nn.Sequential(*layers[:-2])
+
+
+def _export(network: nn.Sequential) -> Verifier:
+    def arrays(tensors: list[Tensor]) -> tuple[Array, ...]:
+        return tuple(tensor.detach().numpy() for tensor in tensors)
+
+    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    return Verifier(arrays([layer.weight for layer in layers]), arrays([layer.bias for layer in layers]))

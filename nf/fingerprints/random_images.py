@@ -1,0 +1,36 @@
+"""Random test images: what a scheme must beat to be worth anything."""
+
+from dataclasses import dataclass
+
+import torch
+
+from nf.core.errors import NotEnoughQueriesError
+from nf.data import to_float
+from nf.fingerprints.base import Draft, Scheme, Task
+from nf.fingerprints.networks import predicted_labels
+
+
+@dataclass(frozen=True)
+class RandomConfig:
+    """Nothing to choose."""
+
+
+class RandomImages(Scheme):
+    """Test images drawn at random, with the source model's labels."""
+
+    name = "random"
+    Config = RandomConfig
+
+    def run(self, task: Task) -> Draft:
+        """Draw without replacement.
+
+        Raises:
+            NotEnoughQueriesError: there are fewer test images than queries.
+        """
+        images = task.data.test_images
+        if len(images) < task.queries:
+            raise NotEnoughQueriesError(f"expected at least {task.queries} test images, got {len(images)}")
+        generator = torch.Generator().manual_seed(task.seed)
+        drawn = images[torch.randperm(len(images), generator=generator)[: task.queries]]
+        labels = predicted_labels(task.models.source, to_float(drawn.to(task.models.device))).cpu()
+        return Draft(drawn, labels, torch.full_like(labels, -1))

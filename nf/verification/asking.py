@@ -1,0 +1,24 @@
+"""Putting the queries to a suspect."""
+
+from nf.core.answers import Answers
+from nf.core.errors import SuspectError
+from nf.core.predictor import Predictor
+from nf.core.queries import QuerySet
+from nf.verification.answers import check_answers
+
+
+def ask(predictor: Predictor, queries: QuerySet) -> Answers:
+    """Ask every query once; ``queries.score`` makes a score of the answers.
+
+    Raises:
+        SuspectError: the suspect does not answer, answers in another form than stated, or knows other classes than the
+            source model: as many as the query set's card says, or, without that, at least those of its labels.
+    """
+    answers = check_answers(predictor(queries.images), predictor.output, len(queries))
+    if predictor.output != "labels":
+        known, given = queries.card.get("num_classes"), answers.shape[1]
+        if known is not None and given != known:
+            raise SuspectError(f"expected {known} classes, as the source model has, got {given}")
+        if given <= queries.labels.max():
+            raise SuspectError(f"expected {queries.labels.max() + 1} classes or more, as in the query set, got {given}")
+    return Answers.of(answers, predictor.output)
