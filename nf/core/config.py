@@ -97,10 +97,34 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """The models that fingerprints are made from, by explicit id; see ``nf.zoo.fingerbench``."""
+    """The models that fingerprints are made from, by explicit id; see ``nf.zoo.fingerbench``.
+
+    Attributes:
+        positive: stolen from the source.
+        negative: honest.
+        twins: honest and trained on the owner's own data; negatives for schemes that ask for them.
+    """
 
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+    twins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlusConfig:
+    """FingerBench+: suspects beyond the paper's, reported apart; empty lists switch it off.
+
+    Attributes:
+        twins: architectures trained from scratch on the owner's own data, which never saw the source.
+        cross: architectures of students distilled from the source on everyone else's data.
+        compressed: ids of models of which a 16-bit and an 8-bit copy are suspects.
+        defences: keys of ``nf.verification.DEFENCES`` that the source hides behind.
+    """
+
+    twins: tuple[str, ...] = ()
+    cross: tuple[str, ...] = ()
+    compressed: tuple[str, ...] = ()
+    defences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +140,7 @@ class ZooConfig:
         levels: strengths or modes by attack, where not all of the paper's are wanted.
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
+        plus: suspects beyond the paper's.
         source_weights: safetensors file with the weights of a source model that is trained already.
     """
 
@@ -125,6 +150,7 @@ class ZooConfig:
     training: TrainingConfig
     attacks: Mapping[str, Mapping[str, Any]]
     pool: PoolConfig
+    plus: PlusConfig = PlusConfig()
     source_weights: str | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,12 +1,14 @@
 """Stage ``evaluate``: what a scheme's scores amount to."""
 
 from pathlib import Path
+from typing import Any
 
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
 from nf.evaluation import evaluate as evaluate_table
+from nf.evaluation import evaluate_plus
 from nf.evaluation.plots import write_plots
 from nf.stages.run import Run
 
@@ -21,16 +23,30 @@ def evaluate(run: Run, scheme: str) -> Path:
     """
     queries = QuerySet.load(run.layout.fingerprint(scheme))
     table = ScoreTable.load(run.layout.scores(scheme))
+    write_plots(table, run.layout.plots(scheme))
+    path = run.layout.metrics(scheme)
+    write_json(path, measure(run, scheme, queries, table))
+    return path
+
+
+def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict[str, Any]:
+    """All metrics of one query set from its score table: the paper's suspects, and FingerBench+ under ``plus``."""
+    settings = run.profile.evaluation
+    seed = derive_seed(run.profile.seed, "evaluate", scheme)
     evaluation = evaluate_table(
         table,
         scheme=scheme,
         query_set=queries.digest,
         threshold=queries.card["threshold"],
-        resamples=run.profile.evaluation.resamples,
-        confidence=run.profile.evaluation.confidence,
-        seed=derive_seed(run.profile.seed, "evaluate", scheme),
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=seed,
     )
-    write_plots(table, run.layout.plots(scheme))
-    path = run.layout.metrics(scheme)
-    write_json(path, evaluation.to_json())
-    return path
+    plus = evaluate_plus(
+        table,
+        threshold=queries.card["threshold"],
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=derive_seed(seed, "bootstrap", "plus"),
+    )
+    return {**evaluation.to_json(), "plus": plus.to_json()}

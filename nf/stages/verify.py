@@ -7,7 +7,8 @@ from nf.core.lineage import ModelSpec
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.stages.run import Run
-from nf.verification import CountingPredictor, OnnxSuspect, ask, matching_rate
+from nf.stages.suspects import open_suspect
+from nf.verification import CountingPredictor, ask, matching_rate
 from nf.zoo import fingerbench
 
 
@@ -22,7 +23,7 @@ def verify(run: Run, scheme: str) -> Path:
     specs = fingerbench(run.profile.zoo).specs
 
     def score(spec: ModelSpec) -> Score:
-        suspect = CountingPredictor(OnnxSuspect(run.layout.onnx / f"{spec.id}.onnx"), budget=len(queries))
+        suspect = CountingPredictor(open_suspect(run.layout.onnx, spec), budget=len(queries))
         rate = matching_rate(ask(suspect, queries), queries)
         return Score.of(spec, rate, suspect.queries)
 

@@ -2,14 +2,17 @@
 
 from nf.verification.counting import CountingPredictor
 from nf.verification.decision import Calibration, Verdict, decide, load_calibration
+from nf.verification.defences import DEFENCES, DefendedSuspect
 from nf.verification.evidence import evidence
 from nf.verification.isolation import IsolatedSuspect, ask_isolated
 from nf.verification.matching import ask, matching_rate, predicted_labels
 from nf.verification.onnx_suspect import OnnxSuspect
 
 __all__ = [
+    "DEFENCES",
     "Calibration",
     "CountingPredictor",
+    "DefendedSuspect",
     "IsolatedSuspect",
     "OnnxSuspect",
     "Verdict",
