@@ -161,6 +161,29 @@ class ZooConfig:
 
 
 @dataclass(frozen=True)
+class VariantConfig:
+    """A scheme with other settings: ``changes`` replace keys of the section of ``scheme``."""
+
+    scheme: str = "naturalfinger"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VariantsConfig:
+    """What-if questions about settings: ablations, another GAN, other training models.
+
+    Attributes:
+        queries: size of each query set.
+        common: changes by scheme that hold for all its variants, so that they stay comparable where time is short.
+        each: variants by name.
+    """
+
+    queries: int = 100
+    common: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    each: Mapping[str, VariantConfig] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EvaluationConfig:
     """Bootstrap intervals: number of ``resamples`` and their ``confidence``."""
 
@@ -189,6 +212,7 @@ class Profile:
         schemes: sections by scheme.
         description: what this profile is, in a few words for the report.
         queries: size of a query set.
+        variants: schemes with other settings.
         evaluation: intervals.
         execution: how work is spread.
     """
@@ -201,6 +225,7 @@ class Profile:
     schemes: Mapping[str, Mapping[str, Any]]
     description: str = ""
     queries: int = 100
+    variants: VariantsConfig = VariantsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 

@@ -45,6 +45,10 @@ class Layout:
         """``curves.csv``, ``margins.csv``, ``rates.csv`` for DVC."""
         return self.root / "plots" / scheme
 
+    def variant(self, name: str, seed: int) -> Path:
+        """Metrics of one variant of a scheme under one seed."""
+        return self.root / "variants" / name / str(seed) / "metrics.json"
+
     @property
     def report(self) -> Path:
         """``index.html``."""

@@ -8,6 +8,7 @@ from nf.stages.gan import gan
 from nf.stages.prepare import prepare
 from nf.stages.report import evaluated_schemes, report, scheme_figures
 from nf.stages.run import Run
+from nf.stages.variant import variant
 from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
@@ -27,6 +28,7 @@ __all__ = [
     "report",
     "scheme_figures",
     "summarise_zoo",
+    "variant",
     "verify",
     "zoo",
 ]

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from nf.core.files import read_json
 from nf.core.lineage import SOURCE_ID, ModelSpec
-from nf.core.queries import SHEET_FILE
+from nf.core.queries import SHEET_FILE, QuerySet
 from nf.core.seeds import derive_seed
 from nf.data import Splits
 from nf.fingerprints import Inputs, TrainingModels, make_scheme, sheet
@@ -26,7 +26,18 @@ def fingerprint(run: Run, scheme: str) -> Path:
         ArtifactError: a model or the GAN is missing or damaged.
         NotEnoughQueriesError: too few queries survive the screen.
     """
-    maker = make_scheme(scheme, run.profile.section("schemes", scheme))
+    section = run.profile.section("schemes", scheme)
+    seed = derive_seed(run.profile.seed, "fingerprint", scheme)
+    queries = make_queries(run, scheme, section, count=run.profile.queries, seed=seed)
+    folder = run.layout.fingerprint(scheme)
+    queries.save(folder)
+    sheet(folder / SHEET_FILE, queries, Splits.load(run.layout.data).class_names)
+    return folder
+
+
+def make_queries(run: Run, scheme: str, section: Mapping[str, Any], *, count: int, seed: int) -> QuerySet:
+    """``count`` queries of ``scheme`` with the hyper-parameters in ``section``; errors as ``fingerprint``."""
+    maker = make_scheme(scheme, section)
     splits = Splits.load(run.layout.data)
     own = splits["A"]
     inputs = Inputs(torch.from_numpy(own.images), torch.from_numpy(own.labels), splits.num_classes)
@@ -36,29 +47,26 @@ def fingerprint(run: Run, scheme: str) -> Path:
         run.progress(done, total, ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
     queries = maker(
-        training_models(run),
+        training_models(run, twins=maker.wants_twins),
         inputs,
         generator,
-        queries=run.profile.queries,
-        seed=derive_seed(run.profile.seed, "fingerprint", scheme),
+        queries=count,
+        seed=seed,
         progress=report,
     )
-    queries.card["data_hash"] = read_json(run.layout.data / "card.json")["hashes"]["A"]
-    folder = run.layout.fingerprint(scheme)
-    queries.save(folder)
-    sheet(folder / SHEET_FILE, queries, splits.class_names)
-    return folder
+    queries.card["data_hash"] = splits.hashes["A"]
+    return queries
 
 
-def training_models(run: Run) -> TrainingModels:
-    """The source and the profile's training models from the zoo.
+def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
+    """The source and the profile's training models from the zoo; ``twins`` join the negatives.
 
     Raises:
         ArtifactError: one is missing or damaged.
     """
     lineage = fingerbench(run.profile.zoo)
     positives = lineage.select(pool="training", role="positive")
-    negatives = lineage.select(pool="training", role="negative")
+    negatives = lineage.select(pool="training", role="negative") + (lineage.select(pool="twins") if twins else [])
 
     def load(specs: list[ModelSpec]) -> tuple[nn.Module, ...]:
         return tuple(load_model(run.layout.zoo / spec.id)[0] for spec in specs)

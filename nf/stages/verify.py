@@ -19,7 +19,18 @@ def verify(run: Run, scheme: str) -> Path:
         ArtifactError: the query set is missing or damaged.
         SuspectError: a suspect cannot be loaded or asked.
     """
-    queries = QuerySet.load(run.layout.fingerprint(scheme))
+    table = score_suspects(run, QuerySet.load(run.layout.fingerprint(scheme)))
+    path = run.layout.scores(scheme)
+    table.save(path)
+    return path
+
+
+def score_suspects(run: Run, queries: QuerySet) -> ScoreTable:
+    """Ask every model of the zoo the ``queries`` through its ONNX file, within a budget of one each.
+
+    Raises:
+        SuspectError: a suspect cannot be loaded or asked.
+    """
     specs = fingerbench(run.profile.zoo).specs
 
     def score(spec: ModelSpec) -> Score:
@@ -32,6 +43,4 @@ def verify(run: Run, scheme: str) -> Path:
         for row in threads.map(score, specs):
             rows.append(row)
             run.progress(len(rows), len(specs), row.suspect)
-    path = run.layout.scores(scheme)
-    ScoreTable(tuple(rows)).save(path)
-    return path
+    return ScoreTable(tuple(rows))
