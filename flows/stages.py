@@ -89,6 +89,7 @@ STAGES: dict[str, Flow[..., None]] = {
     "export": _simple("export", stages.export),
     "verify": _simple("verify", stages.verify),
     "evaluate": _simple("evaluate", stages.evaluate),
+    "detect": _simple("detect", stages.detect),
     "variant": _simple("variant", stages.variant),
     "report": report,
 }

@@ -213,6 +213,7 @@ class Profile:
         description: what this profile is, in a few words for the report.
         queries: size of a query set.
         variants: schemes with other settings.
+        detection: section of ``nf.detection.DetectorConfig``.
         evaluation: intervals.
         execution: how work is spread.
     """
@@ -226,6 +227,7 @@ class Profile:
     description: str = ""
     queries: int = 100
     variants: VariantsConfig = VariantsConfig()
+    detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 

@@ -49,6 +49,14 @@ class Layout:
         """Metrics of one variant of a scheme under one seed."""
         return self.root / "variants" / name / str(seed) / "metrics.json"
 
+    def detection(self, scheme: str) -> Path:
+        """How many queries of one scheme a thief's detectors find."""
+        return self.root / "detection" / f"{scheme}.json"
+
+    def decoy(self, name: str) -> Path:
+        """A GAN of a thief who knows how queries are made but not with which weights; no stage depends on it."""
+        return self.root / "decoy" / name
+
     @property
     def report(self) -> Path:
         """``index.html``."""

@@ -1,5 +1,6 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
+from nf.stages.detect import detect
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
 from nf.stages.facts import git_commit
@@ -15,6 +16,7 @@ from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, 
 __all__ = [
     "Run",
     "build_models",
+    "detect",
     "evaluate",
     "evaluated_schemes",
     "export",

@@ -27,7 +27,11 @@ def variant(run: Run, item: str) -> Path:
     if name not in settings.each:
         raise UnknownNameError(f"variant of profile {run.profile.name!r}", name, settings.each)
     chosen = settings.each[name]
-    section = {**run.profile.section("schemes", chosen.scheme), **settings.common.get(chosen.scheme, {}), **chosen.changes}
+    section = {
+        **run.profile.section("schemes", chosen.scheme),
+        **settings.common.get(chosen.scheme, {}),
+        **chosen.changes,
+    }
     record = {"variant": name, "seed": seed, "scheme": chosen.scheme, "changes": dict(chosen.changes)}
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:
