@@ -109,6 +109,14 @@ class PoolConfig:
     negative: tuple[str, ...]
     twins: tuple[str, ...] = ()
 
+    def at_most(self, models: int) -> "PoolConfig":
+        """``models`` of each kind, picked evenly; a kind that has no more stays as it is."""
+
+        def pick(ids: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(ids[index * len(ids) // models] for index in range(models)) if len(ids) > models else ids
+
+        return PoolConfig(pick(self.positive), pick(self.negative), pick(self.twins))
+
 
 @dataclass(frozen=True)
 class PlusConfig:
@@ -174,11 +182,13 @@ class VariantsConfig:
 
     Attributes:
         queries: size of each query set.
+        models: training models of each kind, picked evenly from the profile's pool; ``None`` takes them all.
         common: changes by scheme that hold for all its variants, so that they stay comparable where time is short.
         each: variants by name.
     """
 
     queries: int = 100
+    models: int | None = None
     common: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     each: Mapping[str, VariantConfig] = field(default_factory=dict)
 

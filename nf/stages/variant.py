@@ -1,5 +1,6 @@
 """Stage ``variant``: what if a scheme had other settings? Its queries, the answers, and what they amount to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError, UnknownNameError
@@ -32,6 +33,7 @@ def variant(run: Run, item: str) -> Path:
         **settings.common.get(chosen.scheme, {}),
         **chosen.changes,
     }
+    run = _with_fewer_models(run, settings.models)
     record = {"variant": name, "seed": seed, "scheme": chosen.scheme, "changes": dict(chosen.changes)}
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:
@@ -48,6 +50,13 @@ def variant(run: Run, item: str) -> Path:
     path = run.layout.variant(name, seed)
     write_json(path, record)
     return path
+
+
+def _with_fewer_models(run: Run, models: int | None) -> Run:
+    if models is None:
+        return run
+    zoo = run.profile.zoo
+    return replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(models))))
 
 
 def _parse(item: str) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from nf.core.config import load_profile
+from nf.core.config import PoolConfig, load_profile
 from nf.core.errors import ConfigError
 from nf.fingerprints import make_scheme
 
@@ -36,6 +36,13 @@ def test_the_ablation_has_all_twelve_combinations(pytestconfig):
         assert name == ("-".join(part for part, on in parts.items() if on) or "none")
         found.add(tuple(parts.items()))
     assert len(found) == 12
+
+
+def test_fewer_models_are_picked_evenly_and_too_few_are_all_taken():
+    pool = PoolConfig(tuple("abcdefgh"), tuple("ABC"), ())
+    assert pool.at_most(4) == PoolConfig(("a", "c", "e", "g"), tuple("ABC"), ())
+    assert pool.at_most(3) == PoolConfig(("a", "c", "f"), tuple("ABC"), ())
+    assert pool.at_most(1) == PoolConfig(("a",), ("A",), ())
 
 
 def test_a_variant_with_an_unknown_key_is_refused(document, tmp_path):
