@@ -63,6 +63,11 @@ class Layout:
         return self.root / "report"
 
     @property
+    def comparison(self) -> Path:
+        """``index.html`` and ``figures/``: all schemes side by side."""
+        return self.root / "comparison"
+
+    @property
     def timings(self) -> Path:
         """Seconds of each stage's last run; no stage depends on it."""
         return self.root / "timings.json"

@@ -1,5 +1,6 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
+from nf.stages.compare import compare, comparison_detection, comparison_variants
 from nf.stages.detect import detect
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
@@ -16,6 +17,9 @@ from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, 
 __all__ = [
     "Run",
     "build_models",
+    "compare",
+    "comparison_detection",
+    "comparison_variants",
     "detect",
     "evaluate",
     "evaluated_schemes",

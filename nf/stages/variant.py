@@ -1,11 +1,13 @@
 """Stage ``variant``: what if a scheme had other settings? Its queries, the answers, and what they amount to."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError, UnknownNameError
 from nf.core.files import write_json
 from nf.core.seeds import derive_seed
+from nf.fingerprints import make_scheme
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
 from nf.stages.run import Run
@@ -34,7 +36,13 @@ def variant(run: Run, item: str) -> Path:
         **chosen.changes,
     }
     run = _with_fewer_models(run, settings.models)
-    record = {"variant": name, "seed": seed, "scheme": chosen.scheme, "changes": dict(chosen.changes)}
+    record: dict[str, Any] = {
+        "variant": name,
+        "seed": seed,
+        "scheme": chosen.scheme,
+        "changes": dict(chosen.changes),
+        "parameters": asdict(make_scheme(chosen.scheme, section).config),
+    }
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:
         queries = make_queries(run, chosen.scheme, section, count=settings.queries, seed=own_seed)
@@ -43,8 +51,8 @@ def variant(run: Run, item: str) -> Path:
     else:
         table = score_suspects(run, queries)
         record |= {
-            "parameters": queries.card["parameters"],
             "queries": len(queries),
+            "training_models": len(queries.card["training_rates"]),
             "metrics": measure(run, chosen.scheme, queries, table),
         }
     path = run.layout.variant(name, seed)

@@ -91,6 +91,12 @@ def make_inputs(folder, **changed):
 
 
 @pytest.fixture(scope="session")
+def zoo():
+    """The paper's zoo, without FingerBench+."""
+    return ZOO
+
+
+@pytest.fixture(scope="session")
 def scheme():
     """A function that makes up the result of one scheme."""
     return make_scheme
