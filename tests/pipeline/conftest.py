@@ -60,7 +60,7 @@ class Clone:
 
 
 def make_clone(root: Path) -> Clone:
-    """Copy what git tracks or would track, choose the smoke profile and commit."""
+    """Copy what git tracks or would track, choose the smoke profile with two of its variants, and commit."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -74,7 +74,8 @@ def make_clone(root: Path) -> Clone:
             shutil.copy2(ROOT / name, root / name)
     clone = Clone(root)
     document = yaml.safe_load((root / "params.yaml").read_text())
-    (root / "params.yaml").write_text(yaml.safe_dump({**document, "profile": "smoke"}, sort_keys=False))
+    chosen = {"profile": "smoke", "variants": ["label-transform-corrected", "twins"], "variant_seeds": [0]}
+    (root / "params.yaml").write_text(yaml.safe_dump({**document, **chosen}, sort_keys=False))
     clone.git("init", "-q")
     clone.git("add", "-A")
     clone.git("commit", "-qm", "The project")

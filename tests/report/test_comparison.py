@@ -9,101 +9,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nf.core.config import PlusConfig
 from nf.core.errors import ConfigError
-from nf.core.scores import Score, ScoreTable
-from nf.evaluation import evaluate_plus
 from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
 from nf.report.standing import failures, standings
 from nf.report.variants import Spread, ablation_rows, variant_rows
-from nf.zoo.fingerbench import fingerbench
-
-PLUS = PlusConfig(
-    twins=("resnet18", "vgg16_bn"), cross=("xception",), compressed=("source",), defences=("jpeg", "blur")
-)
-
-
-def with_plus(result, zoo, rates):
-    """The scheme's result with FingerBench+ in its table and metrics; ``rates`` come in the zoo's order."""
-    specs = fingerbench(replace(zoo, plus=PLUS)).select(pool="plus")
-    rows = tuple(Score.of(spec, rate, 100) for spec, rate in zip(specs, rates, strict=True))
-    table = ScoreTable(result.table.rows + rows)
-    plus = evaluate_plus(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
-    return replace(result, table=table, evaluation={**result.evaluation, "plus": plus.to_json()})
-
-
-def record(name, seed, area, *, twins=False, **changes):
-    metrics = {
-        "aruc": area,
-        "at_threshold": {"false_positives": 9, "negatives": 90, "false_negatives": 6, "positives": 60},
-        "plus": {"twin": {"called_stolen": 3, "models": 15}, "aruc_twins": area / 2},
-    }
-    parameters = {
-        "label": changes.get("label", "negative"),
-        "transforms": changes.get("transforms", ["identity", "noise"]),
-        "discriminator": changes.get("discriminator", "corrected"),
-        "epochs": 30,
-    }
-    changes = changes | ({"twins": True} if twins else {})
-    return {
-        "variant": name,
-        "seed": seed,
-        "scheme": "naturalfinger",
-        "changes": changes,
-        "parameters": parameters,
-        "queries": 20,
-        "training_models": 8,
-        "metrics": metrics,
-    }
-
-
-VARIANTS = (
-    *(record("label-transform-corrected", seed, area) for seed, area in enumerate((0.8, 0.9, 0.85))),
-    record("none", 0, 0.5, label="random", transforms=["identity"], discriminator="none"),
-    *(record("twins", seed, area, twins=True) for seed, area in enumerate((0.7, 0.75))),
-)
-DETECTION = {
-    "naturalfinger": {
-        detector: {
-            "detection_rate": rate,
-            "detection_rate_std": 0.01,
-            "runs": [rate] * 3,
-            "accuracy": {"normal": 0.97} | kinds,
-        }
-        for detector, rate, kinds in (
-            ("naive", 0.125, {"noise": 0.99, "fgsm": 0.96}),
-            ("other_gan", 0.5, {"samples": 0.9}),
-            ("half_of_queries", 0.25, {}),
-        )
-    }
-}
 
 
 @pytest.fixture(scope="module")
-def inputs(scheme, zoo):
-    own = with_plus(scheme(), zoo, [0.6, 0.4, 0.7, 1.0, 0.9, 0.8, 0.3])
-    other = with_plus(scheme("metav", 1, 0.7, 0.45), zoo, [0.1, 0.2, 0.9, 1.0, 1.0, 1.0, 1.0])
-    budget = {"queries": [1, 2, 3]} | {
-        f"{metric}_{kind}": [0.1, 0.2, 0.3] for metric in ("aruc", "tpr_at_fpr_0") for kind in ("mean", "std")
-    }
-    return ComparisonInputs(
-        profile="digits",
-        description="made-up numbers",
-        schemes=(own, other),
-        class_names=tuple(f"class{i}" for i in range(10)),
-        detection=DETECTION,
-        variants=VARIANTS,
-        budgets={"naturalfinger": budget},
-        timings={"zoo": 60.0, "variant@none/0": 10.0, "variant@twins/0": 20.0},
-    )
+def inputs(comparison):
+    return comparison[0]
 
 
 @pytest.fixture(scope="module")
-def folder(inputs, tmp_path_factory):
-    path = tmp_path_factory.mktemp("comparison")
-    write_comparison(inputs, path)
-    return path
+def folder(comparison):
+    return comparison[1]
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +114,8 @@ def test_student_interval_is_scipys():
     assert Spread.of([0.5], 0.95) == Spread(0.5, None, None)
 
 
-def test_ablation_takes_variants_of_the_three_parts_alone(text):
-    rows = ablation_rows(variant_rows(VARIANTS, 0.95))
+def test_ablation_takes_variants_of_the_three_parts_alone(inputs, text):
+    rows = ablation_rows(variant_rows(inputs.variants, 0.95))
     assert [(r.label, r.transform, r.discriminator) for r in rows] == [
         (False, False, "none"),
         (True, True, "corrected"),
@@ -209,8 +129,8 @@ def test_ablation_takes_variants_of_the_three_parts_alone(text):
 
 
 def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):
-    short = {key: value for key, value in VARIANTS[3].items() if key != "metrics"} | {"shortage": "got 3"}
-    write_comparison(replace(inputs, schemes=inputs.schemes[:1], variants=(VARIANTS[0], short)), tmp_path)
+    short = {key: value for key, value in inputs.variants[3].items() if key != "metrics"} | {"shortage": "got 3"}
+    write_comparison(replace(inputs, schemes=inputs.schemes[:1], variants=(inputs.variants[0], short)), tmp_path)
     assert "- - - too few queries - - - 0 (1 short of queries)" in text_of((tmp_path / "index.html").read_text())
 
 
