@@ -29,7 +29,7 @@ _ABLATED = {"label", "transforms", "discriminator"}
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean over seeds with its Student interval; ``low`` and ``high`` are None for a single seed."""
+    """Mean over seeds of a metric in [0, 1], and its Student interval within it; no interval for a single seed."""
 
     mean: float
     low: float | None
@@ -47,7 +47,7 @@ class Spread:
         if len(values) == 1:
             return cls(centre, None, None)
         half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-        return cls(centre, centre - half, centre + half)
+        return cls(centre, max(0.0, centre - half), min(1.0, centre + half))
 
 
 @dataclass(frozen=True)

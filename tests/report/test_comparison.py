@@ -112,6 +112,7 @@ def test_student_interval_is_scipys():
     spread = Spread.of(values, 0.95)
     assert (spread.mean, spread.low, spread.high) == (pytest.approx(0.85), pytest.approx(low), pytest.approx(high))
     assert Spread.of([0.5], 0.95) == Spread(0.5, None, None)
+    assert Spread.of([0.1, 0.9], 0.95) == Spread(pytest.approx(0.5), 0.0, 1.0)
 
 
 def test_ablation_takes_variants_of_the_three_parts_alone(inputs, text):

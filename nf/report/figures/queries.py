@@ -31,7 +31,7 @@ def labels_figure(queries: QuerySet, class_names: Sequence[str]) -> Figure | Non
         return class_names[label] if label < len(class_names) else str(label)
 
     with look():
-        figure = Figure(figsize=(10, 1.75), layout="constrained")
+        figure = Figure(figsize=(10, 2.1), layout="constrained")
         for index, panel in enumerate(figure.subplots(1, count, squeeze=False)[0]):
             _show(panel, queries.images[index])
             for height, label, color in (
