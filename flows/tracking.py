@@ -11,7 +11,14 @@ from flows.environment import MLFLOW_HOME, ROOT
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
-from nf.stages import Run, comparison_detection, comparison_variants, git_commit, scheme_figures
+from nf.stages import (
+    Run,
+    comparison_detection,
+    comparison_variants,
+    evaluated_schemes,
+    git_commit,
+    scheme_figures,
+)
 
 _CURVE_STEPS = 100
 _BATCH = 1000  # metrics that one call may log
@@ -47,8 +54,8 @@ def log_evaluation(run: Run, scheme: str) -> str:
 def log_comparison(run: Run) -> str:
     """Log page and figures of the comparison, what the detectors find and every variant's metrics; return the run's id.
 
-    Metrics of variants and detectors are named after them: ``variant.<name>.aruc`` with the seed as step, and
-    ``detection.<scheme>.<detector>``.
+    Metrics are named after what they are about: ``scheme.<name>.aruc``, ``variant.<name>.aruc`` with the seed as step,
+    and ``detection.<scheme>.<detector>``.
     """
     layout = run.layout
     mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}"))
@@ -64,6 +71,11 @@ def log_comparison(run: Run) -> str:
             Metric(f"detection.{scheme}.{name}", value, started, 0)
             for scheme, record in comparison_detection(run).items()
             for name, value in _numbers(record)
+        ]
+        metrics += [
+            Metric(f"scheme.{scheme}.{name}", value, started, 0)
+            for scheme in evaluated_schemes(run)
+            for name, value in _numbers(read_json(layout.metrics(scheme)))
         ]
         client = mlflow.MlflowClient()
         for start in range(0, len(metrics), _BATCH):

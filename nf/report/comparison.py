@@ -18,7 +18,7 @@ from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
 from nf.report.names import architecture_name, attack_name, scheme_name
 from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
-from nf.report.standing import failures, standings
+from nf.report.standing import failures, reach, standings
 from nf.report.variants import Record, ablation_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
@@ -115,6 +115,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "first": scheme_name(inputs.schemes[0].name),
         "confidence": confidence,
         "behind": standings(inputs.schemes, inputs.detection),
+        "reach": {scheme_name(s.name): reach(s) for s in inputs.schemes},
         "failures": {scheme_name(s.name): failures(s) for s in inputs.schemes},
         "margins": {scheme_name(s.name): summarise(margins(s.table.select(pool="suspects"))) for s in inputs.schemes},
         "groups": {group: attack_name(group) for group in GROUPS.values()},

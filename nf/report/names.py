@@ -16,7 +16,14 @@ ATTACKS = {
     "defended": "Input defences",
 }
 
-SCHEMES = {"naturalfinger": "NaturalFinger"}
+SCHEMES = {
+    "naturalfinger": "NaturalFinger",
+    "ipguard": "IPGuard",
+    "metav": "MetaV",
+    "metafinger": "MetaFinger",
+    "akh": "AKH",
+    "random": "Random images",
+}
 
 GANS = {"sagan": "SAGAN"}
 

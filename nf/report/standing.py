@@ -1,9 +1,10 @@
 """How the first scheme stands among the others, computed: where another is better, and on what it fails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nf.core.scores import Score
 from nf.evaluation.margins import margins, summarise
 from nf.report.formats import decimal, percent, points
 from nf.report.inputs import SchemeResult
@@ -88,6 +89,37 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
             for attack in summarise(margins(first.table.select(pool="suspects")))
         ),
     ]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Mean rates of models that are further and further from those that the queries were made with."""
+
+    models: str
+    stolen: float | None
+    honest: float | None
+
+
+def reach(scheme: SchemeResult) -> list[Reach]:
+    """Mean rates of the training models, of suspects with their architectures and of suspects with other ones.
+
+    A step from the first to the second line is what the queries lose on other models, one to the third what they lose
+    on other architectures.
+    """
+    training = scheme.table.select(pool="training").rows
+    known = {row.architecture for row in training}
+    suspects = scheme.table.select(pool="suspects").rows
+    groups = {
+        "training models": training,
+        "suspects of their architectures": [row for row in suspects if row.architecture in known],
+        "suspects of other architectures": [row for row in suspects if row.architecture not in known],
+    }
+    return [Reach(name, _mean(rows, "positive"), _mean(rows, "negative")) for name, rows in groups.items()]
+
+
+def _mean(rows: Iterable[Score], role: str) -> float | None:
+    rates = [row.score for row in rows if row.role == role]
+    return sum(rates) / len(rates) if rates else None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
-from nf.stages.compare import compare, comparison_detection, comparison_variants
+from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.detect import detect
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
@@ -8,7 +8,7 @@ from nf.stages.facts import git_commit
 from nf.stages.fingerprint import fingerprint
 from nf.stages.gan import gan
 from nf.stages.prepare import prepare
-from nf.stages.report import evaluated_schemes, report, scheme_figures
+from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
 from nf.stages.variant import variant
 from nf.stages.verify import verify

@@ -11,7 +11,6 @@ from nf.core.scores import ScoreTable
 from nf.report import ComparisonInputs, SchemeResult, write_comparison
 from nf.stages.run import Run
 
-_FIRST = "naturalfinger"
 _BUDGET_FILE = "budget.csv"
 
 
@@ -23,13 +22,13 @@ def compare(run: Run) -> Path:
     Raises:
         ArtifactError: no scheme is evaluated, or a record is damaged.
     """
-    names = [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+    names = evaluated_schemes(run)
     if not names:
         raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run the evaluate stage")
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
-        schemes=tuple(_scheme(run, name) for name in sorted(names, key=lambda name: (name != _FIRST, name))),
+        schemes=tuple(_scheme(run, name) for name in names),
         class_names=tuple(read_json(run.layout.data / "card.json")["class_names"]),
         detection=comparison_detection(run),
         variants=comparison_variants(run),
@@ -38,6 +37,12 @@ def compare(run: Run) -> Path:
     )
     write_comparison(inputs, run.layout.comparison)
     return run.layout.comparison / "index.html"
+
+
+def evaluated_schemes(run: Run) -> list[str]:
+    """Schemes of the profile that have metrics; NaturalFinger first."""
+    names = [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+    return sorted(names, key=lambda name: (name != "naturalfinger", name))
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:

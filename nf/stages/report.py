@@ -12,6 +12,7 @@ from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.report import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy, figures, write_report
+from nf.stages.compare import evaluated_schemes
 from nf.stages.export import PARITY_FILE
 from nf.stages.facts import git_commit, machine, versions
 from nf.stages.gan import QUALITY_FILE
@@ -47,12 +48,6 @@ def report(run: Run) -> Path:
     path = run.layout.report / "index.html"
     write_report(inputs, path)
     return path
-
-
-def evaluated_schemes(run: Run) -> list[str]:
-    """Schemes of the profile that have metrics; NaturalFinger first."""
-    names = [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
-    return sorted(names, key=lambda name: (name != "naturalfinger", name))
 
 
 def scheme_figures(run: Run, scheme: str) -> dict[str, Figure]:

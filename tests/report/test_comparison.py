@@ -12,7 +12,7 @@ from scipy import stats
 from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
-from nf.report.standing import failures, standings
+from nf.report.standing import failures, reach, standings
 from nf.report.variants import Spread, ablation_rows, variant_rows
 
 
@@ -92,10 +92,21 @@ def test_standings_name_the_better_scheme_where_there_is_one(inputs, text):
     own, other = (scheme.evaluation for scheme in inputs.schemes)
     assert ("ARUC" in found) == (other["aruc"] > own["aruc"])
     twins = found["Twins accused at the threshold"]
-    assert (twins.best, twins.best_value, twins.own_value) == ("metav", "0%", "50%")
+    assert (twins.best, twins.best_value, twins.own_value) == ("MetaV", "0%", "50%")
     assert "Compressed copies recognised" not in found  # a tie
-    assert "Twins accused at the threshold metav 0% 50%" in text
+    assert "Twins accused at the threshold MetaV 0% 50%" in text
     assert standings(inputs.schemes[:1], inputs.detection) == []
+
+
+def test_reach_is_by_distance_from_the_training_models(inputs):
+    """The made-up zoo trains on ResNet34 alone, so suspects with it are few and of every role."""
+    table = inputs.schemes[0].table
+    training, near, far = reach(inputs.schemes[0])
+    assert training.stolen == table.by_suspect()["distill-resnet34-source-t1"].score
+    rows = table.select(pool="suspects", role="positive").rows
+    assert near.stolen == pytest.approx(np.mean([r.score for r in rows if r.architecture == "resnet34"]))
+    assert far.stolen == pytest.approx(np.mean([r.score for r in rows if r.architecture != "resnet34"]))
+    assert far.honest < near.stolen
 
 
 def test_failures_add_up_to_the_errors_at_the_threshold(inputs):

@@ -155,7 +155,7 @@ def test_papers_numbers_stand_beside_ours_on_cifar10_alone(full, page, tmp_path)
 def test_several_schemes_are_compared(make, scheme, tmp_path):
     schemes = scheme(), scheme("metav", 1, 0.7, 0.45)
     text = text_of(render(make(schemes=schemes), tmp_path))
-    for result, name in zip(schemes, ("NaturalFinger", "metav"), strict=True):
+    for result, name in zip(schemes, ("NaturalFinger", "MetaV"), strict=True):
         assert f"Table of all 154 suspects ({name})" in text
         assert f"{name} {result.evaluation['aruc']:.3f} {result.evaluation['aruc_low']:.3f}-" in text
     assert "Titles give the range of NaturalFinger." in text
