@@ -66,7 +66,7 @@ def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced
     assert [row.suspect for row in table.select(pool="twins").rows] == ["twin-resnet18-t1"]
     plus = {row.suspect: row for row in table.select(pool="plus").rows}
     assert set(plus) == {"twin-vgg13_bn", "cross-vgg13_bn", "defend-jpeg-source", *agreement}
-    assert plus["compress-fp16-source"].score == table.by_suspect()["source"].score
+    assert plus["compress-fp16-source"].score == pytest.approx(table.by_suspect()["source"].score, abs=0.1)
     metrics = json.loads((reproduced.out / "metrics" / "naturalfinger.json").read_text())
     threshold = metrics["threshold"]
     assert metrics["plus"]["twin"]["called_stolen"] == (plus["twin-vgg13_bn"].score >= threshold)
