@@ -80,6 +80,18 @@ def report(profile: str | None = None, item: str | None = None) -> None:
         _task(log_evaluation, "mlflow")(run, item)
 
 
+@flow(name="compare", validate_parameters=False)
+def compare(profile: str | None = None, item: str | None = None) -> None:
+    """Write the comparison, then log it to MLflow."""
+    from flows.tracking import log_comparison
+
+    del item
+    run = Run.open(profile)
+    with run.stage("compare"):
+        _task(stages.compare, "compare")(run)
+        _task(log_comparison, "mlflow")(run)
+
+
 STAGES: dict[str, Flow[..., None]] = {
     "prepare": _simple("prepare", stages.prepare),
     "zoo": zoo,
@@ -88,7 +100,10 @@ STAGES: dict[str, Flow[..., None]] = {
     "export": _simple("export", stages.export),
     "verify": _simple("verify", stages.verify),
     "evaluate": _simple("evaluate", stages.evaluate),
+    "detect": _simple("detect", stages.detect),
+    "variant": _simple("variant", stages.variant),
     "report": report,
+    "compare": compare,
 }
 
 

@@ -11,9 +11,17 @@ from flows.environment import MLFLOW_HOME, ROOT
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
-from nf.stages import Run, git_commit, scheme_figures
+from nf.stages import (
+    Run,
+    comparison_detection,
+    comparison_variants,
+    evaluated_schemes,
+    git_commit,
+    scheme_figures,
+)
 
 _CURVE_STEPS = 100
+_BATCH = 1000  # metrics that one call may log
 
 
 def log_evaluation(run: Run, scheme: str) -> str:
@@ -40,6 +48,41 @@ def log_evaluation(run: Run, scheme: str) -> str:
         mlflow.log_artifacts(str(layout.fingerprint(scheme)), "fingerprint")
         mlflow.log_artifact(str(layout.scores(scheme)), "scores")
         mlflow.log_artifact(str(layout.report / "index.html"), "report")
+    return run_id
+
+
+def log_comparison(run: Run) -> str:
+    """Log page and figures of the comparison, what the detectors find and every variant's metrics; return the run's id.
+
+    Metrics are named after what they are about: ``scheme.<name>.aruc``, ``variant.<name>.aruc`` with the seed as step,
+    and ``detection.<scheme>.<detector>``.
+    """
+    layout = run.layout
+    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}"))
+    with mlflow.start_run(run_name="comparison") as active:
+        run_id: str = active.info.run_id
+        started = active.info.start_time
+        metrics = [
+            Metric(f"variant.{record['variant']}.{name}", value, started, int(record["seed"]))
+            for record in comparison_variants(run)
+            for name, value in _numbers(record.get("metrics", {}))
+        ]
+        metrics += [
+            Metric(f"detection.{scheme}.{name}", value, started, 0)
+            for scheme, record in comparison_detection(run).items()
+            for name, value in _numbers(record)
+        ]
+        metrics += [
+            Metric(f"scheme.{scheme}.{name}", value, started, 0)
+            for scheme in evaluated_schemes(run)
+            for name, value in _numbers(read_json(layout.metrics(scheme)))
+        ]
+        client = mlflow.MlflowClient()
+        for start in range(0, len(metrics), _BATCH):
+            client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+        tags = [RunTag("profile", run.profile.name), RunTag("git_commit", git_commit(ROOT))]
+        client.log_batch(run_id, tags=tags)
+        mlflow.log_artifacts(str(layout.comparison), "comparison")
     return run_id
 
 

@@ -97,10 +97,42 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """The models that fingerprints are made from, by explicit id; see ``nf.zoo.fingerbench``."""
+    """The models that fingerprints are made from, by explicit id; see ``nf.zoo.fingerbench``.
+
+    Attributes:
+        positive: stolen from the source.
+        negative: honest.
+        twins: honest and trained on the owner's own data; negatives for schemes that ask for them.
+    """
 
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+    twins: tuple[str, ...] = ()
+
+    def at_most(self, models: int) -> "PoolConfig":
+        """``models`` of each kind, picked evenly; a kind that has no more stays as it is."""
+
+        def pick(ids: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(ids[index * len(ids) // models] for index in range(models)) if len(ids) > models else ids
+
+        return PoolConfig(pick(self.positive), pick(self.negative), pick(self.twins))
+
+
+@dataclass(frozen=True)
+class PlusConfig:
+    """FingerBench+: suspects beyond the paper's, reported apart; empty lists switch it off.
+
+    Attributes:
+        twins: architectures trained from scratch on the owner's own data, which never saw the source.
+        cross: architectures of students distilled from the source on everyone else's data.
+        compressed: ids of models of which a 16-bit and an 8-bit copy are suspects.
+        defences: keys of ``nf.verification.DEFENCES`` that the source hides behind.
+    """
+
+    twins: tuple[str, ...] = ()
+    cross: tuple[str, ...] = ()
+    compressed: tuple[str, ...] = ()
+    defences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +148,7 @@ class ZooConfig:
         levels: strengths or modes by attack, where not all of the paper's are wanted.
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
+        plus: suspects beyond the paper's.
         source_weights: safetensors file with the weights of a source model that is trained already.
     """
 
@@ -125,6 +158,7 @@ class ZooConfig:
     training: TrainingConfig
     attacks: Mapping[str, Mapping[str, Any]]
     pool: PoolConfig
+    plus: PlusConfig = PlusConfig()
     source_weights: str | None = None
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -132,6 +166,31 @@ class ZooConfig:
     def width(self, architecture: str) -> float:
         """Width multiplier of ``architecture``."""
         return self.widths.get(architecture, self.widths.get("default", 1.0))
+
+
+@dataclass(frozen=True)
+class VariantConfig:
+    """A scheme with other settings: ``changes`` replace keys of the section of ``scheme``."""
+
+    scheme: str = "naturalfinger"
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class VariantsConfig:
+    """What-if questions about settings: ablations, another GAN, other training models.
+
+    Attributes:
+        queries: size of each query set.
+        models: training models of each kind, picked evenly from the profile's pool; ``None`` takes them all.
+        common: changes by scheme that hold for all its variants, so that they stay comparable where time is short.
+        each: variants by name.
+    """
+
+    queries: int = 100
+    models: int | None = None
+    common: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    each: Mapping[str, VariantConfig] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,6 +223,8 @@ class Profile:
         schemes: sections by scheme.
         description: what this profile is, in a few words for the report.
         queries: size of a query set.
+        variants: schemes with other settings.
+        detection: section of ``nf.detection.DetectorConfig``.
         evaluation: intervals.
         execution: how work is spread.
     """
@@ -176,6 +237,8 @@ class Profile:
     schemes: Mapping[str, Mapping[str, Any]]
     description: str = ""
     queries: int = 100
+    variants: VariantsConfig = VariantsConfig()
+    detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 

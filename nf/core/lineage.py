@@ -8,10 +8,13 @@ from nf.core.errors import ConfigError
 from nf.core.files import sha256_json
 
 Role = Literal["positive", "negative"]
-Pool = Literal["suspects", "training"]
+Pool = Literal["suspects", "training", "plus", "twins"]
 
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
+
+# What a thief does to a model's file: such a suspect has no weights of its own in the zoo.
+_COPYING = ("compress", "defend")
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,15 @@ class ModelSpec:
     Attributes:
         id: unique name and folder name, e.g. ``distill-vgg16_bn-source``.
         architecture: key of ``nf.models.ARCHITECTURES``.
-        attack: key of ``nf.attacks.ATTACKS``; ``train`` for a model made from scratch.
+        attack: key of ``nf.attacks.ATTACKS``; ``train`` for a model made from scratch; ``compress`` and ``defend`` for
+            copies of a model's file.
         role: ``positive`` if it descends from the source model.
-        data: split that it learns from: ``A``, ``B``, ``finetune`` or ``knockoff``.
+        data: split that it learns from: ``A``, ``B``, ``finetune`` or ``knockoff``; empty for a defended copy.
         parent: the model that it is made from or taught by.
         mirror: for a positive, the negative that underwent the same attack from the mirror of the source.
         level: the attack's strength or mode (``FTLL``, ``0.3``), empty where it has none.
-        pool: ``suspects`` (FingerBench) or ``training`` (what fingerprints are made from).
+        pool: ``suspects`` (FingerBench), ``plus`` (FingerBench+), ``training`` (what fingerprints are made from) or
+            ``twins`` (further training negatives for schemes that ask for them).
     """
 
     id: str
@@ -39,6 +44,11 @@ class ModelSpec:
     mirror: str | None = None
     level: str = ""
     pool: Pool = "suspects"
+
+    @property
+    def copied(self) -> bool:
+        """Whether it is made from its parent's ONNX file and not trained."""
+        return self.attack in _COPYING
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,10 @@ class Lineage:
             spec = self._by_id[spec.parent]
             chain.append(spec)
         return chain
+
+    def trained(self) -> "Lineage":
+        """The models that have weights of their own."""
+        return Lineage(tuple(spec for spec in self.specs if not spec.copied))
 
     def select(self, *, pool: Pool | None = None, role: Role | None = None) -> list[ModelSpec]:
         """The specs of one pool and role, in building order."""

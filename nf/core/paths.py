@@ -49,10 +49,27 @@ class Layout:
         """``curves.csv``, ``margins.csv``, ``rates.csv``, ``budget.csv`` for DVC."""
         return self.root / "plots" / scheme
 
+    def variant(self, name: str, seed: int) -> Path:
+        """Metrics of one variant of a scheme under one seed."""
+        return self.root / "variants" / name / str(seed) / "metrics.json"
+
+    def detection(self, scheme: str) -> Path:
+        """How many queries of one scheme a thief's detectors find."""
+        return self.root / "detection" / f"{scheme}.json"
+
+    def decoy(self, name: str) -> Path:
+        """A GAN of a thief who knows how queries are made but not with which weights; no stage depends on it."""
+        return self.root / "decoy" / name
+
     @property
     def report(self) -> Path:
         """``index.html``."""
         return self.root / "report"
+
+    @property
+    def comparison(self) -> Path:
+        """``index.html`` and ``figures/``: all schemes side by side."""
+        return self.root / "comparison"
 
     @property
     def timings(self) -> Path:

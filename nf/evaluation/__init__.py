@@ -2,5 +2,6 @@
 
 from nf.evaluation.budget import BudgetPoint, budget_curve
 from nf.evaluation.evaluate import Evaluation, evaluate
+from nf.evaluation.plus import PlusEvaluation, evaluate_plus
 
-__all__ = ["BudgetPoint", "Evaluation", "budget_curve", "evaluate"]
+__all__ = ["BudgetPoint", "Evaluation", "PlusEvaluation", "budget_curve", "evaluate", "evaluate_plus"]

@@ -160,6 +160,11 @@ class Scheme(ABC):
             raise ConfigError(f"{self.name}: expected a {self.Config.__name__}, got {type(config).__name__}")
         self.config = config
 
+    @property
+    def wants_twins(self) -> bool:
+        """Whether honest models trained on the owner's own data shall be among the negatives."""
+        return False
+
     @final
     def __call__(
         self,

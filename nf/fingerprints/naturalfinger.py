@@ -40,6 +40,11 @@ class NaturalFinger(Scheme):
     needs_gan = True
     config: NaturalFingerConfig
 
+    @property
+    def wants_twins(self) -> bool:
+        """As its settings say."""
+        return self.config.twins
+
     def run(self, task: Task) -> Draft:
         """Rounds of select, optimise and screen until there are enough; then keep the safest.
 

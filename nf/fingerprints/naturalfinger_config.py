@@ -33,6 +33,8 @@ class NaturalFingerConfig:
         discriminator_weight: lambda of equation 1.
         straight_through_rounding: round images to uint8 in the loss.
         screen_repeats: draws of each random transform that a query must withstand.
+        twins: honest models trained on the owner's own data join the negatives, so that the query set tells descent
+            and not training data.
     """
 
     gan: str = "sagan"
@@ -53,6 +55,7 @@ class NaturalFingerConfig:
     discriminator_weight: float = 0.5
     straight_through_rounding: bool = False
     screen_repeats: int = 4
+    twins: bool = False
 
     def __post_init__(self) -> None:
         check_transforms(self.transforms)

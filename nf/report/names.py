@@ -10,6 +10,10 @@ ATTACKS = {
     "adversarial": "Adversarial training",
     "distill": "Distillation",
     "knockoff": "Knockoff",
+    "twin": "Twins",
+    "cross-data": "Students of other data",
+    "compressed": "Compressed copies",
+    "defended": "Input defences",
 }
 
 SCHEMES = {

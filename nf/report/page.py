@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from nf.core.errors import ConfigError
 from nf.core.files import write_text
 from nf.core.scores import ScoreTable
 from nf.evaluation.margins import margins, summarise
-from nf.report import figures, formats, names
+from nf.report import figures, names
 from nf.report.images import QueryTile, png_uri, query_tiles
 from nf.report.inputs import ReportInputs, SchemeResult
 from nf.report.paper import comparisons
+from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
 from nf.report.tables import (
     SuspectRow,
     accuracies_by_architecture,
@@ -25,9 +24,6 @@ from nf.report.tables import (
 )
 
 _TEMPLATE = "template.html.j2"
-_FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration")
-# Figures compare with the paper's only where models and images are the paper's.
-_PAPER_PROFILE = "cifar10"
 
 
 @dataclass(frozen=True)
@@ -52,18 +48,7 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
     """
     if not inputs.schemes:
         raise ConfigError("schemes: expected the results of at least one scheme, got none")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {name: getattr(formats, name) for name in _FILTERS}
-    environment.filters["attack"] = names.attack_name
-    environment.filters["gan"] = names.gan_name
-    write_text(path, environment.get_template(_TEMPLATE).render(_context(inputs)))
+    write_text(path, environment().get_template(_TEMPLATE).render(_context(inputs)))
 
 
 def _context(inputs: ReportInputs) -> dict[str, Any]:
@@ -75,19 +60,19 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "schemes": schemes,
         "first": first,
         "suspects": first.suspects,
-        "curves": _svg(
+        "curves": svg_markup(
             figures.curves_figure(suspects, {s.name: s.evaluation["threshold"] for s in schemes}),
             "curves",
             "Robustness and uniqueness over the threshold",
         ),
         "margins": {scheme.name: summarise(margins(scheme.suspects)) for scheme in schemes},
-        "modifications": _svg(
+        "modifications": svg_markup(
             figures.modifications_figure(suspects), "modifications", "Margins after fine-tuning, pruning and noise"
         ),
-        "adversarial": _svg(
+        "adversarial": svg_markup(
             figures.adversarial_figure(suspects), "adversarial", "Matching rates under adversarial training"
         ),
-        "extractions": _svg(
+        "extractions": svg_markup(
             figures.extractions_figure(suspects),
             "extractions",
             "Margins by architecture under distillation and knockoff",
@@ -98,7 +83,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         ],
         "by_attack": accuracies_by_attack(inputs.accuracies),
         "by_architecture": accuracies_by_architecture(inputs.accuracies),
-        "paper": comparisons(first.suspects, first.evaluation) if inputs.profile == _PAPER_PROFILE else [],
+        "paper": comparisons(first.suspects, first.evaluation) if inputs.profile == PAPER_PROFILE else [],
     }
 
 
@@ -106,7 +91,7 @@ def _scheme(inputs: ReportInputs, result: SchemeResult, index: int) -> _Scheme:
     name = names.scheme_name(result.name)
     suspects = result.table.select(pool="suspects")
     threshold = float(result.evaluation["threshold"])
-    rates = _svg(figures.rates_figure(suspects, threshold), f"rates-{index}", f"{name}: all matching rates")
+    rates = svg_markup(figures.rates_figure(suspects, threshold), f"rates-{index}", f"{name}: all matching rates")
     return _Scheme(
         name=name,
         evaluation=dict(result.evaluation),
@@ -116,8 +101,3 @@ def _scheme(inputs: ReportInputs, result: SchemeResult, index: int) -> _Scheme:
         tiles=query_tiles(result.queries, inputs.class_names) if result.queries else [],
         card=result.queries.card if result.queries else {},
     )
-
-
-def _svg(figure: Figure | None, name: str, description: str) -> Markup:
-    """Empty for no figure. The markup is matplotlib's, which escapes the names that it draws."""
-    return Markup(figures.to_svg(figure, name, description)) if figure else Markup("")

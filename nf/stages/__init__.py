@@ -1,6 +1,8 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
 from nf.stages.bench import BenchRow, bench
+from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
+from nf.stages.detect import detect
 from nf.stages.evaluate import evaluate
 from nf.stages.export import export
 from nf.stages.facts import git_commit
@@ -9,6 +11,7 @@ from nf.stages.gan import gan
 from nf.stages.prepare import prepare
 from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
+from nf.stages.variant import variant
 from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
@@ -17,7 +20,12 @@ __all__ = [
     "Run",
     "bench",
     "build_models",
+    "compare",
+    "comparison_detection",
+    "comparison_variants",
+    "detect",
     "evaluate",
+    "evaluated_schemes",
     "export",
     "fingerprint",
     "gan",
@@ -29,6 +37,7 @@ __all__ = [
     "report",
     "scheme_figures",
     "summarise_zoo",
+    "variant",
     "verify",
     "zoo",
 ]

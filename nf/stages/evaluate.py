@@ -1,13 +1,14 @@
 """Stage ``evaluate``: what a scheme's scores amount to."""
 
 from pathlib import Path
+from typing import Any
 
 from nf.core.answers import AnswerTable
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
-from nf.evaluation import budget_curve
+from nf.evaluation import budget_curve, evaluate_plus
 from nf.evaluation import evaluate as evaluate_table
 from nf.evaluation.plots import write_plots
 from nf.stages.run import Run
@@ -23,7 +24,24 @@ def evaluate(run: Run, scheme: str) -> Path:
     """
     queries = QuerySet.load(run.layout.fingerprint(scheme))
     table = ScoreTable.load(run.layout.scores(scheme))
+    answers = AnswerTable.load(run.layout.answers(scheme))
+    budget = budget_curve(
+        table,
+        answers,
+        queries,
+        orders=run.profile.evaluation.orders,
+        seed=derive_seed(run.profile.seed, "budget", scheme),
+    )
+    write_plots(table, budget, run.layout.plots(scheme))
+    path = run.layout.metrics(scheme)
+    write_json(path, measure(run, scheme, queries, table))
+    return path
+
+
+def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict[str, Any]:
+    """All metrics of one query set from its score table: the paper's suspects, and FingerBench+ under ``plus``."""
     settings = run.profile.evaluation
+    seed = derive_seed(run.profile.seed, "evaluate", scheme)
     evaluation = evaluate_table(
         table,
         scheme=scheme,
@@ -31,16 +49,13 @@ def evaluate(run: Run, scheme: str) -> Path:
         threshold=queries.card["threshold"],
         resamples=settings.resamples,
         confidence=settings.confidence,
-        seed=derive_seed(run.profile.seed, "evaluate", scheme),
+        seed=seed,
     )
-    budget = budget_curve(
+    plus = evaluate_plus(
         table,
-        AnswerTable.load(run.layout.answers(scheme)),
-        queries,
-        orders=settings.orders,
-        seed=derive_seed(run.profile.seed, "budget", scheme),
+        threshold=queries.card["threshold"],
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=derive_seed(seed, "bootstrap", "plus"),
     )
-    write_plots(table, budget, run.layout.plots(scheme))
-    path = run.layout.metrics(scheme)
-    write_json(path, evaluation.to_json())
-    return path
+    return {**evaluation.to_json(), "plus": plus.to_json()}

@@ -2,30 +2,36 @@
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nf.core.errors import ArtifactError
 from nf.core.files import write_text
+from nf.core.lineage import Lineage
 from nf.data import Splits
+from nf.models.onnx_copies import compress
 from nf.models.onnx_export import export_all
 from nf.stages.run import Run
 from nf.verification import OnnxSuspect
 from nf.zoo import fingerbench
 
 PARITY_FILE = "parity.csv"
+COPIES_FILE = "copies.csv"
 PARITY_IMAGES = 64
+_CALIBRATION_IMAGES = 256
 _TOLERANCE = 1e-3
 
 
 def export(run: Run) -> Path:
-    """Write ``<id>.onnx`` for every model and ``parity.csv``, and return their folder.
+    """Write ``<id>.onnx`` for every model and ``parity.csv``, then compressed copies, and return their folder.
 
     Raises:
         ArtifactError: a model is missing, or its file answers otherwise than the model.
     """
     lineage = fingerbench(run.profile.zoo)
-    images = Splits.load(run.layout.data)["test"].images[:PARITY_IMAGES]
-    files = {run.layout.zoo / spec.id: run.layout.onnx / f"{spec.id}.onnx" for spec in lineage.specs}
+    splits = Splits.load(run.layout.data)
+    images = splits["test"].images[:PARITY_IMAGES]
+    files = {run.layout.zoo / spec.id: run.layout.onnx / f"{spec.id}.onnx" for spec in lineage.trained().specs}
     rows = []
     for folder, parity in export_all(files, images, OnnxSuspect, workers=run.profile.execution.workers):
         if parity.max_abs_difference > _TOLERANCE:
@@ -35,9 +41,28 @@ def export(run: Run) -> Path:
             )
         rows.append((folder.name, f"{parity.max_abs_difference:.3g}", parity.labels_equal, parity.count))
         run.progress(len(rows), len(files), folder.name)
+    _write(run.layout.onnx / PARITY_FILE, ("id", "max_abs_difference", "labels_equal", "images"), sorted(rows))
+    _export_copies(run, lineage, splits)
+    return run.layout.onnx
+
+
+def _export_copies(run: Run, lineage: Lineage, splits: Splits) -> None:
+    """Write the compressed copies, and ``copies.csv``: how often each labels a test image as its original does."""
+    test, own = splits["test"].images, splits["finetune"].images[:_CALIBRATION_IMAGES]
+    rows = []
+    for spec in lineage.specs:
+        if spec.attack != "compress":
+            continue
+        original, copy = (run.layout.onnx / f"{name}.onnx" for name in (spec.parent, spec.id))
+        compress(original, copy, spec.level, own)
+        labels, expected = (OnnxSuspect(path)(test).argmax(axis=1) for path in (copy, original))
+        rows.append((spec.id, f"{(labels == expected).mean():.6g}", len(test), copy.stat().st_size))
+    _write(run.layout.onnx / COPIES_FILE, ("id", "agreement", "images", "bytes"), rows)
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("id", "max_abs_difference", "labels_equal", "images"))
-    writer.writerows(sorted(rows))
-    write_text(run.layout.onnx / PARITY_FILE, buffer.getvalue())
-    return run.layout.onnx
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())

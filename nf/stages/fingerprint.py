@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from nf.core.errors import ArtifactError
-from nf.core.files import canonical_json, read_json
+from nf.core.files import canonical_json
 from nf.core.lineage import SOURCE_ID, ModelSpec
 from nf.core.queries import SHEET_FILE, QuerySet
 from nf.core.seeds import derive_seed
@@ -27,14 +28,22 @@ def fingerprint(run: Run, scheme: str) -> Path:
         ArtifactError: a model or the GAN is missing or damaged.
         NotEnoughQueriesError: too few queries survive the screen.
     """
-    maker = make_scheme(scheme, run.profile.section("schemes", scheme))
-    task = _task(run, maker)
-    queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
-    queries.card["data_hash"] = _data_hash(run)
+    section = run.profile.section("schemes", scheme)
+    queries = make_queries(run, scheme, section, count=run.profile.queries, seed=_seed(run, scheme))
     folder = run.layout.fingerprint(scheme)
     queries.save(folder)
     sheet(folder / SHEET_FILE, queries, Splits.load(run.layout.data).class_names)
     return folder
+
+
+def make_queries(run: Run, scheme: str, section: Mapping[str, Any], *, count: int, seed: int) -> QuerySet:
+    """``count`` queries of ``scheme`` with the hyper-parameters in ``section``; errors as ``fingerprint``."""
+    maker = make_scheme(scheme, section)
+    splits = Splits.load(run.layout.data)
+    task = _task(run, maker, splits, count, seed)
+    queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
+    queries.card["data_hash"] = splits.hashes["A"]
+    return queries
 
 
 def has_query_set(run: Run, scheme: str) -> bool:
@@ -49,12 +58,17 @@ def has_query_set(run: Run, scheme: str) -> bool:
         card = QuerySet.load(run.layout.fingerprint(scheme)).card
     except ArtifactError:
         return False
-    wanted = {**maker.provenance(_task(run, maker)), "queries": run.profile.queries, "data_hash": _data_hash(run)}
+    splits = Splits.load(run.layout.data)
+    task = _task(run, maker, splits, run.profile.queries, _seed(run, scheme))
+    wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": splits.hashes["A"]}
     return canonical_json(wanted) == canonical_json({key: card.get(key) for key in wanted})
 
 
-def _task(run: Run, maker: Scheme) -> Task:
-    splits = Splits.load(run.layout.data)
+def _seed(run: Run, scheme: str) -> int:
+    return derive_seed(run.profile.seed, "fingerprint", scheme)
+
+
+def _task(run: Run, maker: Scheme, splits: Splits, queries: int, seed: int) -> Task:
     own, test = splits["A"], splits["test"]
     data = Inputs(
         torch.from_numpy(own.images),
@@ -68,23 +82,18 @@ def _task(run: Run, maker: Scheme) -> Task:
         run.progress(done, total, ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
     gan = load_gan(run.layout.gan(maker.config.gan)) if maker.needs_gan else None
-    seed = derive_seed(run.profile.seed, "fingerprint", maker.name)
-    return Task(training_models(run), data, gan, run.profile.queries, seed, report)
+    return Task(training_models(run, twins=maker.wants_twins), data, gan, queries, seed, report)
 
 
-def _data_hash(run: Run) -> str:
-    return str(read_json(run.layout.data / "card.json")["hashes"]["A"])
-
-
-def training_models(run: Run) -> TrainingModels:
-    """The source and the profile's training models from the zoo.
+def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
+    """The source and the profile's training models from the zoo; ``twins`` join the negatives.
 
     Raises:
         ArtifactError: one is missing or damaged.
     """
     lineage = fingerbench(run.profile.zoo)
     positives = lineage.select(pool="training", role="positive")
-    negatives = lineage.select(pool="training", role="negative")
+    negatives = lineage.select(pool="training", role="negative") + (lineage.select(pool="twins") if twins else [])
 
     def load(specs: list[ModelSpec]) -> tuple[nn.Module, ...]:
         return tuple(load_model(run.layout.zoo / spec.id)[0] for spec in specs)

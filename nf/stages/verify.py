@@ -9,7 +9,8 @@ from nf.core.lineage import ModelSpec
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.stages.run import Run
-from nf.verification import CountingPredictor, OnnxSuspect, ask
+from nf.stages.suspects import open_suspect
+from nf.verification import CountingPredictor, ask
 from nf.zoo import fingerbench
 
 
@@ -22,11 +23,26 @@ def verify(run: Run, scheme: str) -> Path:
         ArtifactError: the query set is missing or damaged.
         SuspectError: a suspect cannot be loaded or asked.
     """
-    queries = QuerySet.load(run.layout.fingerprint(scheme))
+    table, answers = score_suspects(run, QuerySet.load(run.layout.fingerprint(scheme)))
+    answers.save(run.layout.answers(scheme))
+    path = run.layout.scores(scheme)
+    table.save(path)
+    return path
+
+
+def score_suspects(run: Run, queries: QuerySet) -> tuple[ScoreTable, AnswerTable]:
+    """Ask every model of the zoo the ``queries`` through its ONNX file, within a budget of one each.
+
+    Returns:
+        Scores, and the answers that they rest on: labels, and probabilities where a verifier needs them.
+
+    Raises:
+        SuspectError: a suspect cannot be loaded or asked.
+    """
     specs = fingerbench(run.profile.zoo).specs
 
     def score(spec: ModelSpec) -> tuple[Score, Answers]:
-        suspect = CountingPredictor(OnnxSuspect(run.layout.onnx / f"{spec.id}.onnx"), budget=len(queries))
+        suspect = CountingPredictor(open_suspect(run.layout.onnx, spec), budget=len(queries))
         answers = ask(suspect, queries)
         kept = answers if queries.verifier else replace(answers, probabilities=None)
         return Score.of(spec, queries.score(answers), suspect.queries), kept
@@ -37,7 +53,4 @@ def verify(run: Run, scheme: str) -> Path:
             rows.append(row)
             given[row.suspect] = answers
             run.progress(len(rows), len(specs), row.suspect)
-    AnswerTable(given).save(run.layout.answers(scheme))
-    path = run.layout.scores(scheme)
-    ScoreTable(tuple(rows)).save(path)
-    return path
+    return ScoreTable(tuple(rows)), AnswerTable(given)

@@ -29,7 +29,8 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path) -> dict[str,
     images = images[contested]
     thieves = {}
     for spec in plan.lineage.specs:
-        if spec.attack not in ("distill", "knockoff") or spec.parent not in answers or not len(images):
+        extracted = spec.attack in ("distill", "knockoff") and spec.pool != "plus"  # other data, other expectations
+        if not extracted or spec.parent not in answers or not len(images):
             continue
         other = MIRROR_ID if spec.parent == SOURCE_ID else SOURCE_ID
         given = _labels(folder / spec.id, images)

@@ -1,12 +1,16 @@
-"""FingerBench as data (the paper's table 1): 154 suspects by id, their lineage, and the training models.
+"""FingerBench as data (the paper's table 1): 154 suspects by id, their lineage, the training models, and FingerBench+.
 
 An id says what a model is: ``source``, ``mirror``, ``scratch-<architecture>``, ``<attack>-<architecture>-<victim>`` for
 ``distill`` and ``knockoff``, ``<attack>-<level>-<victim>`` for the attacks on a copy's weights. A training model
 carries a suffix ``-t1``, ``-t2``, …, which also gives it a seed of its own.
+
+FingerBench+ adds ``twin-<architecture>`` (from scratch on the owner's data), ``cross-<architecture>`` (distilled from
+the source on everyone else's), ``compress-<format>-<model>`` and ``defend-<defence>-<model>`` (copies of its file).
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
@@ -24,14 +28,17 @@ _LEVELS = {
     "adversarial": ADVERSARIAL_PROPORTIONS,
 }
 _EXTRACTIONS = ("distill", "knockoff")
+COMPRESSIONS = ("fp16", "int8")
+DEFENCES = ("jpeg", "blur", "depth", "resize")
+_COPIES = {"compress": COMPRESSIONS, "defend": DEFENCES}
 _TRAINING_SUFFIX = re.compile(r"-t\d+$")
 
 
 def fingerbench(config: ZooConfig) -> Lineage:
-    """All suspects and training models of a profile.
+    """All suspects and training models of a profile, and FingerBench+.
 
     With 15 architectures these are 63 positive and 91 negative suspects. Training positives come from the source,
-    training negatives do not.
+    training negatives do not, and twins learn from the owner's data besides.
 
     Raises:
         ConfigError: a training model is also a suspect, has the wrong role, or an id says nothing.
@@ -47,7 +54,24 @@ def fingerbench(config: ZooConfig) -> Lineage:
         wanted = "positive" if spec.id in config.pool.positive else "negative"
         if spec.role != wanted:
             raise ConfigError(f"zoo.pool.{wanted}: {spec.id!r} is {spec.role} by its lineage")
-    return Lineage(tuple(suspects + training))
+    twins = [_twin(model_id, config) for model_id in config.pool.twins]
+    plus = [parse_id(model_id, config, "plus") for model_id in _plus_ids(config)]
+    return Lineage(tuple(suspects + training + twins + plus))
+
+
+def _twin(model_id: str, config: ZooConfig) -> ModelSpec:
+    spec = parse_id(model_id, config, "twins")
+    if not model_id.startswith("twin-") or not _TRAINING_SUFFIX.search(model_id):
+        raise ConfigError(f"zoo.pool.twins: expected ids such as twin-{config.source}-t1, got {model_id!r}")
+    return spec
+
+
+def _plus_ids(config: ZooConfig) -> Iterator[str]:
+    plus = config.plus
+    yield from (f"twin-{architecture}" for architecture in plus.twins)
+    yield from (f"cross-{architecture}" for architecture in plus.cross)
+    yield from (f"compress-{form}-{model_id}" for model_id in plus.compressed for form in COMPRESSIONS)
+    yield from (f"defend-{defence}-{SOURCE_ID}" for defence in plus.defences)
 
 
 def _suspect_ids(config: ZooConfig) -> Iterator[str]:
@@ -76,7 +100,13 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     attack, _, rest = plain.partition("-")
     if attack == "scratch":
         return ModelSpec(model_id, _architecture(rest, config), "train", "negative", "B", pool=pool)
+    if attack == "twin":
+        return ModelSpec(model_id, _architecture(rest, config), "train", "negative", "A", pool=pool)
+    if attack == "cross":
+        return ModelSpec(model_id, _architecture(rest, config), "distill", "positive", "B", SOURCE_ID, pool=pool)
     detail, _, victim = rest.partition("-")
+    if attack in _COPIES:
+        return _copy(model_id, attack, detail, parse_id(victim, config, pool))
     if attack in _LEVELS:
         if detail not in _LEVELS[attack]:
             raise UnknownNameError(f"level of {attack} in {model_id!r}", detail, _LEVELS[attack])
@@ -86,11 +116,20 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
         architecture, level = _architecture(detail, config), ""
         data = own_half if attack == "distill" else "knockoff"
     else:
-        raise UnknownNameError(f"attack in {model_id!r}", attack, ("scratch", *_LEVELS, *_EXTRACTIONS))
+        known = ("scratch", *_LEVELS, *_EXTRACTIONS, "twin", "cross", *_COPIES)
+        raise UnknownNameError(f"attack in {model_id!r}", attack, known)
     _check_victim(victim, model_id, config)
     role = "positive" if victim == SOURCE_ID else "negative"
     mirror = f"{attack}-{detail}-{MIRROR_ID}" if role == "positive" and pool == "suspects" else None
     return ModelSpec(model_id, architecture, attack, role, data, victim, mirror, level, pool)  # type: ignore[arg-type]
+
+
+def _copy(model_id: str, attack: str, level: str, original: ModelSpec) -> ModelSpec:
+    """A copy of the file of ``original``: 8-bit ones are calibrated on the thief's images, defences need none."""
+    if level not in _COPIES[attack]:
+        raise UnknownNameError(f"level of {attack} in {model_id!r}", level, _COPIES[attack])
+    data = "finetune" if attack == "compress" else ""
+    return replace(original, id=model_id, attack=attack, level=level, data=data, parent=original.id, mirror=None)
 
 
 def _architecture(name: str, config: ZooConfig) -> str:

@@ -31,8 +31,8 @@ class ZooPlan:
 
     @cached_property
     def lineage(self) -> Lineage:
-        """All models, parents first."""
-        return fingerbench(self.profile.zoo)
+        """All models that are trained, parents first."""
+        return fingerbench(self.profile.zoo).trained()
 
     @cached_property
     def hashes(self) -> dict[str, str]:

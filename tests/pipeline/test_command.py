@@ -93,6 +93,8 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
     ("arguments", "message"),
     [
         (("gan", "biggan"), "'biggan': expected one of sagan"),
+        (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of corrected, label"),
+        (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
         (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
@@ -134,7 +136,7 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
         ("attacks", 7, "knockoff"),
         ("gans", 1, "sagan"),
         ("schemes", 6, "metafinger"),
-        ("models", 24, "source"),
+        ("models", 30, "source"),
     ],
 )
 def test_lists(reproduced, what, count, one):

@@ -8,11 +8,20 @@ import pytest
 from PIL import Image
 
 from nf.core.architectures import DISPLAY_NAMES
-from nf.core.config import PoolConfig, TrainingConfig, ZooConfig
+from nf.core.config import PlusConfig, PoolConfig, TrainingConfig, ZooConfig
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
-from nf.evaluation import evaluate
-from nf.report import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy, write_report
+from nf.evaluation import evaluate, evaluate_plus
+from nf.report import (
+    ComparisonInputs,
+    GanResult,
+    ParitySummary,
+    ReportInputs,
+    SchemeResult,
+    ZooAccuracy,
+    write_comparison,
+    write_report,
+)
 from nf.zoo.fingerbench import fingerbench
 
 ZOO = ZooConfig(
@@ -88,6 +97,94 @@ def make_inputs(folder, **changed):
         "facts": (("Commit", "8a60617"), ("torch", "2.15.0"), ("Machine", "2 CPU cores")),
     }
     return ReportInputs(**(values | changed))
+
+
+PLUS = PlusConfig(
+    twins=("resnet18", "vgg16_bn"), cross=("xception",), compressed=("source",), defences=("jpeg", "blur")
+)
+
+
+def with_plus(result, rates):
+    """The scheme's result with FingerBench+ in its table and metrics; ``rates`` come in the zoo's order."""
+    specs = fingerbench(replace(ZOO, plus=PLUS)).select(pool="plus")
+    rows = tuple(Score.of(spec, rate, 100) for spec, rate in zip(specs, rates, strict=True))
+    table = ScoreTable(result.table.rows + rows)
+    plus = evaluate_plus(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
+    return replace(result, table=table, evaluation={**result.evaluation, "plus": plus.to_json()})
+
+
+def record(name, seed, area, *, twins=False, **changes):
+    metrics = {
+        "aruc": area,
+        "at_threshold": {"false_positives": 9, "negatives": 90, "false_negatives": 6, "positives": 60},
+        "plus": {"twin": {"called_stolen": 3, "models": 15}, "aruc_twins": area / 2},
+    }
+    parameters = {
+        "label": changes.get("label", "negative"),
+        "transforms": changes.get("transforms", ["identity", "noise"]),
+        "discriminator": changes.get("discriminator", "corrected"),
+        "epochs": 30,
+    }
+    changes = changes | ({"twins": True} if twins else {})
+    return {
+        "variant": name,
+        "seed": seed,
+        "scheme": "naturalfinger",
+        "changes": changes,
+        "parameters": parameters,
+        "queries": 20,
+        "training_models": 8,
+        "metrics": metrics,
+    }
+
+
+VARIANTS = (
+    *(record("label-transform-corrected", seed, area) for seed, area in enumerate((0.8, 0.9, 0.85))),
+    record("none", 0, 0.5, label="random", transforms=["identity"], discriminator="none"),
+    *(record("twins", seed, area, twins=True) for seed, area in enumerate((0.7, 0.75))),
+)
+DETECTION = {
+    "naturalfinger": {
+        detector: {
+            "detection_rate": rate,
+            "detection_rate_std": 0.01,
+            "runs": [rate] * 3,
+            "accuracy": {"normal": 0.97} | kinds,
+        }
+        for detector, rate, kinds in (
+            ("naive", 0.125, {"noise": 0.99, "fgsm": 0.96}),
+            ("other_gan", 0.5, {"samples": 0.9}),
+            ("half_of_queries", 0.25, {}),
+        )
+    }
+}
+
+
+def make_comparison():
+    """Two schemes with FingerBench+, detection of one, variants and a budget of three queries."""
+    own = with_plus(make_scheme(), [0.6, 0.4, 0.7, 1.0, 0.9, 0.8, 0.3])
+    other = with_plus(make_scheme("metav", 1, 0.7, 0.45), [0.1, 0.2, 0.9, 1.0, 1.0, 1.0, 1.0])
+    budget = {"queries": [1, 2, 3]} | {
+        f"{metric}_{kind}": [0.1, 0.2, 0.3] for metric in ("aruc", "tpr_at_fpr_0") for kind in ("mean", "std")
+    }
+    return ComparisonInputs(
+        profile="digits",
+        description="made-up numbers",
+        schemes=(own, other),
+        class_names=tuple(f"class{i}" for i in range(10)),
+        detection=DETECTION,
+        variants=VARIANTS,
+        budgets={"naturalfinger": budget},
+        timings={"zoo": 60.0, "variant@none/0": 10.0, "variant@twins/0": 20.0},
+    )
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory):
+    """The inputs of a comparison and the folder in which it lies."""
+    inputs, folder = make_comparison(), tmp_path_factory.mktemp("comparison")
+    write_comparison(inputs, folder)
+    return inputs, folder
 
 
 @pytest.fixture(scope="session")

@@ -57,10 +57,29 @@ def test_page_shows_itself_offline_without_errors(browser, full):
 
 
 @pytest.mark.browser
+def test_comparison_shows_itself_offline_without_errors(browser, comparison):
+    browser.get((comparison[1] / "index.html").as_uri())
+    assert browser.get_log("browser") == []
+    fetched = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert all(name.startswith("data:") for name in fetched)
+    drawings = browser.find_elements(By.CSS_SELECTOR, ".drawing svg")
+    assert len(drawings) == 10
+    assert all(drawing.size["width"] > 900 and drawing.size["height"] > 100 for drawing in drawings)
+    tiles = browser.find_elements(By.CSS_SELECTOR, "#figure-8-queries svg image")
+    assert len(tiles) == 20
+    assert all(tile.size["width"] > 30 for tile in tiles)
+    table = browser.find_element(By.CSS_SELECTOR, "details table")
+    assert not table.is_displayed()
+    browser.find_element(By.TAG_NAME, "summary").click()
+    assert table.is_displayed()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [500, 1280])
-def test_page_is_as_wide_as_its_window(browser, full, width):
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_page_is_as_wide_as_its_window(browser, full, comparison, name, width):
     browser.set_window_size(width, 900)
-    browser.get(full[1].as_uri())
+    browser.get({"report": full[1], "comparison": comparison[1] / "index.html"}[name].as_uri())
     inner, whole = browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
     assert whole <= inner
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nf.core.config import PoolConfig, load_profile
+from nf.core.config import PlusConfig, PoolConfig, load_profile
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.zoo import ZooPlan, fingerbench
 from nf.zoo.fingerbench import parse_id
@@ -42,6 +42,38 @@ def test_table_1_of_the_paper(lineage):
     }
     assert negative == positive | {"train": 1 + 14, "distill": 15 + 14}
     assert (sum(positive.values()), sum(negative.values()), len(suspects)) == (63, 91, 154)
+
+
+def test_fingerbench_plus_stands_beside_the_154_and_changes_none_of_them(lineage):
+    plus = lineage.select(pool="plus")
+    assert Counter((spec.attack, spec.role) for spec in plus) == {
+        ("train", "negative"): 15,
+        ("distill", "positive"): 15,
+        ("compress", "positive"): 10,
+        ("defend", "positive"): 4,
+    }
+    paper = replace(ZOO, plus=PlusConfig(), pool=replace(ZOO.pool, twins=()))
+    assert fingerbench(paper).specs == tuple(s for s in lineage.specs if s.pool in ("suspects", "training"))
+    before, after = ZooPlan(replace(PROFILE, zoo=paper), DATA).hashes, ZooPlan(PROFILE, DATA).hashes
+    assert before == {model_id: after[model_id] for model_id in before}
+
+
+def test_twins_learn_from_the_owners_data_and_cross_students_from_the_other_half(lineage):
+    for pool, count in (("plus", 15), ("twins", 5)):
+        twins = [spec for spec in lineage.select(pool=pool) if spec.id.startswith("twin-")]
+        assert [(s.data, s.parent, s.role) for s in twins] == [("A", None, "negative")] * count
+    cross = [spec for spec in lineage.select(pool="plus") if spec.id.startswith("cross-")]
+    assert {(s.data, s.parent, s.role) for s in cross} == {("B", "source", "positive")}
+
+
+def test_copies_keep_what_their_original_is_and_are_not_trained(lineage):
+    copy = lineage["compress-int8-knockoff-mobilenet_v2-source"]
+    assert (copy.parent, copy.architecture, copy.level) == ("knockoff-mobilenet_v2-source", "mobilenet_v2", "int8")
+    assert lineage["defend-jpeg-source"].level == "jpeg"
+    trained = ZooPlan(PROFILE, DATA).lineage
+    assert {spec.id for spec in lineage.specs} - {spec.id for spec in trained.specs} == {
+        spec.id for spec in lineage.specs if spec.attack in ("compress", "defend")
+    }
 
 
 def test_every_positive_has_a_mirror_that_differs_only_in_its_ancestor(lineage):
@@ -88,6 +120,8 @@ def test_training_models_are_eight_and_eight_of_the_papers_five_architectures(li
         ),
         (PoolConfig((), ("distill-resnet18-source-t1",)), r"zoo\.pool\.negative: .* is positive by its lineage"),
         (PoolConfig(("source-t1", "source-t1"), ()), "the zoo lists 'source-t1' twice"),
+        (PoolConfig((), (), ("twin-resnet18",)), r"zoo\.pool\.twins: expected ids such as twin-resnet18-t1, got"),
+        (PoolConfig((), (), ("scratch-resnet18-t1",)), r"zoo\.pool\.twins: expected ids such as twin-resnet18-t1, got"),
     ],
 )
 def test_a_pool_that_would_spoil_the_benchmark_is_refused(pool, message):
@@ -102,6 +136,9 @@ def test_a_pool_that_would_spoil_the_benchmark_is_refused(pool, message):
         ("prune-0.95-source", UnknownNameError, "unknown level of prune in 'prune-0.95-source' '0.95'"),
         ("distill-alexnet-source", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
         ("distill-resnet18-stranger", ConfigError, "expected a victim 'source', 'mirror' or"),
+        ("twin-alexnet", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
+        ("compress-int3-source", UnknownNameError, "unknown level of compress in 'compress-int3-source' 'int3'"),
+        ("defend-jpeg-stranger", UnknownNameError, "unknown attack in 'stranger'"),
         ("noise-3", ConfigError, "expected a victim .* got ''"),
     ],
 )
@@ -122,7 +159,7 @@ def test_changed_data_changes_the_models_that_learn_from_it_and_what_is_made_fro
     before = ZooPlan(PROFILE, DATA)
     after = ZooPlan(PROFILE, {**DATA, "hashes": {**DATA["hashes"], "A": "other"}})
     changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
-    assert changed == {spec.id for spec in before.lineage.specs if spec.role == "positive"}
+    assert changed == {s.id for s in before.lineage.specs if s.role == "positive" or s.id.startswith("twin-")}
 
 
 def test_an_override_of_one_architecture_spares_the_others():
@@ -131,5 +168,5 @@ def test_an_override_of_one_architecture_spares_the_others():
     after = ZooPlan(replace(PROFILE, zoo=zoo), DATA)
     assert after.training("xception").epochs == 99
     changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
-    made_by = {"scratch-xception", "distill-resnet18-scratch-xception"}
+    made_by = {"scratch-xception", "distill-resnet18-scratch-xception", "twin-xception", "cross-xception"}
     assert changed == made_by | {f"{a}-xception-{v}" for a in ("distill", "knockoff") for v in ("source", "mirror")}

@@ -19,8 +19,8 @@ SHADE = "#9aa7b4"
 # Vermilion and blue stay apart under all common colour blindnesses; markers differ too.
 STOLEN = "#d1570b"
 HONEST = "#1268b3"
-SCHEME_COLOURS = ("#7446a8", "#00876c", "#b8860b", "#c2477f", "#3f4a56")
-SCHEME_MARKERS = ("o", "s", "^", "D", "v")
+SCHEME_COLOURS = ("#7446a8", "#00876c", "#b8860b", "#c2477f", "#3f4a56", "#7a4a21")
+SCHEME_MARKERS = ("o", "s", "^", "D", "v", "P")
 
 # The page gives these their dark counterparts.
 _CSS_NAMES = {INK: "ink", MUTED: "muted", GRID: "grid", SHADE: "shade", STOLEN: "stolen", HONEST: "honest"} | {

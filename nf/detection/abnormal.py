@@ -1,0 +1,23 @@
+"""The abnormal images that a thief makes who has never seen a query: noise and adversarial examples, as bytes."""
+
+import torch
+from torch import Tensor, nn
+
+from nf.attacks import fgsm
+from nf.data import to_float
+from nf.fingerprints.networks import predicted_labels, to_bytes
+
+_BATCH = 512
+
+
+def noisy_images(images: Tensor, *, std: float, generator: torch.Generator) -> Tensor:
+    """``images`` (N, C, H, W) uint8 with Gaussian noise of ``std``, in units of the [0, 1] range, as uint8."""
+    noise = torch.randn(images.shape, generator=generator) * std
+    return to_bytes((to_float(images) + noise).clamp(0, 1))
+
+
+def fgsm_images(model: nn.Module, images: Tensor, *, epsilon: float) -> Tensor:
+    """``images`` (N, C, H, W) uint8 after one FGSM step away from the label that ``model`` gives them, as uint8."""
+    parts = [to_float(part) for part in images.split(_BATCH)]
+    attacked = [fgsm(model, part, predicted_labels(model, part), epsilon=epsilon) for part in parts]
+    return to_bytes(torch.cat(attacked))

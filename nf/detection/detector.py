@@ -1,0 +1,100 @@
+"""The detector: eight convolutions and one linear layer that tell abnormal images from normal ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nf.core.errors import ConfigError
+from nf.data import to_float
+
+_CHANNELS = (16, 16, 16, 32, 32, 64, 64, 128)
+NORMAL, ABNORMAL = 0, 1
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """How the thief trains; the defaults are the paper's, and choices where it gives none.
+
+    Attributes:
+        epochs: passes over the images.
+        batch_size: images per update (choice).
+        learning_rate: of Adam.
+        noise: standard deviation of the noise on noisy images, in units of the [0, 1] range (choice).
+        epsilon: length of the FGSM step, likewise (choice).
+        runs: detectors that are trained; results are their mean.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 0.001
+    noise: float = 0.1
+    epsilon: float = 8 / 255
+    runs: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "runs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "noise", "epsilon"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+
+
+def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, seed: int) -> nn.Module:
+    """A detector in eval mode; both kinds weigh the same in its loss, however many images there are of each.
+
+    Args:
+        normal: (N, C, H, W) uint8.
+        abnormal: (M, C, H, W) uint8.
+        config: see ``DetectorConfig``.
+        seed: of the weights and the order of the images.
+
+    Raises:
+        ConfigError: a kind has no images.
+    """
+    for name, part in (("normal", normal), ("abnormal", abnormal)):
+        if len(part) == 0:
+            raise ConfigError(f"{name} images: expected at least one, got none")
+    images = torch.cat([normal, abnormal])
+    labels = torch.cat([torch.full((len(normal),), NORMAL), torch.full((len(abnormal),), ABNORMAL)])
+    weight = len(images) / (2 * torch.bincount(labels).float())
+    network = _network(images.shape[1], seed)
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(config.epochs):
+        for index in torch.randperm(len(images), generator=generator).split(config.batch_size):
+            logits = network(to_float(images[index]))
+            loss = functional.cross_entropy(logits, labels[index], weight=weight)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return network.eval()
+
+
+@torch.no_grad()
+def abnormal_share(detector: nn.Module, images: Tensor) -> float:
+    """Share in [0, 1] of ``images`` (N, C, H, W) uint8 that ``detector`` calls abnormal."""
+    answers = torch.cat([detector(to_float(part)).argmax(dim=1) for part in images.split(512)])
+    return float((answers == ABNORMAL).double().mean())
+
+
+def _network(in_channels: int, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(*_layers(in_channels))
+
+
+def _layers(in_channels: int) -> Iterator[nn.Module]:
+    """Each group of equal width after the first begins with a stride of two."""
+    for before, channels in pairwise((in_channels, *_CHANNELS)):
+        stride = 2 if before != channels and before != in_channels else 1
+        yield nn.Conv2d(before, channels, 3, stride, padding=1, bias=False)
+        yield nn.BatchNorm2d(channels)
+        yield nn.ReLU()
+    yield nn.AdaptiveAvgPool2d(1)
+    yield nn.Flatten()
+    yield nn.Linear(_CHANNELS[-1], 2)

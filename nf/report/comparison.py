@@ -1,0 +1,180 @@
+"""The comparison: every table and figure of the paper for all schemes of a profile, on one page and as files."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from nf.core.errors import ConfigError
+from nf.core.files import write_text
+from nf.core.scores import ScoreTable
+from nf.evaluation.margins import margins, summarise
+from nf.evaluation.plus import GROUPS
+from nf.report import figures
+from nf.report.figures.budget import Budget
+from nf.report.inputs import SchemeResult
+from nf.report.names import architecture_name, attack_name, scheme_name
+from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
+from nf.report.standing import failures, reach, standings
+from nf.report.variants import Record, ablation_rows, variant_rows
+
+_TEMPLATE = "comparison.html.j2"
+_PAPER_ARUC = {"naturalfinger": 0.9112, "metav": 0.7782}
+_PAPER_DETECTION = {"naturalfinger": 0.003, "metafinger": 1.0, "metav": 0.48, "ipguard": 0.85}
+_DETECTORS = {
+    "naive": "noise and FGSM (the paper's)",
+    "other_gan": "samples of another GAN",
+    "half_of_queries": "half of the queries",
+}
+
+
+@dataclass(frozen=True)
+class ComparisonInputs:
+    """Everything that the comparison shows; what is left out is said to be not measured.
+
+    Attributes:
+        profile: name of the profile.
+        description: what the profile is, as the end of "This run used ...".
+        schemes: at least one; the first is the project's own.
+        class_names: names of the labels; numbers where there are none.
+        detection: records of the stage ``detect`` by scheme.
+        variants: records of the stage ``variant``.
+        budgets: columns of ``budget.csv`` by scheme.
+        timings: seconds by stage.
+    """
+
+    profile: str
+    description: str
+    schemes: tuple[SchemeResult, ...]
+    class_names: tuple[str, ...] = ()
+    detection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: tuple[Record, ...] = ()
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
+    """The figures by name; those that the data cannot fill are left out."""
+    suspects = _tables(inputs.schemes, "suspects")
+    thresholds = {scheme_name(s.name): float(s.evaluation["threshold"]) for s in inputs.schemes}
+    query_sets = {scheme_name(s.name): s.queries for s in inputs.schemes if s.queries is not None}
+    first = inputs.schemes[0]
+    drawn: dict[str, Figure | None] = {
+        "figure-2-labels": figures.labels_figure(first.queries, inputs.class_names) if first.queries else None,
+        "figure-4-curves": figures.curves_figure(suspects, thresholds),
+        "figure-5-adversarial": figures.adversarial_figure(suspects),
+        "figure-6-modifications": figures.modifications_figure(suspects),
+        "figure-7-extractions": figures.extractions_figure(suspects),
+        "figure-8-queries": figures.queries_figure(query_sets) if query_sets else None,
+        "budget": figures.budget_figure({scheme_name(name): budget for name, budget in inputs.budgets.items()})
+        if inputs.budgets
+        else None,
+        "table-3-ablation": figures.ablation_figure(ablation_rows(_variants(inputs))),
+    }
+    for scheme in inputs.schemes:
+        plus = plus_table(scheme.table)
+        if plus.rows:
+            name = scheme_name(scheme.name)
+            drawn[f"plus-{scheme.name}"] = figures.rates_figure(plus, thresholds[name])
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def plus_table(table: ScoreTable) -> ScoreTable:
+    """The suspects of FingerBench+ with the name of their group in place of the attack's."""
+    rows = table.select(pool="plus").rows
+    return ScoreTable(tuple(replace(row, attack=GROUPS[row.attack]) for row in rows))
+
+
+def write_comparison(inputs: ComparisonInputs, folder: Path) -> None:
+    """Write ``index.html`` and ``figures/<name>.svg`` into ``folder``; equal inputs give equal bytes.
+
+    Raises:
+        ConfigError: there is no scheme.
+        ArtifactError: the mirror of a suspect is missing, or a file cannot be written.
+    """
+    if not inputs.schemes:
+        raise ConfigError("schemes: expected the results of at least one scheme, got none")
+    drawings = {
+        name: svg_markup(figure, name, name.replace("-", " ")) for name, figure in comparison_figures(inputs).items()
+    }
+    for name, drawing in drawings.items():
+        write_text(folder / "figures" / f"{name}.svg", str(drawing))
+    page = environment().get_template(_TEMPLATE).render({**_context(inputs), "drawings": drawings})
+    write_text(folder / "index.html", page)
+
+
+def _context(inputs: ComparisonInputs) -> dict[str, Any]:
+    confidence = float(inputs.schemes[0].evaluation["confidence"])
+    rows = _variants(inputs)
+    return {
+        "inputs": inputs,
+        "schemes": [(scheme_name(s.name), s.name, s.evaluation) for s in inputs.schemes],
+        "first": scheme_name(inputs.schemes[0].name),
+        "confidence": confidence,
+        "behind": standings(inputs.schemes, inputs.detection),
+        "reach": {scheme_name(s.name): reach(s) for s in inputs.schemes},
+        "failures": {scheme_name(s.name): failures(s) for s in inputs.schemes},
+        "margins": {scheme_name(s.name): summarise(margins(s.table.select(pool="suspects"))) for s in inputs.schemes},
+        "groups": {group: attack_name(group) for group in GROUPS.values()},
+        "twins": _twins(inputs.schemes),
+        "zoo": _zoo(inputs.schemes[0].table),
+        "detectors": _DETECTORS,
+        "ablation": ablation_rows(rows),
+        "variants": [row for row in rows if not row.ablated or row.name == "label-transform-corrected"],
+        "variant_settings": _settings(inputs.variants),
+        "paper": inputs.profile == PAPER_PROFILE,
+        "paper_aruc": _PAPER_ARUC,
+        "paper_detection": _PAPER_DETECTION,
+        "times": _times(inputs.timings),
+    }
+
+
+def _tables(schemes: Iterable[SchemeResult], pool: str) -> dict[str, ScoreTable]:
+    return {scheme_name(scheme.name): scheme.table.select(pool=pool) for scheme in schemes}
+
+
+def _variants(inputs: ComparisonInputs) -> Any:
+    return variant_rows(inputs.variants, float(inputs.schemes[0].evaluation["confidence"]))
+
+
+def _twins(schemes: Iterable[SchemeResult]) -> list[tuple[str, list[float]]]:
+    """Each twin's architecture and its rate by scheme."""
+    rates: dict[str, list[float]] = {}
+    for scheme in schemes:
+        for row in plus_table(scheme.table).rows:
+            if row.attack == GROUPS["train"]:
+                rates.setdefault(architecture_name(row.architecture), []).append(row.score)
+    return list(rates.items())
+
+
+def _zoo(table: ScoreTable) -> list[tuple[str, int, int]]:
+    """Table 1: models by attack, stolen and honest."""
+    counts = Counter((row.attack, row.role) for row in table.select(pool="suspects").rows)
+    return [
+        (attack_name(attack), counts[attack, "positive"], counts[attack, "negative"])
+        for attack in dict.fromkeys(attack for attack, _ in counts)
+    ]
+
+
+def _settings(records: Iterable[Record]) -> dict[str, Any]:
+    """What all variants share, from one that found its queries."""
+    for record in records:
+        if "metrics" in record:
+            keys = ("candidates", "shortlist", "epochs", "screen_repeats")
+            shared = {key: record["parameters"][key] for key in keys if key in record["parameters"]}
+            return {"queries": record["queries"], "training models": record["training_models"], **shared}
+    return {}
+
+
+def _times(timings: Mapping[str, float]) -> list[tuple[str, int, float]]:
+    """Runs and seconds of each kind of stage; a variant's seeds and settings are one kind."""
+    runs: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    for stage, value in timings.items():
+        kind = "variant" if stage.startswith("variant@") else stage
+        runs[kind] += 1
+        seconds[kind] += value  # type: ignore[assignment]
+    return [(kind, runs[kind], float(seconds[kind])) for kind in runs]

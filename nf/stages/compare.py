@@ -1,0 +1,78 @@
+"""Stage ``compare``: all schemes side by side, in the paper's tables and figures and beyond."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json
+from nf.core.queries import QuerySet
+from nf.core.scores import ScoreTable
+from nf.report import ComparisonInputs, SchemeResult, write_comparison
+from nf.stages.run import Run
+
+_BUDGET_FILE = "budget.csv"
+
+
+def compare(run: Run) -> Path:
+    """Write ``comparison/index.html`` and its figures, and return the path of the page.
+
+    It shows every scheme of the profile that is evaluated, and whatever of detection and variants is there.
+
+    Raises:
+        ArtifactError: no scheme is evaluated, or a record is damaged.
+    """
+    names = evaluated_schemes(run)
+    if not names:
+        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run the evaluate stage")
+    inputs = ComparisonInputs(
+        profile=run.profile.name,
+        description=run.profile.description,
+        schemes=tuple(_scheme(run, name) for name in names),
+        class_names=tuple(read_json(run.layout.data / "card.json")["class_names"]),
+        detection=comparison_detection(run),
+        variants=comparison_variants(run),
+        budgets={name: _columns(path) for name in names if (path := run.layout.plots(name) / _BUDGET_FILE).exists()},
+        timings=run.seconds(),
+    )
+    write_comparison(inputs, run.layout.comparison)
+    return run.layout.comparison / "index.html"
+
+
+def evaluated_schemes(run: Run) -> list[str]:
+    """Schemes of the profile that have metrics, in the order of ``params.yaml``."""
+    return [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+
+
+def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
+    """What detectors find, by scheme, as far as it is there."""
+    paths = {name: run.layout.detection(name) for name in run.profile.schemes}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
+    """Records of the profile's variants that are there, in the order of ``params.yaml``, then by seed."""
+    return tuple(
+        read_json(path)
+        for name in run.profile.variants.each
+        for path in sorted(run.layout.variant(name, 0).parents[1].glob("*/metrics.json"), key=_seed)
+    )
+
+
+def _columns(path: Path) -> dict[str, list[float]]:
+    with path.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+
+
+def _seed(path: Path) -> int:
+    return int(path.parent.name)
+
+
+def _scheme(run: Run, name: str) -> SchemeResult:
+    return SchemeResult(
+        name,
+        read_json(run.layout.metrics(name)),
+        ScoreTable.load(run.layout.scores(name)),
+        QuerySet.load(run.layout.fingerprint(name)),
+    )

@@ -1,0 +1,208 @@
+"""The comparison on made-up results: what each table and figure says must be what went in."""
+
+import html
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nf.core.errors import ConfigError
+from nf.report import ComparisonInputs, write_comparison
+from nf.report.comparison import comparison_figures, plus_table
+from nf.report.standing import failures, reach, standings
+from nf.report.variants import Spread, ablation_rows, variant_rows
+
+
+@pytest.fixture(scope="module")
+def inputs(comparison):
+    return comparison[0]
+
+
+@pytest.fixture(scope="module")
+def folder(comparison):
+    return comparison[1]
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def text(page):
+    return text_of(page)
+
+
+def text_of(page):
+    page = re.sub(r"<(style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\N{EN DASH}", "-").split())
+
+
+def test_page_fetches_nothing_and_its_ids_are_unique(page):
+    assert "<script" not in page
+    targets = [a or b for a, b in re.findall(r'(?:\bsrc|\bhref|\baction)="([^"]*)"|url\(([^)]*)\)', page)]
+    assert all(target.startswith(("data:", "#")) for target in targets)
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'<a href="#([^"]+)">', page)) <= set(ids)
+
+
+def test_every_figure_of_the_paper_is_a_file_and_on_the_page(folder, page):
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    assert names == {
+        "figure-2-labels",
+        "figure-4-curves",
+        "figure-5-adversarial",
+        "figure-6-modifications",
+        "figure-7-extractions",
+        "figure-8-queries",
+        "budget",
+        "table-3-ablation",
+        "plus-naturalfinger",
+        "plus-metav",
+    }
+    for name in names:
+        ET.parse(folder / "figures" / f"{name}.svg")
+        assert f'<figure id="{name}">' in page
+
+
+def test_twins_give_the_headline_and_their_table(text):
+    assert "NaturalFinger accuses 1 of 2 honest twins" in text
+    assert "1 of 2 1.3-98.7% mean 50% 1 of 1 2.5-100.0% mean 70% 2 of 2 15.8-100.0% mean 95% 1 of 2" in text
+    assert "ResNet18 60% 10% VGG16-BN 40% 20%" in text
+
+
+def test_plus_figure_shows_its_suspects_and_none_of_the_154(inputs):
+    (panel,) = comparison_figures(inputs)["plus-naturalfinger"].axes
+    marks = [mark.get_offsets()[:, 0] for mark in panel.collections if len(mark.get_offsets())]
+    assert sorted(np.concatenate(marks)) == pytest.approx([30, 40, 60, 70, 80, 90, 100])
+    assert {row.attack for row in plus_table(inputs.schemes[0].table).rows} == {
+        "twin",
+        "cross-data",
+        "compressed",
+        "defended",
+    }
+
+
+def test_standings_name_the_better_scheme_where_there_is_one(inputs, text):
+    found = {line.measure: line for line in standings(inputs.schemes, {})}
+    own, other = (scheme.evaluation for scheme in inputs.schemes)
+    assert ("ARUC" in found) == (other["aruc"] > own["aruc"])
+    twins = found["Twins accused at the threshold"]
+    assert (twins.best, twins.best_value, twins.own_value) == ("MetaV", "0%", "50%")
+    assert "Compressed copies recognised" not in found  # a tie
+    assert "Twins accused at the threshold MetaV 0% 50%" in text
+    assert standings(inputs.schemes[:1], inputs.detection) == []
+
+
+def test_reach_is_by_distance_from_the_training_models(inputs):
+    """The made-up zoo trains on ResNet34 alone, so suspects with it are few and of every role."""
+    table = inputs.schemes[0].table
+    training, near, far = reach(inputs.schemes[0])
+    assert training.stolen == table.by_suspect()["distill-resnet34-source-t1"].score
+    rows = table.select(pool="suspects", role="positive").rows
+    assert near.stolen == pytest.approx(np.mean([r.score for r in rows if r.architecture == "resnet34"]))
+    assert far.stolen == pytest.approx(np.mean([r.score for r in rows if r.architecture != "resnet34"]))
+    assert far.honest < near.stolen
+
+
+def test_failures_add_up_to_the_errors_at_the_threshold(inputs):
+    for scheme in inputs.schemes:
+        errors, lines = scheme.evaluation["at_threshold"], failures(scheme)
+        assert sum(line.missed for line in lines) == errors["false_negatives"]
+        assert sum(line.accused for line in lines) == errors["false_positives"]
+        assert all(line.missed + line.accused > 0 for line in lines)
+
+
+def test_student_interval_is_scipys():
+    values = [0.8, 0.9, 0.85]
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
+    spread = Spread.of(values, 0.95)
+    assert (spread.mean, spread.low, spread.high) == (pytest.approx(0.85), pytest.approx(low), pytest.approx(high))
+    assert Spread.of([0.5], 0.95) == Spread(0.5, None, None)
+    assert Spread.of([0.1, 0.9], 0.95) == Spread(pytest.approx(0.5), 0.0, 1.0)
+
+
+def test_ablation_takes_variants_of_the_three_parts_alone(inputs, text):
+    rows = ablation_rows(variant_rows(inputs.variants, 0.95))
+    assert [(r.label, r.transform, r.discriminator) for r in rows] == [
+        (False, False, "none"),
+        (True, True, "corrected"),
+    ]
+    assert [row.paper for row in rows] == [0.79, None]
+    assert rows[1].accused == pytest.approx(0.1)
+    assert rows[1].twins_accused == pytest.approx(0.2)
+    assert "- - - 0.500 10.0% 20.0% 10.0% 1 ✓ ✓ corrected 0.850" in text
+    assert "twins 0.725" in text
+    assert "queries 20, training models 8, epochs 30" in text
+
+
+def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):
+    short = {key: value for key, value in inputs.variants[3].items() if key != "metrics"} | {"shortage": "got 3"}
+    write_comparison(replace(inputs, schemes=inputs.schemes[:1], variants=(inputs.variants[0], short)), tmp_path)
+    assert "- - - too few queries - - - 0 (1 short of queries)" in text_of((tmp_path / "index.html").read_text())
+
+
+def test_detection_and_how_well_detectors_work(text):
+    assert "NaturalFinger 12.5% ± 1.0% 50.0% ± 1.0% 25.0% ± 1.0%" in text
+    assert "noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in text
+
+
+def test_times_of_variants_are_summed(text):
+    assert "zoo 1 1 min 0 s variant 2 30.0 s" in text
+
+
+def test_papers_numbers_stand_beside_ours_on_cifar10_alone(inputs, text, tmp_path):
+    assert "in the paper" not in text
+    write_comparison(replace(inputs, profile="cifar10"), tmp_path)
+    shown = text_of((tmp_path / "index.html").read_text())
+    assert f"NaturalFinger {inputs.schemes[0].evaluation['aruc']:.3f}" in shown
+    assert " 0.911 " in shown
+    assert " 0.778 " in shown
+    assert "- - - 0.500 0.790" in shown
+
+
+def test_missing_parts_are_said_plainly(inputs, tmp_path):
+    own = inputs.schemes[0]
+    bare = replace(
+        own,
+        queries=None,
+        table=own.table.select(pool="suspects"),
+        evaluation={**own.evaluation, "plus": {}},
+    )
+    empty = ComparisonInputs("digits", "little", (bare,))
+    write_comparison(empty, tmp_path)
+    shown = text_of((tmp_path / "index.html").read_text())
+    assert f"NaturalFinger reaches an ARUC of {own.evaluation['aruc']:.3f}" in shown
+    for part in ("FingerBench+", "Detection of queries", "The ablation", "Time by stage"):
+        assert f"{part}: not measured on this machine." in shown
+    assert "There is no other scheme to compare with yet." in shown
+
+
+def test_labels_figure_needs_labels_of_honest_models(inputs):
+    own = inputs.schemes[0]
+    silent = replace(own, queries=replace(own.queries, negative_labels=np.full(100, -1)))
+    assert "figure-2-labels" not in comparison_figures(replace(inputs, schemes=(silent,)))
+    texts = [t.get_text() for panel in comparison_figures(inputs)["figure-2-labels"].axes for t in panel.texts]
+    pairs = zip(own.queries.labels[:10], own.queries.negative_labels[:10], strict=True)
+    assert texts == [f"class{label}" for pair in pairs for label in pair]
+
+
+def test_queries_figure_shows_the_pixels(inputs):
+    panels = comparison_figures(inputs)["figure-8-queries"].axes
+    assert len(panels) == 20
+    np.testing.assert_array_equal(panels[11].images[0].get_array(), inputs.schemes[1].queries.images[1, 0])
+
+
+def test_equal_inputs_give_equal_bytes(inputs, folder, tmp_path):
+    write_comparison(inputs, tmp_path)
+    for path in (folder / "index.html", *(folder / "figures").iterdir()):
+        assert (tmp_path / path.relative_to(folder)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_without_a_scheme_it_is_refused(inputs, tmp_path):
+    with pytest.raises(ConfigError, match="expected the results of at least one scheme, got none"):
+        write_comparison(replace(inputs, schemes=()), tmp_path)
