@@ -69,8 +69,8 @@ def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooW
 
 @flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
-    """Write the report, then log each scheme's evaluation to MLflow."""
-    from flows.tracking import log_evaluation  # MLflow takes seconds to import, and no other stage needs it
+    """Write the report, then log each scheme's evaluation and each GAN's training to MLflow."""
+    from flows.tracking import log_evaluation, log_gan  # MLflow takes seconds to import, and no other stage needs it
 
     del item
     run = Run.open(profile)
@@ -79,6 +79,9 @@ def report(profile: str | None = None, item: str | None = None) -> None:
         log = _task(log_evaluation, "mlflow", task_run_name="mlflow-{scheme}")
         for scheme in stages.evaluated_schemes(run):
             log(run, scheme)
+        log = _task(log_gan, "mlflow-gan", task_run_name="mlflow-{name}")
+        for name in stages.trained_gans(run):
+            log(run, name)
 
 
 STAGES: dict[str, Flow[..., None]] = {

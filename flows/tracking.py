@@ -1,4 +1,4 @@
-"""MLflow: one run per scheme and evaluation, made so that two runs can be compared in its UI."""
+"""MLflow: one run per scheme and evaluation, one per trained GAN, made so that two can be compared in its UI."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -11,9 +11,11 @@ from flows.environment import MLFLOW_HOME, ROOT
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
-from nf.stages import Run, git_commit, scheme_figures
+from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
+from nf.stages import QUALITY_FILE, Run, git_commit, scheme_figures
 
 _CURVE_STEPS = 100
+_METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
 
 
 def log_evaluation(run: Run, scheme: str) -> str:
@@ -40,6 +42,34 @@ def log_evaluation(run: Run, scheme: str) -> str:
         mlflow.log_artifacts(str(layout.fingerprint(scheme)), "fingerprint")
         mlflow.log_artifact(str(layout.scores(scheme)), "scores")
         mlflow.log_artifact(str(layout.report / "index.html"), "report")
+    return run_id
+
+
+def log_gan(run: Run, name: str) -> str:
+    """Log how the training of one GAN went and return the id of its MLflow run.
+
+    Parameters are its hyper-parameters, metrics the columns of ``history.csv`` by step and, as ``quality.*``, what its
+    samples are worth at the end; artifacts are the sheets of samples and the card.
+    """
+    folder = run.layout.gan(name)
+    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}-gans"))
+    with mlflow.start_run(run_name=name) as active:
+        run_id: str = active.info.run_id
+        mlflow.log_params({key: str(value) for key, value in _leaves(read_json(folder / "card.json")["config"])})
+        started = active.info.start_time
+        metrics = [
+            Metric(key, value, started, int(row["step"]))
+            for row in read_history(folder / HISTORY_FILE)
+            for key, value in row.items()
+            if key != "step"
+        ]
+        metrics += [
+            Metric(f"quality.{key}", value, started, 0) for key, value in read_json(folder / QUALITY_FILE).items()
+        ]
+        for first in range(0, len(metrics), _METRICS_AT_ONCE):
+            mlflow.MlflowClient().log_batch(run_id, metrics=metrics[first : first + _METRICS_AT_ONCE])
+        mlflow.log_artifacts(str(folder / SHEETS_FOLDER), "samples")
+        mlflow.log_artifact(str(folder / "card.json"))
     return run_id
 
 

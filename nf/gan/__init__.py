@@ -1,6 +1,6 @@
 """GANs: one trainer for all, frozen samplers with images in [0, 1], quality in the eyes of a classifier."""
 
-from nf.gan.artifacts import load_gan
+from nf.gan.artifacts import HISTORY_FILE, SHEETS_FOLDER, load_gan
 from nf.gan.definition import ImageShape
 from nf.gan.history import read_history
 from nf.gan.imported import ImportedConfig
@@ -12,6 +12,8 @@ from nf.gan.trainer import train_gan
 
 __all__ = [
     "GANS",
+    "HISTORY_FILE",
+    "SHEETS_FOLDER",
     "Gan",
     "ImageShape",
     "ImportedConfig",

@@ -70,8 +70,10 @@ class _Program(nn.Module):
         return self
 
     def run(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Call the program."""
-        output: Tensor = self.program(x, labels) if self.conditional else self.program(x)
+        """Call the program; a ``TypeError`` says that it gives something else than one tensor."""
+        output = self.program(x, labels) if self.conditional else self.program(x)
+        if not isinstance(output, Tensor):
+            raise TypeError(f"expected one tensor, got {type(output).__name__}")
         return output
 
 

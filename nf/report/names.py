@@ -14,7 +14,14 @@ ATTACKS = {
 
 SCHEMES = {"naturalfinger": "NaturalFinger"}
 
-GANS = {"sagan": "SAGAN"}
+GANS = {
+    "sagan": "SAGAN",
+    "wgan_gp": "WGAN-GP",
+    "logan": "LOGAN",
+    "contragan": "ContraGAN",
+    "icrgan": "ICRGAN",
+    "reacgan": "ReACGAN",
+}
 
 ROLES = {"positive": "stolen", "negative": "honest"}
 

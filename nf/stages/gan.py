@@ -11,7 +11,7 @@ from nf.core.lineage import SOURCE_ID
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
-from nf.gan import Gan, ImageShape, ImportedConfig, import_gan, sample_quality, train_gan
+from nf.gan import HISTORY_FILE, Gan, ImageShape, ImportedConfig, import_gan, sample_quality, train_gan
 from nf.gan.registry import find_gan
 from nf.models import load_model
 from nf.stages.run import Run
@@ -83,6 +83,11 @@ def import_generator(
     imported = import_gan(name, config, shape, generator, folder=folder, discriminator=discriminator, seed=seed)
     write_json(folder / QUALITY_FILE, _quality(run, imported, images, seed, _SAMPLES))
     return folder
+
+
+def trained_gans(run: Run) -> list[str]:
+    """GANs of the profile that have been trained, by name; those from outside are not among them."""
+    return [name for name in sorted(run.profile.gans) if (run.layout.gan(name) / HISTORY_FILE).exists()]
 
 
 def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:

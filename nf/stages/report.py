@@ -36,7 +36,7 @@ def report(run: Run) -> Path:
         description=run.profile.description,
         schemes=tuple(_scheme(run, name) for name in names),
         class_names=tuple(data["class_names"]),
-        gans=tuple(_gan(run, name) for name in sorted(run.profile.gans) if run.layout.gan(name).is_dir()),
+        gans=tuple(_gan(run, path.parent.name) for path in sorted(run.layout.root.glob(f"gan/*/{QUALITY_FILE}"))),
         accuracies=tuple(
             ZooAccuracy(m["id"], m["architecture"], m["attack"], m["role"], m["test_accuracy"]) for m in models
         ),

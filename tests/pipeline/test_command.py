@@ -91,7 +91,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gan", "biggan"), "'biggan': expected one of sagan"),
+        (("gan", "biggan"), "'biggan': expected one of contragan, icrgan, logan, reacgan, sagan, wgan_gp"),
         (("fingerprint", "magic"), "'magic': expected one of naturalfinger"),
         (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, smoke"),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
@@ -107,7 +107,7 @@ def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, me
     [
         ("architectures", 15, "vgg19_bn"),
         ("attacks", 7, "knockoff"),
-        ("gans", 1, "sagan"),
+        ("gans", 6, "logan"),
         ("schemes", 1, "naturalfinger"),
         ("models", 24, "source"),
     ],

@@ -62,16 +62,19 @@ def test_the_report_names_every_suspect(reproduced):
 
 def test_mlflow_holds_one_run_with_parameters_metrics_and_artifacts(reproduced):
     with sqlite3.connect(reproduced.root / ".mlflow" / "mlflow.db") as store:
-        runs = store.execute("select run_uuid, status from runs").fetchall()
-        assert [status for _, status in runs] == ["FINISHED"]
-        metrics = dict(store.execute("select key, value from latest_metrics").fetchall())
-        parameters = dict(store.execute("select key, value from params").fetchall())
+        runs = dict(store.execute("select name, run_uuid from runs where status = 'FINISHED'").fetchall())
+        assert len(runs) == 2  # the scheme's and the GAN's
+        scheme = next(run for name, run in runs.items() if name.startswith("naturalfinger"))
+        metrics = dict(store.execute("select key, value from latest_metrics where run_uuid = ?", [scheme]).fetchall())
+        parameters = dict(store.execute("select key, value from params where run_uuid = ?", [scheme]).fetchall())
+        course = store.execute("select key, step from metrics where run_uuid = ?", [runs["sagan"]]).fetchall()
         steps = store.execute("select count(*) from metrics where key = 'curve.robustness'").fetchone()[0]
     found = json.loads((reproduced.out / "metrics" / "naturalfinger.json").read_text())
     assert metrics["aruc"] == pytest.approx(found["aruc"])
     assert metrics["margin.distill"] == pytest.approx(found["margin"]["distill"])
     assert parameters["naturalfinger.epochs"] == "30"
     assert steps == 101
+    assert {("d_adversarial", 60), ("frechet_resnet18", 60), ("quality.recall", 0)} <= set(course)
     kept = {path.name for path in (reproduced.root / ".mlflow" / "artifacts").rglob("*") if path.is_file()}
     assert {"queries.safetensors", "sheet.png", "index.html", "naturalfinger.csv", "curves.png", "rates.png"} <= kept
 
