@@ -1,6 +1,6 @@
 """Each GAN at its published size on CIFAR-10: seconds a step and peak memory: ``python benchmarks/gans.py``.
 
-Each trains in a process of its own from the Parquet files in ``--data``; ``--steps 200`` is the full record.
+Each trains in a process of its own on images of the Parquet file ``--data``; ``--steps 200`` is the full record.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def train(name: str, steps: int, precision: str, threads: int, data: Path, image
 
     torch.set_num_threads(threads)
     profile = load_profile(ROOT / "params.yaml", "cifar10")
-    source = SourceConfig("parquet", train=str(data / "train.parquet"), images=images)
+    source = SourceConfig("parquet", train=str(data), images=images)
     splits = prepare_splits(replace(profile.data, source=source, knockoff=source), seed=profile.seed)
     definition = GANS[name]
     config = replace(parse_section(definition.config, profile.section("gans", name), name), precision=precision)
@@ -49,9 +49,7 @@ def train(name: str, steps: int, precision: str, threads: int, data: Path, image
         seconds.append(time.perf_counter() - started)
     losses = training.take_losses()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    parameters = [
-        sum(p.numel() for p in n.parameters()) for n in (training.game.generator, training.game.discriminator)
-    ]
+    networks = {"generator": training.game.generator, "discriminator": training.game.discriminator}
     print(
         json.dumps(
             {
@@ -61,14 +59,14 @@ def train(name: str, steps: int, precision: str, threads: int, data: Path, image
                 "before_mib": round(before / 1024),
                 "batch_size": config.batch_size,
                 "d_steps": config.d_steps,
-                "parameters": dict(zip(("generator", "discriminator"), parameters, strict=True)),
+                "parameters": {role: sum(p.numel() for p in net.parameters()) for role, net in networks.items()},
             }
         )
     )
 
 
 def record(arguments: argparse.Namespace) -> None:
-    """Train all that are asked for, one after another, and write the record."""
+    """Train all that are asked for, one after another; the record is written after each."""
     from nf.core.files import write_json
     from nf.gan import GANS
     from nf.stages.facts import git_commit, machine, versions
@@ -79,7 +77,8 @@ def record(arguments: argparse.Namespace) -> None:
         command += ["--precision", arguments.precision, "--threads", str(arguments.threads)]
         command += ["--data", str(arguments.data), "--images", str(arguments.images)]
         found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-        seconds = found.pop("seconds")[1:] or found["seconds"]  # the first step warms up
+        measured = found.pop("seconds")
+        seconds = measured[1:] or measured  # the first step warms up
         gans[name] = {
             "n": len(seconds),
             "median_seconds": round(statistics.median(seconds), 3),
@@ -87,22 +86,22 @@ def record(arguments: argparse.Namespace) -> None:
             **found,
         }
         print(name, gans[name], flush=True)
-    write_json(
-        arguments.record,
-        {
-            "what": "seconds a step (all updates of D and one of G) and peak memory of the process, 3x32x32, CPU",
-            "steps": arguments.steps,
-            "steps_asked": 200,
-            "precision": arguments.precision,
-            "threads": arguments.threads,
-            "images": arguments.images,
-            "note": arguments.note,
-            "gans": gans,
-            "machine": machine(),
-            "versions": versions(),
-            "commit": git_commit(ROOT),
-        },
-    )
+        write_json(
+            arguments.record,
+            {
+                "what": "seconds a step (all updates of D and one of G) and peak memory of the process, 3x32x32, CPU",
+                "steps": arguments.steps,
+                "steps_asked": 200,
+                "precision": arguments.precision,
+                "threads": arguments.threads,
+                "images": arguments.images,
+                "note": arguments.note,
+                "gans": gans,
+                "machine": machine(),
+                "versions": versions(),
+                "commit": git_commit(ROOT),
+            },
+        )
 
 
 if __name__ == "__main__":
@@ -110,10 +109,8 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=ROOT / "data" / "cifar10", help="Folder with train.parquet.")
-    parser.add_argument(
-        "--images", type=int, default=2_000, help="Read so many; the time of a step does not depend on it."
-    )
+    parser.add_argument("--data", type=Path, required=True, help="Parquet file of the training images.")
+    parser.add_argument("--images", type=int, default=2_000, help="How many to read; a step takes as long with more.")
     parser.add_argument("--gans", nargs="*", help="Only these.")
     parser.add_argument("--note", default="")
     parser.add_argument("--record", type=Path, default=ROOT / "results" / "gans-cifar10.json")

@@ -17,7 +17,7 @@ from nf.models import load_model
 from nf.stages.run import Run
 
 QUALITY_FILE = "quality.json"
-_SAMPLES = 2_000
+SAMPLES = 2_000
 # Along the way fewer samples do: what counts there is the course.
 _SAMPLES_ALONG_THE_WAY = 500
 
@@ -55,7 +55,7 @@ def gan(run: Run, name: str) -> Path:
         progress=report,
         measure=measure,
     )
-    write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, _SAMPLES))
+    write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
     return folder
 
 
@@ -81,7 +81,7 @@ def import_generator(
     shape = ImageShape(images.shape[2], images.shape[1], num_classes)
     folder, seed = run.layout.gan(name), derive_seed(run.profile.seed, "gan", name)
     imported = import_gan(name, config, shape, generator, folder=folder, discriminator=discriminator, seed=seed)
-    write_json(folder / QUALITY_FILE, _quality(run, imported, images, seed, _SAMPLES))
+    write_json(folder / QUALITY_FILE, _quality(run, imported, images, seed, SAMPLES))
     return folder
 
 
