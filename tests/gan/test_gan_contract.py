@@ -1,11 +1,16 @@
 """What holds for every GAN of the registry."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 
-from nf.gan import GANS, load_gan, read_history
+from nf.core.config import load_profile
+from nf.core.sections import parse_section
+from nf.gan import GANS, ImageShape, load_gan, read_history
+
+PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 
 
 class Killed(BaseException):
@@ -58,3 +63,16 @@ def test_every_gan_trains_in_bfloat16(name, train, tiny_of, tmp_path):
         assert (kept - rounded).abs().max() < 0.01
     rows = [read_history(tmp_path / folder / "history.csv")[0] for folder in ("exact", "fast")]
     assert rows[0] == pytest.approx(rows[1], rel=0.1, abs=0.05)
+
+
+@pytest.mark.parametrize("profile", ["digits", "smoke", "cifar10"])
+def test_every_profile_has_a_section_that_its_networks_can_be_built_from(profile):
+    settings = load_profile(PARAMS, profile)
+    for name, definition in GANS.items():
+        config = parse_section(definition.config, settings.section("gans", name), name)
+        shape = ImageShape(settings.data.image_size, settings.data.channels, 10 if definition.conditional else 0)
+        with torch.device("meta"):  # nothing is allocated
+            generator, discriminator = definition.generator(config, shape), definition.discriminator(config, shape)
+            images = generator.eval()(torch.empty(2, config.latent_dim), torch.zeros(2, dtype=torch.int64))
+            assert images.shape == (2, shape.channels, shape.image_size, shape.image_size)
+            assert discriminator(images, torch.zeros(2, dtype=torch.int64)).shape == (2,)
