@@ -1,12 +1,15 @@
-"""Write down what a run found, as ``results/<profile>.json``: ``python benchmarks/record.py --profile digits``."""
+"""Write down what a run found, as ``results/<profile>.json``: ``python benchmarks/record.py --profile digits``.
+
+``--gans`` writes the quality of all GANs that were trained, whoever used them, as ``results/gans-<profile>.json``.
+"""
 
 import argparse
 from pathlib import Path
 
 from nf.core.files import read_json, write_json
-from nf.stages import Run, git_commit
+from nf.stages import Run, git_commit, trained_gans
 from nf.stages.facts import machine, versions
-from nf.stages.gan import QUALITY_FILE
+from nf.stages.gan import QUALITY_FILE, SAMPLES
 from nf.stages.zoo import SUMMARY_FILE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +36,7 @@ def record(profile: str, out: Path, note: str) -> Path:
                 for name in run.profile.schemes
                 if (metrics := run.layout.metrics(name)).exists()
             },
-            "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in run.profile.gans},
+            "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in trained_gans(run)},
             "zoo": {
                 "scratch_accuracy_min": min(scratch),
                 "scratch_accuracy_mean": round(sum(scratch) / len(scratch), 4),
@@ -48,10 +51,37 @@ def record(profile: str, out: Path, note: str) -> Path:
     return path
 
 
+def record_gans(profile: str, out: Path, note: str) -> Path:
+    """Gather quality and size of the GANs under ``out/<profile>``."""
+    run = Run.open(profile, params=ROOT / "params.yaml", out=out)
+    gans = {}
+    for name in trained_gans(run):
+        folder = run.layout.gan(name)
+        card = read_json(folder / "card.json")
+        gans[name] = {"steps": card["steps"], "parameters": card["parameters"], **read_json(folder / QUALITY_FILE)}
+    path = ROOT / "results" / f"gans-{profile}.json"
+    write_json(
+        path,
+        {
+            "what": f"GANs of the profile {profile} in the eyes of its source model",
+            "note": note,
+            "seed": run.profile.seed,
+            "n": {"runs": 1, "samples": SAMPLES},
+            "gans": gans,
+            "machine": machine(),
+            "versions": versions(),
+            "commit": git_commit(ROOT),
+        },
+    )
+    return path
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="digits")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--note", default="", help="What is particular about this run.")
+    parser.add_argument("--gans", action="store_true", help="Record the GANs and nothing else.")
     arguments = parser.parse_args()
-    print(record(arguments.profile, arguments.out, arguments.note))
+    write = record_gans if arguments.gans else record
+    print(write(arguments.profile, arguments.out, arguments.note))

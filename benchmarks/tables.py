@@ -1,4 +1,4 @@
-"""Write the README's tables from the records in ``results/``: ``python benchmarks/tables.py``.
+"""Write the tables of README and docs from the records in ``results/``: ``python benchmarks/tables.py``.
 
 Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``. ``--check`` writes nothing and fails
 where a table is not what its record says.
@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from nf.report.names import gan_name
 from nf.verification.proportions import Proportion
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,14 +92,53 @@ def _share(rate: Proportion) -> str:
 
 
 def _percent(run: dict, key: str) -> str:
-    return f"{next(iter(run['gans'].values()))[key]:.1%}"
+    return f"{run['gans']['sagan'][key]:.1%}"
 
 
 def _accuracies(run: dict) -> str:
     return f"{run['zoo']['scratch_accuracy_min']:.1%} / {run['zoo']['scratch_accuracy_mean']:.1%}"
 
 
-TABLES = {"digits": digits, "cifar10": cifar10}
+def gans_digits() -> str:
+    """Quality of the GANs at digits size."""
+    run = load("gans-digits")
+    if run is None:
+        return "No GANs of this profile have been recorded yet."
+    shares = ("agreement", "coverage", "entropy", "precision", "recall")
+    lines = [
+        f"| GAN | steps | parameters of G | Fréchet (`frechet_resnet18`) | {' | '.join(shares)} |",
+        "|---|---|---|---|" + "---|" * len(shares),
+    ]
+    for name, found in run["gans"].items():
+        cells = [f"{found[key]:.3f}" if key in found else "none" for key in shares]
+        size = f"{found['parameters']['generator']:,}"
+        lines.append(
+            f"| {gan_name(name)} | {found['steps']} | {size} | {found['frechet_resnet18']:.2f} | {' | '.join(cells)} |"
+        )
+    return "\n".join([*lines, "", f"{run['n']['runs']} run each, {run['n']['samples']} samples. {run['note']}"])
+
+
+def gans_cifar10() -> str:
+    """What a step of each GAN takes at its published size."""
+    run = load("gans-cifar10")
+    if run is None:
+        return "Nothing has been recorded yet: `python benchmarks/gans.py --data FILE` fills this place."
+    lines = [
+        "| GAN | parameters of G / D, million | batch | seconds a step | peak memory, MiB |",
+        "|---|---|---|---|---|",
+    ]
+    for name, found in run["gans"].items():
+        size = " / ".join(f"{found['parameters'][role] / 1e6:.1f}" for role in ("generator", "discriminator"))
+        lines.append(
+            f"| {gan_name(name)} | {size} | {found['batch_size']} | {found['median_seconds']:.1f} | "
+            f"{found['peak_mib']:,} |"
+        )
+    how = f"{run['steps']} of {run['steps_asked']} steps, {run['precision']}, {run['threads']} thread, {run['machine']}"
+    return "\n".join([*lines, "", f"{how}; {run['note']}."])
+
+
+PAGES = (ROOT / "README.md", ROOT / "docs" / "gans.md")
+TABLES = {"digits": digits, "cifar10": cifar10, "gans-digits": gans_digits, "gans-cifar10": gans_cifar10}
 
 
 def rendered(text: str) -> str:
@@ -112,9 +152,11 @@ def rendered(text: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    readme = ROOT / "README.md"
-    before = readme.read_text()
-    after = rendered(before)
-    if parser.parse_args().check:
-        sys.exit(None if before == after else "README.md differs from results/: run `python benchmarks/tables.py`")
-    readme.write_text(after)
+    check = parser.parse_args().check
+    for page in PAGES:
+        before = page.read_text()
+        after = rendered(before)
+        if check and before != after:
+            sys.exit(f"{page.name} differs from results/: run `python benchmarks/tables.py`")
+        if not check:
+            page.write_text(after)

@@ -1,6 +1,6 @@
-"""MLflow: one run per scheme and evaluation, made so that two runs can be compared in its UI."""
+"""MLflow: one run per scheme and evaluation, one per trained GAN, made so that two can be compared in its UI."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,9 @@ from flows.environment import MLFLOW_HOME, ROOT
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
+from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
 from nf.stages import (
+    QUALITY_FILE,
     Run,
     comparison_detection,
     comparison_variants,
@@ -21,7 +23,7 @@ from nf.stages import (
 )
 
 _CURVE_STEPS = 100
-_BATCH = 1000  # metrics that one call may log
+_METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
 
 
 def log_evaluation(run: Run, scheme: str) -> str:
@@ -77,13 +79,43 @@ def log_comparison(run: Run) -> str:
             for scheme in evaluated_schemes(run)
             for name, value in _numbers(read_json(layout.metrics(scheme)))
         ]
-        client = mlflow.MlflowClient()
-        for start in range(0, len(metrics), _BATCH):
-            client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+        _log_in_batches(run_id, metrics)
         tags = [RunTag("profile", run.profile.name), RunTag("git_commit", git_commit(ROOT))]
-        client.log_batch(run_id, tags=tags)
+        mlflow.MlflowClient().log_batch(run_id, tags=tags)
         mlflow.log_artifacts(str(layout.comparison), "comparison")
     return run_id
+
+
+def log_gan(run: Run, name: str) -> str:
+    """Log how the training of one GAN went and return the id of its MLflow run.
+
+    Parameters are its hyper-parameters, metrics the columns of ``history.csv`` by step and, as ``quality.*``, what its
+    samples are worth at the end; artifacts are the sheets of samples and the card.
+    """
+    folder = run.layout.gan(name)
+    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}-gans"))
+    with mlflow.start_run(run_name=name) as active:
+        run_id: str = active.info.run_id
+        mlflow.log_params({key: str(value) for key, value in _leaves(read_json(folder / "card.json")["config"])})
+        started = active.info.start_time
+        metrics = [
+            Metric(key, value, started, int(row["step"]))
+            for row in read_history(folder / HISTORY_FILE)
+            for key, value in row.items()
+            if key != "step"
+        ]
+        metrics += [
+            Metric(f"quality.{key}", value, started, 0) for key, value in read_json(folder / QUALITY_FILE).items()
+        ]
+        _log_in_batches(run_id, metrics)
+        mlflow.log_artifacts(str(folder / SHEETS_FOLDER), "samples")
+        mlflow.log_artifact(str(folder / "card.json"))
+    return run_id
+
+
+def _log_in_batches(run_id: str, metrics: Sequence[Metric]) -> None:
+    for first in range(0, len(metrics), _METRICS_AT_ONCE):
+        mlflow.MlflowClient().log_batch(run_id, metrics=metrics[first : first + _METRICS_AT_ONCE])
 
 
 def _experiment(name: str) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 import nf
 from nf.cli.bench import bench
+from nf.cli.gan import gan
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
 
@@ -32,6 +33,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(gan)
 cli.add_command(verify)
 cli.add_command(bench)
 
@@ -46,19 +48,21 @@ def _run_stage(name: str, item: str | None, profile: str | None, params: Path, o
     click.echo(written)
 
 
-def _add_stage(command: str, text: str, *, stage: str | None = None, item: str | None = None) -> None:
+def _add_stage(
+    command: str, text: str, *, stage: str | None = None, item: str | None = None, group: click.Group = cli
+) -> None:
     def run(profile: str | None, params: Path, out: Path, **chosen: str) -> None:
         _run_stage(stage or command, chosen.get("item"), profile, params, out)
 
     function: Callable[..., Any] = _out_option(_params_option(_profile_option(run)))
     if item:
         function = click.argument("item", metavar=item.upper())(function)
-    cli.command(command, help=text, short_help=text.splitlines()[0])(function)
+    group.command(command, help=text, short_help=text.splitlines()[0])(function)
 
 
 _add_stage("prepare", "Read the images and split them.")
 _add_stage("zoo", "Build what is missing of FingerBench.\n\nA killed run goes on where it was.")
-_add_stage("gan", "Train the GAN called GAN on the owner's images.", item="gan")
+_add_stage("train", "Train the GAN called GAN on the owner's images.", stage="gan", item="gan", group=gan)
 _add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
 _add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")
 _add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
@@ -67,6 +71,47 @@ _add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 _add_stage("detect", "How many queries of SCHEME a thief's detectors find.", item="scheme")
 _add_stage("variant", "Make and evaluate VARIANT, as <name>/<seed>.", item="variant")
 _add_stage("compare", "Write the comparison of all schemes.")
+
+
+@gan.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What to call it; a scheme's section names it as `gan`.")
+@click.option("--latent-dim", type=int, required=True, help="Dimensions of its latent.")
+@click.option("--prior", type=click.Choice(["normal", "uniform"]), default="normal", show_default=True)
+@click.option("--range", "limits", type=(float, float), default=(-1.0, 1.0), show_default=True, help="Black and white.")
+@click.option(
+    "--classes", type=int, default=0, show_default=True, help="How many it takes labels of; 0: it takes none."
+)
+@click.option("--discriminator", type=click.Path(path_type=Path), help="Its discriminator, exported likewise.")
+@click.option("--loss", type=click.Choice(["hinge", "wasserstein"]), default="hinge", show_default=True)
+@_out_option
+@_params_option
+@_profile_option
+def import_gan(
+    file: Path,
+    name: str,
+    latent_dim: int,
+    prior: Literal["normal", "uniform"],
+    limits: tuple[float, float],
+    classes: int,
+    discriminator: Path | None,
+    loss: Literal["hinge", "wasserstein"],
+    profile: str | None,
+    params: Path,
+    out: Path,
+) -> None:
+    """Check a generator of one's own and let it in, ready for `nf fingerprint`.
+
+    FILE is what `torch.export.save` writes, for inputs with a dynamic first dimension; docs/gans.md shows how. Import
+    only files that you made or trust.
+    """
+    from nf.gan import ImportedConfig
+    from nf.stages import Run, import_generator
+
+    config = ImportedConfig(latent_dim, prior, *limits, loss)
+    run = Run.open(profile, params=params, out=out)
+    with run.stage(f"gan@{name}"):
+        click.echo(import_generator(run, name, config, file, discriminator=discriminator, num_classes=classes))
 
 
 @cli.command("list")

@@ -21,7 +21,7 @@ class Layout:
         return self.root / "zoo"
 
     def gan(self, name: str) -> Path:
-        """``generator.safetensors``, ``discriminator.safetensors``, ``card.json``, ``samples.png``."""
+        """``generator.safetensors``, ``discriminator.safetensors``, ``card.json``, ``history.csv``, samples."""
         return self.root / "gan" / name
 
     def fingerprint(self, scheme: str) -> Path:

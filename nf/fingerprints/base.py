@@ -269,9 +269,9 @@ def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, st
     return {name: weights_hash(model) for name, model in zip(ids, models, strict=True)}
 
 
-def _gan_card(gan: Gan) -> dict[str, str]:
+def _gan_card(gan: Gan) -> dict[str, str | None]:
     return {
         "name": gan.name,
         "generator": weights_hash(gan.generator),
-        "discriminator": weights_hash(gan.discriminator),
+        "discriminator": None if gan.discriminator is None else weights_hash(gan.discriminator),
     }

@@ -49,8 +49,11 @@ class NaturalFinger(Scheme):
         """Rounds of select, optimise and screen until there are enough; then keep the safest.
 
         Raises:
+            ConfigError: the discriminator's term is wanted and the GAN has no discriminator.
             NotEnoughQueriesError: ``max_rounds`` did not suffice.
         """
+        if self.config.discriminator != "none":
+            task.require_gan().require_discriminator()
         funnel, rounds = Funnel(), []
         frozen = task.models.map(freeze)
         for number in range(self.config.max_rounds):

@@ -1,4 +1,4 @@
-"""A trained GAN as files: weights of both networks, a card, a contact sheet."""
+"""A trained GAN as files: weights of both networks, a card, contact sheets."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +12,17 @@ from torch import nn
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
 from nf.core.sections import parse_section
-from nf.core.seeds import derive_seed
-from nf.core.sheets import save_sheet
 from nf.gan.definition import ImageShape, build_networks
+from nf.gan.imports import load_imported
 from nf.gan.model import Gan
 from nf.gan.registry import find_gan
+from nf.gan.sheet import save_samples
 
 CARD_FILE = "card.json"
 SHEET_FILE = "samples.png"
+HISTORY_FILE = "history.csv"
+SHEETS_FOLDER = "samples"
 _NETWORKS = ("generator", "discriminator")
-_SAMPLES_PER_CLASS = 10
 
 
 def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
@@ -33,13 +34,14 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
         seed: the root seed of the training, for the card.
         images: number of training images, for the card.
     """
+    config = asdict(gan.config)
     card: dict[str, Any] = {
         "name": gan.name,
-        "config": asdict(gan.config),
+        "config": config,
         "shape": asdict(gan.shape),
         "seed": seed,
         "images": images,
-        "steps": gan.config.steps,
+        "steps": config["steps"],
         "torch": torch.__version__,
         "parameters": {},
         "sha256": {},
@@ -50,17 +52,22 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
         write_bytes(_weights_path(folder, name), data)
         card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
         card["sha256"][name] = sha256_bytes(data)
-    _save_samples(gan, folder / SHEET_FILE, derive_seed(seed, "samples"))
+    save_samples(gan, folder / SHEET_FILE, seed)
     write_json(folder / CARD_FILE, card)
 
 
 def load_gan(folder: Path, device: str = "cpu") -> Gan:
-    """Read a GAN that ``train_gan`` wrote, frozen, onto ``device``.
+    """Read a GAN that ``train_gan`` or ``import_gan`` wrote, frozen, onto ``device``.
 
     Raises:
         ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
     """
     card = read_json(folder / CARD_FILE)
+    if "imported" in card:
+        gan = load_imported(card, folder)
+        for network in filter(None, (gan.generator, gan.discriminator)):
+            network.to(device)
+        return gan
     try:
         definition = find_gan(card["name"])
         config = parse_section(definition.config, card["config"], "config")
@@ -91,13 +98,3 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
         raise ArtifactError(f"{path} does not fit the network that its card describes; train it again") from None
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); restore it with `dvc checkout` or train it again") from error
-
-
-def _save_samples(gan: Gan, path: Path, seed: int) -> None:
-    rng = torch.Generator().manual_seed(seed)
-    z, labels = gan.sample_latents(_SAMPLES_PER_CLASS * max(gan.num_classes, 1), rng)
-    if gan.num_classes:
-        labels = torch.arange(gan.num_classes, device=gan.device).repeat_interleave(_SAMPLES_PER_CLASS)
-    with torch.no_grad():
-        images = torch.cat([gan.generate(*part) for part in zip(z.split(100), labels.split(100), strict=True)])
-    save_sheet(path, (images * 255).round().to(torch.uint8).cpu().numpy(), columns=_SAMPLES_PER_CLASS)

@@ -1,6 +1,6 @@
 """What makes one GAN: its hyper-parameters, its networks and what the two players minimise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -33,13 +33,20 @@ class ImageShape:
         if self.channels not in (1, 3):
             raise ConfigError(f"expected images of 1 or 3 channels for a GAN, got {self.channels}")
 
+    @property
+    def doublings(self) -> int:
+        """How often a map of 4x4 doubles until it is as large as the images."""
+        return (self.image_size // 4).bit_length() - 1
+
 
 @dataclass(frozen=True)
 class GanConfig:
-    """What all GANs have in common; each GAN's own config adds the sizes of its networks.
+    """What all GANs have in common; the defaults are those of the smaller ones for CIFAR-10.
 
     Attributes:
         latent_dim: dimensions of z.
+        generator_channels: width of the generator's feature maps, a multiple of 8.
+        discriminator_channels: width of the discriminator's.
         steps: updates of the generator.
         batch_size: images per update.
         d_steps: updates of the discriminator per update of the generator.
@@ -52,11 +59,14 @@ class GanConfig:
             a discriminator from learning a small data set by heart.
         ema_decay: decay of the average of the generator's weights that is kept in its place; ``None`` keeps the last.
         ema_start: step at which the average begins.
-        checkpoint_every: steps between two saved states, from which a killed run goes on.
+        checkpoint_every: steps between two saved states, from which a killed run goes on, and between two rows of the
+            history with a sheet of samples each.
         precision: ``float32``, or ``bfloat16`` for autocast where the processor has it: nearly twice as fast.
     """
 
     latent_dim: int = 128
+    generator_channels: int = 256
+    discriminator_channels: int = 128
     steps: int = 20_000
     batch_size: int = 64
     d_steps: int = 5
@@ -90,6 +100,9 @@ class GanConfig:
 
 C = TypeVar("C", bound=GanConfig)
 
+Terms = Mapping[str, Tensor]
+"""The terms of a loss by name: scalars whose sum is minimised. The players' own is called ``adversarial``."""
+
 
 @dataclass(frozen=True)
 class Game(Generic[C]):
@@ -101,64 +114,87 @@ class Game(Generic[C]):
     rng: torch.Generator
 
     def forge(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Images (N, C, H, W) for latents (N, latent_dim) and labels (N,)."""
+        """Images (N, C, H, W) float32 for latents (N, latent_dim) and labels (N,)."""
         images: Tensor = self.generator(z, labels)
-        return images
+        return images.float()  # under autocast they come rounded
+
+    def shift(self, images: Tensor) -> Tensor:
+        """Images as the discriminator sees them: each shifted at random where the config says so."""
+        return translate(images, self.config.max_shift, self.rng)
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Logits (N,) of images, each shifted at random first where the config says so."""
-        logits: Tensor = self.discriminator(translate(images, self.config.max_shift, self.rng), labels)
+        """Logits (N,) of images, shifted first."""
+        logits: Tensor = self.discriminator(self.shift(images), labels)
         return logits
 
 
 class DiscriminatorLoss(Protocol[C]):
-    """Scalar loss of a discriminator on real ``images`` of ``labels`` and fakes made of ``z`` and ``fake_labels``."""
+    """What a discriminator pays on real ``images`` of ``labels`` and fakes made of ``z`` and ``fake_labels``."""
 
-    def __call__(self, game: Game[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
-        """The loss, differentiable with respect to the discriminator's weights."""
+    def __call__(self, game: Game[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
+        """The terms, differentiable with respect to the discriminator's weights."""
         ...
 
 
 class GeneratorLoss(Protocol[C]):
-    """Scalar loss of a generator on fakes made of ``z`` and ``labels``."""
+    """What a generator pays on fakes made of ``z`` and ``labels``."""
 
-    def __call__(self, game: Game[C], z: Tensor, labels: Tensor) -> Tensor:
-        """The loss, differentiable with respect to the generator's weights."""
+    def __call__(self, game: Game[C], z: Tensor, labels: Tensor) -> Terms:
+        """The terms, differentiable with respect to the generator's weights."""
         ...
 
 
 @dataclass(frozen=True)
-class GanDefinition(Generic[C]):
-    """One entry of ``GANS``.
+class GanKind:
+    """What a trained GAN is used by.
 
     Attributes:
-        name: its key in the registry.
+        name: what it is called.
+        prior: draws (n, latent_dim) latents.
+        naturalness_loss: (logits (N,), sign) -> (N,), the term of fingerprints that fits its discriminator's loss.
+    """
+
+    name: str
+    prior: Callable[[int, int, torch.Generator], Tensor]
+    naturalness_loss: Callable[[Tensor, Sign], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanDefinition(GanKind, Generic[C]):
+    """One entry of ``GANS``: its name is the key.
+
+    Attributes:
         config: the dataclass of its section in ``params.yaml``.
+        conditional: images are made for a class; without, the networks get no classes and labels are all 0.
         generator: builds G: (z (N, latent_dim), labels (N,)) -> images in [-1, 1].
         discriminator: builds D: (images in [-1, 1], labels (N,)) -> logits (N,).
         spectral_generator: hold G's weights at spectral norm 1 while it trains.
         spectral_discriminator: likewise for D.
         d_loss: what D minimises.
         g_loss: what G minimises.
-        naturalness_loss: (logits (N,), sign) -> (N,), the term of fingerprints that fits this GAN's loss.
-        prior: draws (n, latent_dim) latents.
     """
 
-    name: str
     config: type[C]
+    conditional: bool
     generator: Callable[[C, ImageShape], nn.Module]
     discriminator: Callable[[C, ImageShape], nn.Module]
     spectral_generator: bool
     spectral_discriminator: bool
     d_loss: DiscriminatorLoss[C]
     g_loss: GeneratorLoss[C]
-    naturalness_loss: Callable[[Tensor, Sign], Tensor]
-    prior: Callable[[int, int, torch.Generator], Tensor]
 
 
 def normal_prior(n: int, latent_dim: int, rng: torch.Generator) -> Tensor:
     """(n, latent_dim) draws of N(0, 1), on the device of ``rng``."""
     return torch.randn(n, latent_dim, generator=rng, device=rng.device)
+
+
+def uniform_prior(n: int, latent_dim: int, rng: torch.Generator) -> Tensor:
+    """(n, latent_dim) draws, uniform in [-1, 1), on the device of ``rng``."""
+    return torch.rand(n, latent_dim, generator=rng, device=rng.device) * 2 - 1
+
+
+PRIORS = {"normal": normal_prior, "uniform": uniform_prior}
 
 
 def build_networks(definition: GanDefinition[C], config: C, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
@@ -168,8 +204,8 @@ def build_networks(definition: GanDefinition[C], config: C, shape: ImageShape) -
 
 
 def draw_latents(
-    definition: GanDefinition[C], config: C, shape: ImageShape, n: int, rng: torch.Generator
+    kind: GanKind, latent_dim: int, shape: ImageShape, n: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Latents (n, latent_dim) of the prior and labels (n,) int64, uniform over the classes; all 0 if there are none."""
-    z = definition.prior(n, config.latent_dim, rng)
+    z = kind.prior(n, latent_dim, rng)
     return z, torch.randint(max(shape.num_classes, 1), (n,), generator=rng, device=rng.device)

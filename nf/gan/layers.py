@@ -1,24 +1,55 @@
 """Layers that the GANs share. They hold plain weights; ``nf.gan.spectral`` normalises them from outside."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class ConditionalBatchNorm(nn.Module):
-    """Batch norm whose gain and bias are looked up by class (Dumoulin et al., 2017)."""
+class PlainBatchNorm(nn.Module):
+    """Batch norm that takes no notice of the condition."""
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Normalise ``x`` (N, C, H, W)."""
+        normed: Tensor = self.norm(x)
+        return normed
+
+
+class _ModulatedBatchNorm(nn.Module):
+    """Batch norm with a gain and a bias of its own for each image."""
+
+    def __init__(self, channels: int, gain: nn.Module, bias: nn.Module) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Embedding(num_classes, channels)
-        self.bias = nn.Embedding(num_classes, channels)
+        self.gain = gain
+        self.bias = bias
 
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Normalise ``x`` (N, C, H, W) for ``labels`` (N,)."""
-        gain: Tensor = 1 + self.gain(labels)
-        bias: Tensor = self.bias(labels)
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Normalise ``x`` (N, C, H, W) for ``condition``, one row an image."""
+        gain: Tensor = 1 + self.gain(condition)
+        bias: Tensor = self.bias(condition)
         return torch.addcmul(bias[:, :, None, None], self.norm(x), gain[:, :, None, None])
+
+
+class ConditionalBatchNorm(_ModulatedBatchNorm):
+    """Batch norm whose gain and bias are looked up by class: labels (N,) (Dumoulin et al., 2017)."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__(channels, nn.Embedding(num_classes, channels), nn.Embedding(num_classes, channels))
+
+
+class VectorBatchNorm(_ModulatedBatchNorm):
+    """Batch norm whose gain and bias are linear in a vector (N, D) of latents and class (Brock et al., 2019)."""
+
+    def __init__(self, channels: int, vector_dim: int) -> None:
+        super().__init__(
+            channels, nn.Linear(vector_dim, channels, bias=False), nn.Linear(vector_dim, channels, bias=False)
+        )
 
 
 class SelfAttention(nn.Module):
@@ -48,20 +79,25 @@ class SelfAttention(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Residual block of a generator: twice the height and width."""
+    """Residual block of a generator: twice the height and width.
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    Args:
+        channels: of input and output.
+        norm: makes a batch norm for so many channels that is called with feature maps and their condition.
+    """
+
+    def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
         super().__init__()
-        self.norm1 = ConditionalBatchNorm(channels, num_classes)
+        self.norm1 = norm(channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm2 = ConditionalBatchNorm(channels, num_classes)
+        self.norm2 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.shortcut = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
-        h = F.interpolate(F.relu(self.norm1(x, labels)), scale_factor=2.0)
-        h = F.relu(self.norm2(self.conv1(h), labels))
+        h = F.interpolate(F.relu(self.norm1(x, condition)), scale_factor=2.0)
+        h = F.relu(self.norm2(self.conv1(h), condition))
         # A 1x1 convolution before the up-sampling equals one after it, at a quarter of the work.
         return torch.add(self.conv2(h), F.interpolate(self.shortcut(x), scale_factor=2.0))
 

@@ -21,8 +21,8 @@ def hinge_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return torch.relu(1 - real_logits).mean() + torch.relu(1 + fake_logits).mean()
 
 
-def hinge_g_loss(fake_logits: Tensor) -> Tensor:
-    """Hinge loss of a generator: minus the mean of the (N,) logits of its images."""
+def generator_loss(fake_logits: Tensor) -> Tensor:
+    """Loss of a generator, against a hinge discriminator or a critic: minus the mean (N,) logit of its images."""
     return -fake_logits.mean()
 
 
@@ -38,3 +38,24 @@ def hinge_naturalness_loss(logits: Tensor, sign: Sign) -> Tensor:
         (N,) losses, at least zero.
     """
     return torch.relu(1 + logits) if sign == "published" else torch.relu(1 - logits)
+
+
+def wasserstein_d_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Loss of a critic: mean of the (M,) logits of fakes minus mean of the (N,) logits of real images.
+
+    It is minus an estimate of the Wasserstein distance, up to the critic's Lipschitz constant (Arjovsky et al., 2017).
+    """
+    return fake_logits.mean() - real_logits.mean()
+
+
+def wasserstein_naturalness_loss(logits: Tensor, sign: Sign) -> Tensor:
+    """How unnatural a critic finds each image: the L_D of NaturalFinger for a GAN without a margin.
+
+    Args:
+        logits: (N,) values of the critic.
+        sign: ``corrected`` is -D, which makes images look real; ``published`` is +D, the critic's own loss on fakes.
+
+    Returns:
+        (N,) losses of either sign.
+    """
+    return logits if sign == "published" else -logits

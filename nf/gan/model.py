@@ -1,39 +1,51 @@
 """A trained GAN, frozen, with images in [0, 1]: what the rest of the project uses."""
 
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from nf.gan.definition import GanConfig, GanDefinition, ImageShape, draw_latents
+from nf.core.errors import ConfigError
+from nf.gan.definition import GanKind, ImageShape, draw_latents
 from nf.gan.losses import Sign
+
+
+class LatentConfig(Protocol):
+    """A frozen dataclass that says, among other things, how long a latent is."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of z."""
+        ...
 
 
 class Gan:
     """Generator and discriminator in evaluation mode, weights frozen; gradients reach latents and images only.
 
     Attributes:
-        name: its key in ``GANS``.
-        config: the hyper-parameters it was trained with.
+        name: what it is called; for one that was trained here, its key in ``GANS``.
+        config: the hyper-parameters it was trained with, or what was stated about it.
         shape: size and channels of its images, number of its classes.
         generator: (z, labels) -> images in [-1, 1].
-        discriminator: (images in [-1, 1], labels) -> logits.
+        discriminator: (images in [-1, 1], labels) -> logits; None if it has none.
     """
 
     def __init__(
         self,
-        definition: GanDefinition[Any],
-        config: GanConfig,
+        kind: GanKind,
+        config: LatentConfig,
         shape: ImageShape,
         generator: nn.Module,
-        discriminator: nn.Module,
+        discriminator: nn.Module | None,
     ) -> None:
-        self.name = definition.name
+        self.name = kind.name
         self.config = config
         self.shape = shape
         self.generator = generator.eval().requires_grad_(False)
-        self.discriminator = discriminator.eval().requires_grad_(False)
-        self._definition = definition
+        self.discriminator = None if discriminator is None else discriminator.eval().requires_grad_(False)
+        self._kind = kind
 
     @property
     def latent_dim(self) -> int:
@@ -48,7 +60,7 @@ class Gan:
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return next(self.generator.parameters()).device
+        return next((weight.device for weight in self.generator.state_dict().values()), torch.device("cpu"))
 
     def sample_latents(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw what ``generate`` takes.
@@ -56,7 +68,7 @@ class Gan:
         Returns:
             z (n, latent_dim) float32 from the prior and labels (n,) int64, uniform over the classes.
         """
-        z, labels = draw_latents(self._definition, self.config, self.shape, n, generator)
+        z, labels = draw_latents(self._kind, self.latent_dim, self.shape, n, generator)
         return z.to(self.device), labels.to(self.device)
 
     def generate(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -64,11 +76,28 @@ class Gan:
         images: Tensor = self.generator(z, labels)
         return (images + 1) / 2
 
+    def require_discriminator(self) -> nn.Module:
+        """The discriminator.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        if self.discriminator is None:
+            raise ConfigError(
+                f"discriminator: expected 'none', as the GAN {self.name!r} has no discriminator; say so in the section "
+                "of the scheme, or import the GAN with one"
+            )
+        return self.discriminator
+
     def discriminate(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Logits (n,) of images (n, C, H, W) in [0, 1] with labels (n,), high for real; differentiable."""
-        logits: Tensor = self.discriminator(2 * images - 1, labels)
+        """Logits (n,) of images (n, C, H, W) in [0, 1] with labels (n,), high for real; differentiable.
+
+        Raises:
+            ConfigError: it has no discriminator.
+        """
+        logits: Tensor = self.require_discriminator()(2 * images - 1, labels)
         return logits
 
     def naturalness_loss(self, logits: Tensor, sign: Sign) -> Tensor:
         """L_D of NaturalFinger on discriminator logits (n,), one value per image; ``nf.gan.losses`` has the signs."""
-        return self._definition.naturalness_loss(logits, sign)
+        return self._kind.naturalness_loss(logits, sign)

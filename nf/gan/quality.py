@@ -11,6 +11,7 @@ from torch import Tensor
 from nf.gan.model import Gan
 
 _CHUNK = 250
+_NEIGHBOUR = 3
 
 
 class FeatureClassifier(Protocol):
@@ -54,6 +55,34 @@ def frechet_distance(features_a: NDArray[np.floating], features_b: NDArray[np.fl
     return max(float(distance), 0.0)
 
 
+def precision_recall(
+    real: NDArray[np.floating], fake: NDArray[np.floating], *, neighbour: int = _NEIGHBOUR
+) -> tuple[float, float]:
+    """How much of one set lies where the other does, both ways (Kynkäänniemi et al., 2019, Eq. 1 and 2).
+
+    A set covers the balls around its points that reach to the third nearest other point, or the given one.
+
+    Args:
+        real: (N, D) features of real images; a set should be as large as the other.
+        fake: (M, D) features of generated ones.
+        neighbour: which neighbour the balls reach to.
+
+    Returns:
+        Precision: the share of fakes that the real images cover; recall: the share of real images that fakes cover.
+
+    Raises:
+        ValueError: the shapes do not fit, or there are too few rows to have such a neighbour.
+    """
+    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
+        raise ValueError(f"features: expected shapes (N, D) and (M, D), got {real.shape} and {fake.shape}")
+    if min(len(real), len(fake)) <= neighbour:
+        raise ValueError(f"features: expected more than {neighbour} rows each, got {len(real)} and {len(fake)}")
+    between = _squared_distances(real, fake)
+    covered_by_real = (between <= _squared_radii(real, neighbour)[:, None]).any(axis=0)
+    covered_by_fake = (between <= _squared_radii(fake, neighbour)).any(axis=1)
+    return float(covered_by_real.mean()), float(covered_by_fake.mean())
+
+
 def sample_quality(
     gan: Gan, classifier: FeatureClassifier, real_images: Tensor, seed: int, samples: int = 2_000
 ) -> dict[str, float]:
@@ -61,30 +90,48 @@ def sample_quality(
 
     Args:
         gan: the GAN to look at.
-        classifier: in evaluation mode, on the GAN's device, with the GAN's classes.
+        classifier: in evaluation mode, on the GAN's device, with the GAN's classes if it has any.
         real_images: (N, C, H, W) float32 in [0, 1].
         seed: of the latents.
         samples: number of images to generate.
 
     Returns:
         ``frechet``: Fréchet distance between the classifier's features of generated and real images;
-        ``agreement``: share of images that the classifier gives the label they were made for;
+        ``precision``, ``recall``: see ``precision_recall``, on equally many features of each;
+        ``agreement``: share of images that the classifier gives the label they were made for, if they have one;
         ``coverage``: share of classes that it finds among the images;
         ``entropy``: of the histogram of its labels, over its largest value, so that 1 is balanced.
     """
     z, labels = gan.sample_latents(samples, torch.Generator().manual_seed(seed))
     with torch.no_grad():
         generated = [gan.generate(*part) for part in zip(z.split(_CHUNK), labels.split(_CHUNK), strict=True)]
-        predicted = torch.cat([classifier(part).argmax(1) for part in generated])
-        fake_features = torch.cat([classifier.features(part) for part in generated])
-        real_features = torch.cat([classifier.features(part.to(gan.device)) for part in real_images.split(_CHUNK)])
-    shares = torch.bincount(predicted, minlength=gan.num_classes).double() / samples
+        logits = torch.cat([classifier(part) for part in generated])
+        fake = torch.cat([classifier.features(part) for part in generated]).cpu().numpy()
+        real = torch.cat([classifier.features(part.to(gan.device)) for part in real_images.split(_CHUNK)]).cpu().numpy()
+    predicted, equally_many = logits.argmax(1), min(len(real), len(fake))
+    precision, recall = precision_recall(real[:equally_many], fake[:equally_many])
+    shares = torch.bincount(predicted, minlength=logits.shape[1]).double() / samples
+    agreement = {"agreement": float((predicted == labels).double().mean())} if gan.num_classes else {}
     return {
-        "frechet": frechet_distance(fake_features.cpu().numpy(), real_features.cpu().numpy()),
-        "agreement": float((predicted == labels).double().mean()),
+        "frechet": frechet_distance(fake, real),
+        "precision": precision,
+        "recall": recall,
+        **agreement,
         "coverage": float((shares > 0).double().mean()),
         "entropy": float(torch.special.entr(shares).sum()) / math.log(len(shares)),
     }
+
+
+def _squared_distances(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1) - 2 * a @ b.T
+    return np.asarray(squares.clip(0))
+
+
+def _squared_radii(points: NDArray[np.floating], neighbour: int) -> NDArray[np.float64]:
+    distances = _squared_distances(points, points)
+    np.fill_diagonal(distances, 0)  # rounding must not make a point farther from itself than from its neighbours
+    return np.asarray(np.partition(distances, neighbour, axis=1)[:, neighbour])
 
 
 def _moments(features: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,47 +5,40 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, normal_prior
-from nf.gan.losses import hinge_d_loss, hinge_g_loss, hinge_naturalness_loss
+from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, normal_prior
+from nf.gan.losses import generator_loss, hinge_d_loss, hinge_naturalness_loss
 from nf.gan.resnet import ResnetDiscriminator, ResnetGenerator
 
 
 @dataclass(frozen=True)
 class SaganConfig(GanConfig):
-    """See ``GanConfig``; the defaults are those for CIFAR-10.
-
-    Attributes:
-        generator_channels: width of the generator's feature maps, a multiple of 8.
-        discriminator_channels: width of the discriminator's.
-    """
-
-    generator_channels: int = 256
-    discriminator_channels: int = 128
+    """See ``GanConfig``."""
 
 
 def _generator(config: SaganConfig, shape: ImageShape) -> nn.Module:
-    return ResnetGenerator(config.latent_dim, config.generator_channels, shape)
+    return ResnetGenerator(config.latent_dim, config.generator_channels, shape, attention=True)
 
 
 def _discriminator(config: SaganConfig, shape: ImageShape) -> nn.Module:
-    return ResnetDiscriminator(config.discriminator_channels, shape)
+    return ResnetDiscriminator(config.discriminator_channels, shape, attention=True)
 
 
-def _d_loss(game: Game[SaganConfig], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
+def _d_loss(game: Game[SaganConfig], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
     with torch.no_grad():
         fakes = game.forge(z, fake_labels)
     # One pass over both halves: the discriminator has no batch norm, so they do not see each other.
     logits = game.judge(torch.cat([images, fakes]), torch.cat([labels, fake_labels]))
-    return hinge_d_loss(logits[: len(images)], logits[len(images) :])
+    return {"adversarial": hinge_d_loss(logits[: len(images)], logits[len(images) :])}
 
 
-def _g_loss(game: Game[SaganConfig], z: Tensor, labels: Tensor) -> Tensor:
-    return hinge_g_loss(game.judge(game.forge(z, labels), labels))
+def _g_loss(game: Game[SaganConfig], z: Tensor, labels: Tensor) -> Terms:
+    return {"adversarial": generator_loss(game.judge(game.forge(z, labels), labels))}
 
 
 SAGAN = GanDefinition(
     name="sagan",
     config=SaganConfig,
+    conditional=True,
     generator=_generator,
     discriminator=_discriminator,
     spectral_generator=True,

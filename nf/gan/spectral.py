@@ -1,5 +1,6 @@
 """Weights: orthogonal at the start, of spectral norm 1 while they train, plain once they are frozen."""
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -36,7 +37,7 @@ def plain_weights(network: nn.Module) -> dict[str, Tensor]:
     It fits a network of the same kind that was never put under spectral norm. (Removing the norm in place would break
     every deep copy of ``network`` as well: copies share the class that torch made for a parametrised layer.)
     """
-    network.train()
+    network = copy.deepcopy(network).train()  # the power iterations below are not part of the training
     weights = {key: value for key, value in network.state_dict().items() if ".parametrizations." not in key}
     for name, layer in network.named_modules():
         if parametrize.is_parametrized(layer, "weight"):

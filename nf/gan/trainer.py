@@ -1,5 +1,6 @@
 """The one training loop of all GANs."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,17 +10,21 @@ from torch import Tensor
 
 from nf.core.errors import ConfigError
 from nf.core.files import sha256_bytes, sha256_json
-from nf.gan.artifacts import save_gan
+from nf.gan.artifacts import HISTORY_FILE, SHEETS_FOLDER, save_gan
 from nf.gan.checkpoint import load_checkpoint, save_checkpoint
 from nf.gan.definition import GanConfig, ImageShape
+from nf.gan.history import History
 from nf.gan.model import Gan
 from nf.gan.registry import find_gan
+from nf.gan.sheet import save_samples
 from nf.gan.training import Training
 from nf.gan.watch import CollapseWatch
 
 Progress = Callable[[int, int, dict[str, float]], None]
+Measure = Callable[[Gan], dict[str, float]]
 
 CHECKPOINT_FILE = "checkpoint.pt"
+_CHECKPOINT_FORMAT = 2
 _REPORT_EVERY = 10
 
 
@@ -33,10 +38,12 @@ def train_gan(
     seed: int,
     folder: Path,
     progress: Progress | None = None,
+    measure: Measure | None = None,
     device: str = "cpu",
 ) -> Gan:
     """Train the GAN ``name`` and write it into ``folder``; a run that was killed goes on from its last checkpoint.
 
+    Every ``checkpoint_every`` steps and at the end, the history gets a row, ``samples/`` a sheet of the same latents.
     On a CPU the same arguments give the same bytes, whether the run was interrupted or not.
 
     Args:
@@ -46,8 +53,10 @@ def train_gan(
         labels: (N,) int64 in [0, num_classes).
         num_classes: number of classes.
         seed: root of all randomness.
-        folder: gets ``generator.safetensors``, ``discriminator.safetensors``, ``card.json`` and ``samples.png``.
-        progress: called as (step, steps, mean losses since the last call) every ten steps.
+        folder: gets ``generator.safetensors``, ``discriminator.safetensors``, ``card.json``, ``samples.png``,
+            ``history.csv`` and ``samples/``.
+        progress: called as (step, steps, mean losses of the last steps) every ten steps.
+        measure: called with the GAN as it is along the way; its numbers become columns of the history.
         device: where to train.
 
     Returns:
@@ -61,11 +70,13 @@ def train_gan(
     definition = find_gan(name)
     if type(config) is not definition.config:
         raise ConfigError(f"config: expected {definition.config.__name__} for {name}, got {type(config).__name__}")
-    shape = _check_data(images, labels, num_classes)
+    _check_data(images, labels, num_classes)
+    shape = ImageShape(images.shape[2], images.shape[1], num_classes if definition.conditional else 0)
     training = Training(definition, config, shape, images, labels, seed, device)
     checkpoint = folder / CHECKPOINT_FILE
     identity = sha256_json(
         {
+            "format": _CHECKPOINT_FORMAT,
             "name": name,
             "config": asdict(config),
             "shape": asdict(shape),
@@ -75,25 +86,33 @@ def train_gan(
         }
     )
     state = load_checkpoint(checkpoint, identity, device)
-    if state is not None:
+    history = History(folder / HISTORY_FILE)
+    if state is None:
+        shutil.rmtree(folder / SHEETS_FOLDER, ignore_errors=True)
+    else:
         training.load_state_dict(state)
+        history.rows += state["history"]
     watch = CollapseWatch(name)
     while training.step < config.steps:
         training.advance()
-        if training.step % _REPORT_EVERY == 0 or training.step == config.steps:
-            losses = training.take_losses()
-            watch.check(training.step, losses)
+        step, ended = training.step, training.step == config.steps
+        if step % _REPORT_EVERY == 0 or ended:
+            losses = training.recent_losses(_REPORT_EVERY)
+            watch.check(step, losses)
             if progress is not None:
-                progress(training.step, config.steps, losses)
-        if training.step % config.checkpoint_every == 0 and training.step < config.steps:
-            save_checkpoint(checkpoint, identity, training.state_dict())
-    gan = training.freeze()
+                progress(step, config.steps, losses)
+        if step % config.checkpoint_every == 0 or ended:
+            gan = training.freeze()
+            history.add(step, training.take_losses() | (measure(gan) if measure else {}))
+            save_samples(gan, folder / SHEETS_FOLDER / f"step-{step:06}.png", seed)
+            if not ended:
+                save_checkpoint(checkpoint, identity, {**training.state_dict(), "history": history.rows})
     save_gan(gan, folder, seed=seed, images=len(images))
     checkpoint.unlink(missing_ok=True)
     return gan
 
 
-def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> ImageShape:
+def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> None:
     if images.ndim != 4 or images.dtype != torch.uint8 or images.shape[2] != images.shape[3] or len(images) == 0:
         raise ConfigError(
             f"images: expected uint8 of shape (N, C, H, H) with N >= 1, got {images.dtype} {tuple(images.shape)}"
@@ -102,4 +121,3 @@ def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> ImageShape:
         raise ConfigError(f"labels: expected int64 of shape ({len(images)},), got {labels.dtype} {tuple(labels.shape)}")
     if labels.min() < 0 or labels.max() >= num_classes:
         raise ConfigError(f"labels: expected classes 0 to {num_classes - 1}, got {labels.min()} to {labels.max()}")
-    return ImageShape(images.shape[2], images.shape[1], num_classes)

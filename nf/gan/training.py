@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nf.core.seeds import derive_seed
 from nf.gan.augment import mirror
-from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, build_networks, draw_latents
+from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, build_networks, draw_latents
 from nf.gan.model import Gan
 from nf.gan.spectral import initialise, plain_weights
 
@@ -43,7 +43,7 @@ class Training:
         self.optimizer_g = self._adam(generator, config.learning_rate_g)
         self.optimizer_d = self._adam(discriminator, config.learning_rate_d)
         self.step = 0
-        self._losses: list[Tensor] = []
+        self._losses: list[dict[str, Tensor]] = []
 
     def _place(self, network: nn.Module) -> None:
         network.to(device=self.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -55,18 +55,22 @@ class Training:
     def advance(self) -> None:
         """``d_steps`` updates of the discriminator, one of the generator, one of the average."""
         game, definition = self.game, self.definition
+        game.generator.requires_grad_(False)
         for _ in range(self.config.d_steps):
             with self._autocast():
-                d_loss = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
-            _descend(d_loss, self.optimizer_d)
+                d_terms = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
+            _descend(d_terms, self.optimizer_d)
+        game.generator.requires_grad_(True)
         game.discriminator.requires_grad_(False)
         with self._autocast():
-            g_loss = definition.g_loss(game, *self._draw_latents(self.rng))
-        _descend(g_loss, self.optimizer_g)
+            g_terms = definition.g_loss(game, *self._draw_latents(self.rng))
+        _descend(g_terms, self.optimizer_g)
         game.discriminator.requires_grad_(True)
         self.step += 1
         self._update_average()
-        self._losses.append(torch.stack([d_loss.detach(), g_loss.detach()]))
+        terms = {f"d_{name}": term for name, term in d_terms.items()}
+        terms |= {f"g_{name}": term for name, term in g_terms.items()}
+        self._losses.append({name: term.detach() for name, term in terms.items()})
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bfloat16"
@@ -78,7 +82,7 @@ class Training:
         return (mirror(images, self.rng) if self.config.flip else images), self.labels[chosen]
 
     def _draw_latents(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        z, labels = draw_latents(self.definition, self.config, self.shape, self.config.batch_size, rng)
+        z, labels = draw_latents(self.definition, self.config.latent_dim, self.shape, self.config.batch_size, rng)
         return z.to(self.images.device), labels.to(self.images.device)
 
     @torch.no_grad()
@@ -89,11 +93,16 @@ class Training:
         for buffer, new_buffer in zip(self.average.buffers(), self.game.generator.buffers(), strict=True):
             buffer.copy_(new_buffer)
 
+    def recent_losses(self, steps: int) -> dict[str, float]:
+        """Means of each term, ``d_adversarial`` and others, over the last ``steps``; none before ``take_losses``."""
+        recent = self._losses[-steps:]
+        return {name: float(torch.stack([terms[name] for terms in recent]).mean()) for name in recent[0]}
+
     def take_losses(self) -> dict[str, float]:
-        """Mean losses since the last call."""
-        d_loss, g_loss = torch.stack(self._losses).mean(0).tolist()
+        """Means over all steps since the last call; a run goes on from there as if it had just begun."""
+        means = self.recent_losses(len(self._losses))
         self._losses.clear()
-        return {"d_loss": d_loss, "g_loss": g_loss}
+        return means
 
     def freeze(self) -> Gan:
         """The GAN as it is now: plain weights, and batch norm's statistics taken anew for the averaged generator."""
@@ -138,7 +147,7 @@ class Training:
         self.step = state["step"]
 
 
-def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+def _descend(terms: Terms, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad()
-    loss.backward()
+    torch.stack(list(terms.values())).sum().backward()
     optimizer.step()

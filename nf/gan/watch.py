@@ -16,7 +16,7 @@ class CollapseWatch:
         self._stuck = 0
 
     def check(self, step: int, losses: dict[str, float]) -> None:
-        """Look at the mean ``losses`` of the last steps, up to ``step``.
+        """Look at the mean ``losses`` of the last steps, up to ``step``, by term.
 
         Raises:
             TrainingError: a loss is not finite, or the discriminator has had nothing left to learn for 20 reports.
@@ -26,7 +26,7 @@ class CollapseWatch:
                 raise TrainingError(
                     f"{self._name} diverged: {key} is {loss} at step {step}; lower learning_rate_g and learning_rate_d"
                 )
-        self._stuck = self._stuck + 1 if abs(losses["d_loss"]) < _STUCK_BELOW else 0
+        self._stuck = self._stuck + 1 if abs(losses["d_adversarial"]) < _STUCK_BELOW else 0
         if self._stuck >= _STUCK_REPORTS:
             raise TrainingError(
                 f"{self._name} collapsed: the discriminator's loss has stayed at zero up to step {step} and G"

@@ -25,7 +25,14 @@ SCHEMES = {
     "random": "Random images",
 }
 
-GANS = {"sagan": "SAGAN"}
+GANS = {
+    "sagan": "SAGAN",
+    "wgan_gp": "WGAN-GP",
+    "logan": "LOGAN",
+    "contragan": "ContraGAN",
+    "icrgan": "ICRGAN",
+    "reacgan": "ReACGAN",
+}
 
 ROLES = {"positive": "stolen", "negative": "honest"}
 

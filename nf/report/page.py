@@ -78,9 +78,10 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
             "Margins by architecture under distillation and knockoff",
         ),
         "gans": [
-            (names.gan_name(gan.name), quality_rows(gan.quality), png_uri(gan.sheet) if gan.sheet else None)
+            (names.gan_name(gan.name), bool(gan.quality), png_uri(gan.sheet) if gan.sheet else None)
             for gan in inputs.gans
         ],
+        "quality": quality_rows([gan.quality for gan in inputs.gans if gan.quality]),
         "by_attack": accuracies_by_attack(inputs.accuracies),
         "by_architecture": accuracies_by_architecture(inputs.accuracies),
         "paper": comparisons(first.suspects, first.evaluation) if inputs.profile == PAPER_PROFILE else [],

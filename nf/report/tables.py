@@ -1,6 +1,6 @@
 """Rows of the page's tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nf.core.scores import Score, ScoreTable
@@ -8,6 +8,8 @@ from nf.report.inputs import ZooAccuracy
 from nf.report.names import architecture_name, attack_name
 
 _QUALITY = {
+    "precision": "Share of samples that lie where real images lie (precision)",
+    "recall": "Share of real images that lie where samples lie (recall)",
     "agreement": "Share of samples with the label they were made for (agreement)",
     "coverage": "Share of classes among the samples (coverage)",
     "entropy": "Evenness of the classes, 1 is even (entropy)",
@@ -91,9 +93,10 @@ def _accuracy_rows(named: Iterable[tuple[str, ZooAccuracy]]) -> list[AccuracyRow
     ]
 
 
-def quality_rows(quality: Mapping[str, float]) -> list[tuple[str, float]]:
-    """A GAN's numbers with what they are."""
-    return [(_quality_name(key), value) for key, value in quality.items()]
+def quality_rows(qualities: Sequence[Mapping[str, float]]) -> list[tuple[str, list[float | None]]]:
+    """What each number is, and its value for each GAN; None where a GAN has no such number."""
+    keys = dict.fromkeys(key for quality in qualities for key in quality)
+    return [(_quality_name(key), [quality.get(key) for quality in qualities]) for key in keys]
 
 
 def _quality_name(key: str) -> str:

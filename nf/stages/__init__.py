@@ -7,7 +7,7 @@ from nf.stages.evaluate import evaluate
 from nf.stages.export import export
 from nf.stages.facts import git_commit
 from nf.stages.fingerprint import fingerprint
-from nf.stages.gan import gan
+from nf.stages.gan import QUALITY_FILE, gan, import_generator, trained_gans
 from nf.stages.prepare import prepare
 from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
@@ -16,6 +16,7 @@ from nf.stages.verify import verify
 from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
 
 __all__ = [
+    "QUALITY_FILE",
     "BenchRow",
     "Run",
     "bench",
@@ -30,6 +31,7 @@ __all__ = [
     "fingerprint",
     "gan",
     "git_commit",
+    "import_generator",
     "missing_models",
     "open_workers",
     "plan_zoo",
@@ -37,6 +39,7 @@ __all__ = [
     "report",
     "scheme_figures",
     "summarise_zoo",
+    "trained_gans",
     "variant",
     "verify",
     "zoo",

@@ -3,25 +3,30 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from nf.core.errors import ConfigError
 from nf.core.files import write_json
 from nf.core.lineage import SOURCE_ID
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
-from nf.gan import sample_quality, train_gan
+from nf.gan import HISTORY_FILE, Gan, ImageShape, ImportedConfig, import_gan, sample_quality, train_gan
 from nf.gan.registry import find_gan
 from nf.models import load_model
 from nf.stages.run import Run
 
 QUALITY_FILE = "quality.json"
+SAMPLES = 2_000
+# Along the way fewer samples do: what counts there is the course.
+_SAMPLES_ALONG_THE_WAY = 500
 
 
 def gan(run: Run, name: str) -> Path:
     """Train the GAN ``name`` on split A and return its folder; a killed run goes on from its last checkpoint.
 
-    ``quality.json`` holds the Fréchet distance on the source model's features, named after its architecture, the
-    agreement of its labels with the conditioning ones, coverage of the classes and balance.
+    ``quality.json`` holds what ``nf.gan.sample_quality`` finds in the eyes of the source model, the Fréchet distance
+    named after its architecture; ``history.csv`` holds losses and the same numbers on fewer samples along the way.
 
     Raises:
         UnknownNameError: the profile or the registry has no such GAN.
@@ -36,12 +41,58 @@ def gan(run: Run, name: str) -> Path:
     def report(step: int, steps: int, losses: dict[str, float]) -> None:
         run.progress(step, steps, ", ".join(f"{key} {value:.2f}" for key, value in losses.items()))
 
+    def measure(so_far: Gan) -> dict[str, float]:
+        return _quality(run, so_far, images[:_SAMPLES_ALONG_THE_WAY], seed, _SAMPLES_ALONG_THE_WAY)
+
     trained = train_gan(
-        name, config, images, labels, num_classes=splits.num_classes, seed=seed, folder=folder, progress=report
+        name,
+        config,
+        images,
+        labels,
+        num_classes=splits.num_classes,
+        seed=seed,
+        folder=folder,
+        progress=report,
+        measure=measure,
     )
-    source, card = load_model(run.layout.zoo / SOURCE_ID)
-    with torch.no_grad():
-        quality = sample_quality(trained, source, to_float(images), seed=seed)
-    quality[f"frechet_{card['architecture']}"] = quality.pop("frechet")
-    write_json(folder / QUALITY_FILE, {key: round(value, 6) for key, value in quality.items()})
+    write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
     return folder
+
+
+def import_generator(
+    run: Run,
+    name: str,
+    config: ImportedConfig,
+    generator: Path,
+    *,
+    discriminator: Path | None = None,
+    num_classes: int = 0,
+) -> Path:
+    """Let in an exported generator as the GAN ``name`` and return its folder; its quality is measured like any other's.
+
+    Raises:
+        ConfigError: the name is taken, or the number of classes is neither 0 nor the data's.
+        ArtifactError: a file is not an exported program, or does not do what was stated.
+    """
+    splits = Splits.load(run.layout.data)
+    if num_classes not in (0, splits.num_classes):
+        raise ConfigError(f"classes: expected 0 or {splits.num_classes} as in the data, got {num_classes}")
+    images = torch.from_numpy(splits["A"].images)
+    shape = ImageShape(images.shape[2], images.shape[1], num_classes)
+    folder, seed = run.layout.gan(name), derive_seed(run.profile.seed, "gan", name)
+    imported = import_gan(name, config, shape, generator, folder=folder, discriminator=discriminator, seed=seed)
+    write_json(folder / QUALITY_FILE, _quality(run, imported, images, seed, SAMPLES))
+    return folder
+
+
+def trained_gans(run: Run) -> list[str]:
+    """GANs of the profile that have been trained, by name; those from outside are not among them."""
+    return [name for name in sorted(run.profile.gans) if (run.layout.gan(name) / HISTORY_FILE).exists()]
+
+
+def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:
+    """Quality beside ``images`` (uint8) in the eyes of the source model."""
+    source, card = load_model(run.layout.zoo / SOURCE_ID)
+    quality = sample_quality(gan, source, to_float(images), seed=seed, samples=samples)
+    quality[f"frechet_{card['architecture']}"] = quality.pop("frechet")
+    return {key: round(value, 6) for key, value in quality.items()}

@@ -32,7 +32,7 @@ def report(run: Run, scheme: str) -> Path:
         description=run.profile.description,
         schemes=(_scheme(run, scheme),),
         class_names=tuple(data["class_names"]),
-        gans=tuple(_gan(run, name) for name in sorted(run.profile.gans) if run.layout.gan(name).is_dir()),
+        gans=tuple(_gan(run, path.parent.name) for path in sorted(run.layout.root.glob(f"gan/*/{QUALITY_FILE}"))),
         accuracies=tuple(
             ZooAccuracy(m["id"], m["architecture"], m["attack"], m["role"], m["test_accuracy"]) for m in models
         ),

@@ -3,27 +3,54 @@ from pathlib import Path
 import pytest
 import torch
 
-from nf.gan import train_gan
-from nf.gan.sagan import SaganConfig
+from nf.gan import GANS, train_gan
+from nf.gan.definition import ImageShape
 
-TINY = SaganConfig(
-    latent_dim=4,
-    generator_channels=8,
-    discriminator_channels=8,
-    steps=12,
-    batch_size=8,
-    d_steps=2,
-    max_shift=1,
-    ema_decay=0.9,
-    ema_start=3,
-    checkpoint_every=7,
-)
+SETTINGS = {
+    "latent_dim": 12,
+    "generator_channels": 8,
+    "discriminator_channels": 8,
+    "steps": 12,
+    "batch_size": 8,
+    "d_steps": 2,
+    "max_shift": 1,
+    "ema_decay": 0.9,
+    "ema_start": 3,
+    "checkpoint_every": 7,
+}
+EXTRA = {"contragan": {"embedding_dim": 8}, "reacgan": {"embedding_dim": 8}}
+
+
+def tiny_config(name):
+    return GANS[name].config(**SETTINGS, **EXTRA.get(name, {}))
+
+
+def shape_for(name, image_size=16, channels=1, classes=3):
+    return ImageShape(image_size, channels, classes if GANS[name].conditional else 0)
 
 
 @pytest.fixture(scope="session")
 def tiny():
     """The smallest SAGAN that exercises every setting."""
-    return TINY
+    return tiny_config("sagan")
+
+
+@pytest.fixture(scope="session")
+def tiny_of():
+    """The smallest config of a GAN by name that exercises every setting."""
+    return tiny_config
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """(GAN, what ``ImageShape`` takes) -> its config, shape, generator and discriminator, untrained."""
+
+    def build(name, *shape):
+        torch.manual_seed(0)
+        config, form = tiny_config(name), shape_for(name, *shape)
+        return config, form, GANS[name].generator(config, form), GANS[name].discriminator(config, form)
+
+    return build
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +64,12 @@ def shades():
 
 @pytest.fixture(scope="session")
 def train(shades):
-    """Train a tiny SAGAN on the shades; keywords change its config or the arguments of ``train_gan``."""
+    """Train a tiny GAN, by default SAGAN, on the shades; keywords go to ``train_gan``."""
     images, labels = shades
 
-    def run(folder: Path, config=TINY, **arguments):
+    def run(folder: Path, config=None, *, name="sagan", **arguments):
         arguments = {"num_classes": 3, "seed": 1, **arguments}
-        return train_gan("sagan", config, images, labels, folder=folder, **arguments)
+        return train_gan(name, config or tiny_config(name), images, labels, folder=folder, **arguments)
 
     return run
 

@@ -25,9 +25,9 @@ def test_a_gan_comes_back_as_it_was(trained):
 
 def test_what_a_gan_offers(trained):
     gan, _ = trained
-    assert (gan.latent_dim, gan.num_classes) == (4, 3)
+    assert (gan.latent_dim, gan.num_classes) == (12, 3)
     z, labels = gan.sample_latents(400, torch.Generator().manual_seed(0))
-    assert (z.shape, z.dtype) == ((400, 4), torch.float32)
+    assert (z.shape, z.dtype) == ((400, 12), torch.float32)
     assert (labels.shape, labels.dtype) == ((400,), torch.int64)
     assert abs(z.mean().item()) < 0.1
     assert abs(z.std().item() - 1) < 0.1

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -5,29 +7,31 @@ from torch import nn
 
 from nf.core.errors import ConfigError
 from nf.gan.definition import ImageShape
-from nf.gan.layers import ConditionalBatchNorm, DownBlock, SelfAttention, UpBlock
+from nf.gan.layers import ConditionalBatchNorm, DownBlock, PlainBatchNorm, SelfAttention, UpBlock, VectorBatchNorm
 from nf.gan.registry import GANS
+from nf.gan.resnet import MetricDiscriminator
 from nf.gan.sagan import SaganConfig
 
-TINY = {"sagan": SaganConfig(latent_dim=4, generator_channels=8, discriminator_channels=8)}
-
-
-def _networks(name, shape):
-    definition = GANS[name]
-    return definition.generator(TINY[name], shape), definition.discriminator(TINY[name], shape)
+PUBLISHED_GENERATORS = {
+    "sagan": 4.35,
+    "wgan_gp": 4.3,
+    "logan": 4.3,
+    "contragan": 9.4,
+    "icrgan": 9.4,
+    "reacgan": 9.4,
+}
 
 
 @pytest.mark.parametrize("name", sorted(GANS))
 @pytest.mark.parametrize("image_size", [16, 32])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_shapes_ranges_and_gradients(name, image_size, channels):
-    shape = ImageShape(image_size, channels, num_classes=5)
-    generator, discriminator = _networks(name, shape)
+def test_shapes_ranges_and_gradients(name, image_size, channels, networks):
+    _, _, generator, discriminator = networks(name, image_size, channels, 5)
     for network in (generator, discriminator):
         for parameter in network.parameters():
             if parameter.ndim == 0:
                 nn.init.ones_(parameter)  # attention that starts at zero hides what lies behind it
-    z = torch.randn(5, 4, requires_grad=True)
+    z = torch.randn(5, 12, requires_grad=True)
     labels = torch.arange(5)
     images = generator(z, labels)
     assert images.shape == (5, channels, image_size, image_size)
@@ -35,7 +39,11 @@ def test_shapes_ranges_and_gradients(name, image_size, channels):
     assert images.abs().max() <= 1
     logits = discriminator(images, labels)
     assert logits.shape == (5,)
-    logits.square().sum().backward()
+    loss = logits.square().sum()
+    if isinstance(discriminator, MetricDiscriminator):
+        judged = discriminator.judge(images, labels)
+        loss = loss + (judged.embeddings * judged.proxies).sum()
+    loss.backward()
     assert (z.grad.abs().sum(1) > 0).all()
     for network in (generator, discriminator):
         for key, parameter in network.named_parameters():
@@ -44,19 +52,73 @@ def test_shapes_ranges_and_gradients(name, image_size, channels):
             assert key.endswith("conv1.bias") or parameter.grad.abs().max() > 0, key
 
 
-def test_the_reference_generator_has_the_published_size():
-    generator = GANS["sagan"].generator(SaganConfig(), ImageShape(32, 3, 10))
-    assert 4.3e6 <= sum(parameter.numel() for parameter in generator.parameters()) <= 4.4e6
+@pytest.mark.parametrize("name", sorted(GANS))
+def test_the_reference_generators_have_the_published_size(name):
+    definition = GANS[name]
+    shape = ImageShape(32, 3, 10 if definition.conditional else 0)
+    parameters = definition.generator(definition.config(), shape).parameters()
+    assert sum(parameter.numel() for parameter in parameters) / 1e6 == pytest.approx(
+        PUBLISHED_GENERATORS[name], abs=0.05
+    )
 
 
 @pytest.mark.parametrize("name", sorted(GANS))
-def test_the_discriminator_judges_each_image_for_itself_and_its_label(name):
-    _, discriminator = _networks(name, ImageShape(16, 1, 3))
+def test_the_discriminator_judges_each_image_for_itself(name, networks):
+    *_, discriminator = networks(name)
     images, labels = torch.rand(6, 1, 16, 16), torch.arange(6) % 3
     together = discriminator(images, labels)
     alone = torch.cat([discriminator(images[i : i + 1], labels[i : i + 1]) for i in range(6)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(together, discriminator(images, (labels + 1) % 3))
+
+
+@pytest.mark.parametrize("name", ["sagan", "icrgan"])
+def test_projection_looks_at_the_label(name, networks):
+    *_, discriminator = networks(name)
+    images, labels = torch.rand(6, 1, 16, 16), torch.arange(6) % 3
+    assert not torch.allclose(discriminator(images, labels), discriminator(images, (labels + 1) % 3))
+
+
+@pytest.mark.parametrize("name", ["wgan_gp", "logan"])
+def test_networks_without_classes_take_no_notice_of_labels(name, networks):
+    _, _, generator, discriminator = networks(name)
+    z, images = torch.randn(4, 12), torch.rand(4, 1, 16, 16)
+    first, second = torch.zeros(4, dtype=torch.int64), torch.full((4,), 9)
+    assert torch.equal(generator(z, first), generator(z, second))
+    assert torch.equal(discriminator(images, first), discriminator(images, second))
+
+
+@pytest.mark.parametrize("name", ["contragan", "reacgan"])
+def test_embeddings_and_proxies_are_unit_vectors_and_logits_are_those_of_a_plain_call(name, networks):
+    *_, discriminator = networks(name)
+    images, labels = torch.rand(5, 1, 16, 16), torch.tensor([0, 2, 1, 2, 0])
+    judged = discriminator.judge(images, labels)
+    for vectors in (judged.embeddings, judged.proxies):
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(5))
+    assert torch.equal(judged.proxies[0], judged.proxies[4])
+    assert not torch.equal(judged.proxies[0], judged.proxies[1])
+    assert torch.equal(judged.logits, discriminator(images, labels))
+
+
+def test_each_part_of_a_latent_reaches_the_big_generator_at_its_own_block(networks):
+    """The first third of z makes the 4x4 map; later parts leave it, and what earlier blocks make, as they are."""
+    _, _, generator, _ = networks("icrgan")
+    seen = []
+    for module in (generator.stem, *generator.blocks):
+        module.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    z, labels = torch.randn(2, 12), torch.tensor([0, 1])
+    changed = z.clone()
+    changed[:, 8:] += 1  # the part of the second block
+    generator.eval()
+    generator(z, labels)
+    generator(changed, labels)
+    stem, first, second = (torch.equal(before, after) for before, after in zip(seen[:3], seen[3:], strict=True))
+    assert (stem, first, second) == (True, True, False)
+
+
+def test_a_latent_that_cannot_be_cut_is_refused():
+    shape = ImageShape(16, 1, 10)
+    with pytest.raises(ConfigError, match=r"latent_dim: expected a multiple of 3.*got 80"):
+        GANS["contragan"].generator(GANS["contragan"].config(), shape)
 
 
 def test_attention_starts_as_the_identity():
@@ -88,8 +150,21 @@ def test_conditional_batch_norm_is_batch_norm_with_the_affine_map_of_the_class()
     assert not torch.allclose(output, norm(x, (labels + 1) % 3))
 
 
+def test_vector_batch_norm_is_batch_norm_with_linear_gain_and_bias():
+    norm = VectorBatchNorm(4, vector_dim=6)
+    x, vectors = torch.randn(3, 4, 5, 5), torch.randn(3, 6)
+    expected = F.batch_norm(x, None, None, training=True)
+    gain, bias = 1 + vectors @ norm.gain.weight.T, vectors @ norm.bias.weight.T
+    torch.testing.assert_close(norm(x, vectors), expected * gain[:, :, None, None] + bias[:, :, None, None])
+
+
+def test_plain_batch_norm_is_that_of_the_library():
+    x = torch.randn(3, 4, 5, 5)
+    assert torch.equal(PlainBatchNorm(4)(x, torch.zeros(3)), nn.BatchNorm2d(4)(x))
+
+
 def test_an_up_block_equals_its_textbook_order():
-    block = UpBlock(8, num_classes=2)
+    block = UpBlock(8, partial(ConditionalBatchNorm, num_classes=2))
     x, labels = torch.randn(3, 8, 4, 4), torch.tensor([0, 1, 1])
     h = block.conv1(F.interpolate(F.relu(block.norm1(x, labels)), scale_factor=2))
     h = block.conv2(F.relu(block.norm2(h, labels)))

@@ -5,13 +5,21 @@ import math
 import pytest
 import torch
 
-from nf.core.errors import ConfigError, TrainingError, UnknownNameError
-from nf.gan import train_gan
+from nf.core.errors import ArtifactError, ConfigError, TrainingError, UnknownNameError
+from nf.gan import read_history, train_gan
 from nf.gan.checkpoint import load_checkpoint, save_checkpoint
 from nf.gan.definition import GanConfig
 from nf.gan.watch import CollapseWatch
 
-FILES = ["card.json", "discriminator.safetensors", "generator.safetensors", "samples.png"]
+FILES = [
+    "card.json",
+    "discriminator.safetensors",
+    "generator.safetensors",
+    "history.csv",
+    "samples.png",
+    "samples/step-000007.png",
+    "samples/step-000012.png",
+]
 
 
 class Killed(BaseException):
@@ -26,13 +34,17 @@ def _kill_at(step):
     return progress
 
 
+def _files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
 def _bytes(folder):
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
 def test_the_folder_holds_the_gan_and_nothing_else(trained):
     _, folder = trained
-    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert _files(folder) == FILES
 
 
 def test_the_card_says_how_the_gan_was_made(trained, tiny):
@@ -66,13 +78,36 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(trained, train, tmp_pat
     _, folder = trained
     with pytest.raises(Killed):
         train(tmp_path, progress=_kill_at(10))
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert _files(tmp_path) == ["checkpoint.pt", "history.csv", "samples/step-000007.png"]
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["state"]["step"] == 7
     seen = []
     train(tmp_path, progress=lambda step, steps, losses: seen.append((step, steps, sorted(losses))))
-    assert seen == [(10, 12, ["d_loss", "g_loss"]), (12, 12, ["d_loss", "g_loss"])]
+    assert seen == [(10, 12, ["d_adversarial", "g_adversarial"]), (12, 12, ["d_adversarial", "g_adversarial"])]
     assert _bytes(tmp_path) == _bytes(folder)
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_the_losses_of_a_row_are_means_over_the_steps_since_the_last(train, tiny, tmp_path):
+    train(tmp_path / "often", dataclasses.replace(tiny, steps=3, checkpoint_every=1))
+    train(tmp_path / "once", dataclasses.replace(tiny, steps=3, checkpoint_every=3))
+    often, once = (read_history(tmp_path / folder / "history.csv") for folder in ("often", "once"))
+    assert [row["step"] for row in often] == [1, 2, 3]
+    mean = sum(row["d_adversarial"] for row in often) / 3
+    assert once[-1]["d_adversarial"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_sheets_of_another_run_do_not_stay(train, tiny, tmp_path):
+    train(tmp_path, dataclasses.replace(tiny, steps=2, checkpoint_every=1))
+    train(tmp_path, dataclasses.replace(tiny, steps=3, checkpoint_every=3))
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["step-000003.png"]
+
+
+def test_a_damaged_history_is_refused(tmp_path):
+    with pytest.raises(ArtifactError, match=r"expected a training's history in .*history.csv"):
+        read_history(tmp_path / "history.csv")
+    (tmp_path / "history.csv").write_text("step,d_adversarial\n100,x\n")
+    with pytest.raises(ArtifactError, match="could not convert string to float"):
+        read_history(tmp_path / "history.csv")
 
 
 def test_a_checkpoint_comes_back_for_its_own_run_only(tmp_path, caplog):
@@ -105,7 +140,14 @@ def test_a_checkpoint_that_would_run_code_is_left_aside(tmp_path, caplog):
 
 def test_it_learns_what_the_classes_look_like(train, tiny, tmp_path):
     config = dataclasses.replace(
-        tiny, steps=60, batch_size=16, d_steps=1, learning_rate_g=1e-2, learning_rate_d=1e-2, max_shift=0
+        tiny,
+        steps=60,
+        batch_size=16,
+        d_steps=1,
+        learning_rate_g=1e-2,
+        learning_rate_d=1e-2,
+        max_shift=0,
+        checkpoint_every=60,
     )
     gan = train(tmp_path, config)
     z, _ = gan.sample_latents(60, torch.Generator().manual_seed(0))
@@ -130,7 +172,7 @@ def test_an_unknown_precision_is_refused():
 
 def test_divergence_is_noticed(train, tiny, tmp_path):
     config = dataclasses.replace(tiny, learning_rate_g=math.inf)
-    with pytest.raises(TrainingError, match="sagan diverged: d_loss is nan at step 10; lower learning_rate_g"):
+    with pytest.raises(TrainingError, match="sagan diverged: d_adversarial is nan at step 10; lower learning_rate_g"):
         train(tmp_path, config)
     assert not (tmp_path / "card.json").exists()
 
@@ -138,12 +180,12 @@ def test_divergence_is_noticed(train, tiny, tmp_path):
 def test_a_discriminator_with_nothing_left_to_learn_is_noticed():
     watch = CollapseWatch("sagan")
     for step in range(19):
-        watch.check(step, {"d_loss": 0.0, "g_loss": 3.0})
-    watch.check(19, {"d_loss": 0.5, "g_loss": 3.0})  # it recovered
+        watch.check(step, {"d_adversarial": 0.0, "g_adversarial": 3.0})
+    watch.check(19, {"d_adversarial": 0.5, "g_adversarial": 3.0})  # it recovered
     for step in range(20, 39):
-        watch.check(step, {"d_loss": 0.0, "g_loss": 3.0})
+        watch.check(step, {"d_adversarial": 0.0, "g_adversarial": 3.0})
     with pytest.raises(TrainingError, match=r"stayed at zero up to step 39.*lower d_steps or learning_rate_d"):
-        watch.check(39, {"d_loss": 0.0, "g_loss": 3.0})
+        watch.check(39, {"d_adversarial": 0.0, "g_adversarial": 3.0})
 
 
 def test_an_unknown_gan_and_a_config_of_another_are_refused(shades, tiny, tmp_path):

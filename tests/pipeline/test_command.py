@@ -92,7 +92,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gan", "biggan"), "'biggan': expected one of sagan"),
+        (("gan", "biggan"), "'biggan': expected one of contragan, icrgan, logan, reacgan, sagan, wgan_gp"),
         (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of corrected, label"),
         (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
@@ -134,7 +134,7 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
     [
         ("architectures", 15, "vgg19_bn"),
         ("attacks", 7, "knockoff"),
-        ("gans", 1, "sagan"),
+        ("gans", 6, "logan"),
         ("schemes", 6, "metafinger"),
         ("models", 30, "source"),
     ],

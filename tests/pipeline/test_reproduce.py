@@ -116,19 +116,26 @@ def test_the_report_wants_a_scheme(reproduced):
     assert "report: expected the scheme that it is about as --item, got none" in result.stderr
 
 
-def test_mlflow_holds_a_scheme_and_a_comparison_with_metrics_and_artifacts(reproduced):
+def test_mlflow_holds_a_scheme_a_gan_and_a_comparison_with_metrics_and_artifacts(reproduced):
     with sqlite3.connect(reproduced.root / ".mlflow" / "mlflow.db") as store:
-        runs = store.execute("select run_uuid, status from runs").fetchall()
-        assert [status for _, status in runs] == ["FINISHED"] * 2  # the scheme and the comparison
-        metrics = dict(store.execute("select key, value from latest_metrics").fetchall())
-        parameters = dict(store.execute("select key, value from params").fetchall())
+        runs = dict(store.execute("select name, run_uuid from runs where status = 'FINISHED'").fetchall())
+        assert len(runs) == 3  # the scheme's, the GAN's and the comparison
+        scheme = next(run for name, run in runs.items() if name.startswith("naturalfinger"))
+
+        def latest(run):
+            return dict(store.execute("select key, value from latest_metrics where run_uuid = ?", [run]).fetchall())
+
+        metrics, compared = latest(scheme), latest(runs["comparison"])
+        parameters = dict(store.execute("select key, value from params where run_uuid = ?", [scheme]).fetchall())
+        course = store.execute("select key, step from metrics where run_uuid = ?", [runs["sagan"]]).fetchall()
         steps = store.execute("select count(*) from metrics where key = 'curve.robustness'").fetchone()[0]
     found = json.loads((reproduced.out / "metrics" / "naturalfinger.json").read_text())
     assert metrics["aruc"] == pytest.approx(found["aruc"])
     assert metrics["margin.distill"] == pytest.approx(found["margin"]["distill"])
-    assert metrics["variant.twins.aruc"] == pytest.approx(_variant(reproduced, "twins")["aruc"])
+    assert compared["variant.twins.aruc"] == pytest.approx(_variant(reproduced, "twins")["aruc"])
     assert parameters["naturalfinger.epochs"] == "30"
     assert steps == 101
+    assert {("d_adversarial", 60), ("frechet_resnet18", 60), ("quality.recall", 0)} <= set(course)
     kept = {path.name for path in (reproduced.root / ".mlflow" / "artifacts").rglob("*") if path.is_file()}
     assert {"queries.safetensors", "sheet.png", "index.html", "naturalfinger.csv", "curves.png", "rates.png"} <= kept
     assert {"figure-4-curves.svg", "table-3-ablation.svg", "plus-naturalfinger.svg"} <= kept

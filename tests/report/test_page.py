@@ -131,6 +131,18 @@ def test_missing_parts_are_said_plainly(small, tmp_path):
     assert "The query set was not at hand" in text
 
 
+def test_gans_stand_side_by_side(small, tmp_path):
+    gans = (
+        GanResult("sagan", {"recall": 0.75, "agreement": 0.5}),
+        GanResult("other"),
+        GanResult("logan", {"recall": 1.0}),
+    )
+    text = text_of(render(small(gans=gans), tmp_path))
+    assert "Samples in the eyes of the source model SAGAN LOGAN" in text
+    assert "(recall) 0.75 1" in text
+    assert "(agreement) 0.5 -" in text
+
+
 def test_gan_without_numbers_or_sheet_says_so(small, tmp_path):
     text = text_of(render(small(gans=(GanResult("other"),)), tmp_path))
     assert "Quality of other: not measured on this machine." in text
