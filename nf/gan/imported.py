@@ -1,10 +1,13 @@
 """A generator of one's own: an exported program (``torch.export.save``) with a stated latent, range and classes.
 
-TorchScript is deprecated in torch, so it is not read. No pickle is: an archive that holds one, or compiled code, is
-refused before anything is loaded.
+TorchScript is deprecated in torch, so it is not read. Torch's reader would unpickle tensors, custom objects and sample
+inputs where an archive asks for it: such an archive, or one with compiled code, is refused before anything is loaded.
 """
 
+import io
 import json
+import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +22,12 @@ from nf.gan.definition import PRIORS, GanKind, ImageShape
 from nf.gan.losses import Sign, hinge_naturalness_loss, wasserstein_naturalness_loss
 from nf.gan.model import Gan
 
-_DATA = ("models/", "data/weights/", "data/constants/", "data/sample_inputs/", ".data/")
-_MARKS = ("archive_format", "archive_version", "byteorder")
+# What torch.export.save writes for a program over plain tensors. Other names stand for pickles, TorchScript classes or
+# compiled code.
+_ENTRY = re.compile(
+    r"models/\w+\.json|data/(weights|constants)/((weight|tensor)_\d+|\w+_config\.json)|data/sample_inputs/\w+\.pt"
+    r"|\.data/(version|serialization_id)|archive_format|archive_version|byteorder"
+)
 _NATURALNESS: dict[str, Callable[[Tensor, Sign], Tensor]] = {
     "hinge": hinge_naturalness_loss,
     "wasserstein": wasserstein_naturalness_loss,
@@ -129,6 +136,7 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = [entry.partition("/")[2] for entry in archive.namelist()]
             tables = [json.loads(archive.read(entry)) for entry in archive.namelist() if entry.endswith("_config.json")]
+            inputs = [archive.read(entry) for entry in archive.namelist() if "/data/sample_inputs/" in entry]
         payloads = [payload for table in tables for payload in table["config"].values()]
         pickled = any(payload["use_pickle"] for payload in payloads)
     except FileNotFoundError:
@@ -137,14 +145,23 @@ def _check_archive(path: Path) -> None:
         raise ArtifactError(
             f"{path} is not an exported program ({_first_line(error)}); write one with torch.export.save"
         ) from error
-    strange = [name for name in names if not name.startswith(_DATA) and name not in _MARKS]
+    strange = [name for name in names if not _ENTRY.fullmatch(name)]
     if strange or "archive_format" not in names:
         raise ArtifactError(
             f"{path}: expected what torch.export.save writes and nothing else, got {strange[0] if strange else names}; "
-            "TorchScript and compiled code are not read"
+            "TorchScript, custom objects and compiled code are not read"
         )
-    if pickled:
-        raise ArtifactError(f"{path}: expected weights as plain tensors, got pickled ones; pickles are not read")
+    if pickled or not all(map(_is_plain, inputs)):
+        raise ArtifactError(f"{path}: expected plain tensors, got pickled objects; pickles are not read")
+
+
+def _is_plain(saved: bytes) -> bool:
+    """Whether torch's reader of plain values takes ``saved``; where it does not, the one of programs would unpickle."""
+    try:
+        torch.load(io.BytesIO(saved), weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

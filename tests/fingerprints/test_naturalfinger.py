@@ -86,7 +86,7 @@ def test_too_few_survivors_say_where_the_others_fell(models, digits, gan):
 
 
 def test_no_candidate_at_all_is_said_too(models, digits, gan):
-    config = replace(CONFIG, epsilon=1e-6, max_rounds=1)
+    config = replace(CONFIG, label="positive", epsilon=1e-6, max_rounds=1)  # the positives are unanimous
     with pytest.raises(NotEnoughQueriesError, match="labelled 0; most fell at 'labelled': raise epsilon"):
         make(config, models, digits, gan)
 

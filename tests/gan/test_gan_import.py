@@ -1,7 +1,9 @@
 """Generators from outside: real exported programs, good ones and each kind of bad one."""
 
+import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -170,7 +172,7 @@ def _rewritten(source, target, change):
     return target
 
 
-def test_pickles_and_compiled_code_are_refused_before_anything_is_loaded(generator, tmp_path):
+def test_pickled_tensors_are_refused_before_anything_is_loaded(generator, tmp_path):
     def pickled(name, data):
         if not name.endswith("weights_config.json"):
             return data
@@ -179,13 +181,45 @@ def test_pickles_and_compiled_code_are_refused_before_anything_is_loaded(generat
         return json.dumps(table)
 
     file = _rewritten(generator, tmp_path / "pickled.pt2", pickled)
-    with pytest.raises(ArtifactError, match="expected weights as plain tensors, got pickled ones"):
+    with pytest.raises(ArtifactError, match="expected plain tensors, got pickled objects"):
         import_gan("mine", CONFIG, SHAPE, file, folder=tmp_path / "gan")
-    file = _rewritten(generator, tmp_path / "compiled.pt2", lambda name, data: data)
+
+
+@pytest.mark.parametrize(
+    "name", ["data/aotinductor/model/code.so", "data/constants/opaque_obj_0", "data/constants/custom_obj_0"]
+)
+def test_compiled_code_and_custom_objects_are_refused(name, generator, tmp_path):
+    file = _rewritten(generator, tmp_path / "strange.pt2", lambda _, data: data)
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr("generator/data/aotinductor/model/code.so", b"")
-    with pytest.raises(ArtifactError, match=r"got data/aotinductor/model/code.so; TorchScript and compiled code"):
+        archive.writestr(f"generator/{name}", b"")
+    with pytest.raises(ArtifactError, match=f"got {name}; TorchScript, custom objects and compiled code are not read"):
         import_gan("mine", CONFIG, SHAPE, file, folder=tmp_path / "gan")
+
+
+class _Trap:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_sample_inputs_that_would_run_code_are_refused(generator, tmp_path):
+    sprung = tmp_path / "sprung"
+
+    def trapped(name, data):
+        if "/sample_inputs/" not in name:
+            return data
+        buffer = io.BytesIO()
+        torch.save((_Trap(sprung),), buffer)
+        return buffer.getvalue()
+
+    file = _rewritten(generator, tmp_path / "trap.pt2", trapped)
+    with pytest.raises(ArtifactError, match="expected plain tensors, got pickled objects"):
+        import_gan("mine", CONFIG, SHAPE, file, folder=tmp_path / "gan")
+    assert not sprung.exists()
 
 
 def test_a_damaged_program_is_refused(generator, tmp_path):
