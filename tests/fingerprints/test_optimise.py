@@ -131,7 +131,7 @@ def test_the_loss_falls(models, gan, start):
         return float(torch.stack([model(images).argmax(dim=1) == y for model, y in pairs]).float().mean())
 
     assert right(start.latents) < 0.6
-    assert right(moved) > 0.9
+    assert right(moved) > 0.8
 
 
 def test_published_sign_makes_images_look_fake_and_corrected_real(models, gan, start):
