@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from nf.core.files import read_json, write_json
-from nf.stages import Run, git_commit, trained_gans
+from nf.stages import Run, comparison_detection, comparison_variants, git_commit, trained_gans
 from nf.stages.facts import machine, versions
 from nf.stages.gan import QUALITY_FILE, SAMPLES
 from nf.stages.zoo import SUMMARY_FILE
@@ -15,9 +15,9 @@ from nf.stages.zoo import SUMMARY_FILE
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def record(profile: str, out: Path, note: str) -> Path:
-    """Gather metrics, zoo accuracies, GAN quality and times of the run under ``out/<profile>``."""
-    run = Run.open(profile, params=ROOT / "params.yaml", out=out)
+def record(run: Run, note: str) -> Path:
+    """Gather metrics, zoo accuracies, GAN quality and times of a run, and of its comparison what is there."""
+    profile = run.profile.name
     zoo = read_json(run.layout.zoo / SUMMARY_FILE)
     scratch = [m["test_accuracy"] for m in zoo["models"] if m["attack"] == "train" and m["pool"] == "suspects"]
     data = read_json(run.layout.data / "card.json")
@@ -37,6 +37,8 @@ def record(profile: str, out: Path, note: str) -> Path:
                 if (metrics := run.layout.metrics(name)).exists()
             },
             "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in trained_gans(run)},
+            "detection": comparison_detection(run),
+            "variants": comparison_variants(run),
             "zoo": {
                 "scratch_accuracy_min": min(scratch),
                 "scratch_accuracy_mean": round(sum(scratch) / len(scratch), 4),
@@ -51,9 +53,9 @@ def record(profile: str, out: Path, note: str) -> Path:
     return path
 
 
-def record_gans(profile: str, out: Path, note: str) -> Path:
-    """Gather quality and size of the GANs under ``out/<profile>``."""
-    run = Run.open(profile, params=ROOT / "params.yaml", out=out)
+def record_gans(run: Run, note: str) -> Path:
+    """Gather quality and size of a run's GANs."""
+    profile = run.profile.name
     gans = {}
     for name in trained_gans(run):
         folder = run.layout.gan(name)
@@ -79,9 +81,10 @@ def record_gans(profile: str, out: Path, note: str) -> Path:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="digits")
+    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="The settings of the run.")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--note", default="", help="What is particular about this run.")
     parser.add_argument("--gans", action="store_true", help="Record the GANs and nothing else.")
     arguments = parser.parse_args()
     write = record_gans if arguments.gans else record
-    print(write(arguments.profile, arguments.out, arguments.note))
+    print(write(Run.open(arguments.profile, params=arguments.params, out=arguments.out), arguments.note))

@@ -10,7 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from nf.report.names import gan_name
+from nf.report.names import gan_name, scheme_name
+from nf.report.variants import Spread, VariantRow, variant_rows
 from nf.verification.proportions import Proportion
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,72 @@ def digits() -> str:
     if speed := load("latent-optimisation"):
         lines.append(f"| optimising latents, against a plain loop at equal work | {speed['ratio']:.1f} times as fast |")
     return "\n".join(lines)
+
+
+def schemes_digits() -> str:
+    """All schemes on the default profile."""
+    run = load("digits")
+    if run is None or len(run["schemes"]) == 1:
+        return (
+            "No comparison of this profile has been recorded yet: `make compare`, then `python benchmarks/record.py`."
+        )
+    lines = [
+        "| scheme | ARUC | AUC | TPR at FPR 0 | stolen found | honest accused | twins accused | queries detected |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, found in sorted(run["schemes"].items(), key=lambda item: -item[1]["aruc"]):
+        wrong, twins = found["at_threshold"], found["plus"].get("twin")
+        cells = [
+            _interval(found, "aruc"),
+            f"{found['roc_auc']:.3f}",
+            f"{found['tpr_at_fpr_0']:.3f}",
+            f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
+            f"{wrong['false_positives']} of {wrong['negatives']}",
+            f"{twins['called_stolen']} of {twins['models']}" if twins else "not measured",
+            f"{found_by['naive']['detection_rate']:.1%}"
+            if (found_by := run["detection"].get(name))
+            else "not measured",
+        ]
+        lines.append(f"| {scheme_name(name)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def variants_digits() -> str:
+    """The ablation and the remedy on the default profile."""
+    run = load("digits")
+    rows = variant_rows(run["variants"], confidence=0.95) if run and run.get("variants") else []
+    if not rows:
+        return "No variants of this profile have been recorded yet: `make compare`, then `python benchmarks/record.py`."
+    lines = [
+        "| variant | adversarial label | transforms | discriminator | seeds | ARUC | ARUC against twins "
+        "| honest accused | twins accused | stolen missed |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        parts = [row.name, _on(row.label), _on(row.transform), row.discriminator, _seeds(row)]
+        shares = [_share_or_none(value) for value in (row.accused, row.twins_accused, row.missed)]
+        lines.append("| " + " | ".join([*parts, _spread(row.aruc), _spread(row.aruc_twins), *shares]) + " |")
+    first = next(record for record in run["variants"] if "metrics" in record)
+    size = f"{first['queries']} queries from {first['training_models']} training models"
+    return "\n".join([*lines, "", f"{size}; the variant `twins` has twins on top. Mean over seeds, 95 % interval."])
+
+
+def _on(part: bool) -> str:
+    return "on" if part else "off"
+
+
+def _seeds(row: VariantRow) -> str:
+    return f"{row.seeds}" + (f" ({row.short} short of queries)" if row.short else "")
+
+
+def _spread(value: Spread | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value.mean:.3f}" + ("" if value.low is None else f", {value.low:.3f} to {value.high:.3f}")
+
+
+def _share_or_none(value: float | None) -> str:
+    return "none" if value is None else f"{value:.1%}"
 
 
 def cifar10() -> str:
@@ -137,8 +204,15 @@ def gans_cifar10() -> str:
     return "\n".join([*lines, "", f"{how}; {run['note']}."])
 
 
-PAGES = (ROOT / "README.md", ROOT / "docs" / "gans.md")
-TABLES = {"digits": digits, "cifar10": cifar10, "gans-digits": gans_digits, "gans-cifar10": gans_cifar10}
+PAGES = (ROOT / "README.md", ROOT / "docs" / "gans.md", ROOT / "docs" / "comparison.md")
+TABLES = {
+    "digits": digits,
+    "schemes-digits": schemes_digits,
+    "variants-digits": variants_digits,
+    "cifar10": cifar10,
+    "gans-digits": gans_digits,
+    "gans-cifar10": gans_cifar10,
+}
 
 
 def rendered(text: str) -> str:
