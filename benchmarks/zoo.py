@@ -67,9 +67,9 @@ def plain_fit(model, images, targets, config, *, seed, augment=None, objective=N
 
 
 def chosen_models(lineage):
-    """Source, mirror, one of each attack on weights, every architecture from scratch, distilled and as a knockoff."""
-    attacks = ["finetune-FTAL-source", "prune-0.5-source", "noise-3-source", "adversarial-0.5-source"]
-    wanted = {"source", "mirror", *attacks}
+    """Source, mirror, one of each attack on weights, every architecture from scratch and as a knockoff, one student."""
+    attacks = ["finetune-FTAL", "prune-0.5", "noise-3", "adversarial-0.5", "distill-vgg16_bn"]
+    wanted = {"source", "mirror", *(f"{attack}-source" for attack in attacks)}
     return [
         spec.id
         for spec in lineage.specs
@@ -77,7 +77,7 @@ def chosen_models(lineage):
         and (
             spec.id in wanted
             or spec.id.startswith("scratch-")
-            or (spec.attack in ("distill", "knockoff") and spec.parent == "source")
+            or (spec.attack == "knockoff" and spec.parent == "source")
         )
     ]
 
