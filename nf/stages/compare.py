@@ -6,9 +6,8 @@ from typing import Any
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json
-from nf.core.queries import QuerySet
-from nf.core.scores import ScoreTable
-from nf.report import ComparisonInputs, SchemeResult, write_comparison
+from nf.report import ComparisonInputs, write_comparison
+from nf.stages.report import scheme_result
 from nf.stages.run import Run
 
 _BUDGET_FILE = "budget.csv"
@@ -28,7 +27,7 @@ def compare(run: Run) -> Path:
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
-        schemes=tuple(_scheme(run, name) for name in names),
+        schemes=tuple(scheme_result(run, name) for name in names),
         class_names=tuple(read_json(run.layout.data / "card.json")["class_names"]),
         detection=comparison_detection(run),
         variants=comparison_variants(run),
@@ -67,12 +66,3 @@ def _columns(path: Path) -> dict[str, list[float]]:
 
 def _seed(path: Path) -> int:
     return int(path.parent.name)
-
-
-def _scheme(run: Run, name: str) -> SchemeResult:
-    return SchemeResult(
-        name,
-        read_json(run.layout.metrics(name)),
-        ScoreTable.load(run.layout.scores(name)),
-        QuerySet.load(run.layout.fingerprint(name)),
-    )

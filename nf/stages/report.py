@@ -30,7 +30,7 @@ def report(run: Run, scheme: str) -> Path:
     inputs = ReportInputs(
         profile=run.profile.name,
         description=run.profile.description,
-        schemes=(_scheme(run, scheme),),
+        schemes=(scheme_result(run, scheme),),
         class_names=tuple(data["class_names"]),
         gans=tuple(_gan(run, path.parent.name) for path in sorted(run.layout.root.glob(f"gan/*/{QUALITY_FILE}"))),
         accuracies=tuple(
@@ -59,7 +59,12 @@ def scheme_figures(run: Run, scheme: str) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def _scheme(run: Run, name: str) -> SchemeResult:
+def scheme_result(run: Run, name: str) -> SchemeResult:
+    """What a page shows of one scheme.
+
+    Raises:
+        ArtifactError: it is not evaluated, or an artifact is damaged.
+    """
     return SchemeResult(
         name,
         read_json(run.layout.metrics(name)),

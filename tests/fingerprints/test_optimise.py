@@ -122,7 +122,7 @@ def test_same_seed_same_latents_and_weights_stay(models, gan, start):
 
 def test_the_loss_falls(models, gan, start):
     frozen = models.map(freeze)
-    moved = optimise(start, gan, frozen, replace(PLAIN, epochs=30, learning_rate=5.0, momentum=0.9), seed=0)
+    moved = optimise(start, gan, frozen, replace(PLAIN, epochs=60, learning_rate=5.0, momentum=0.9), seed=0)
 
     def right(latents: Tensor) -> float:
         images = gan.generate(latents, start.classes)
@@ -131,7 +131,7 @@ def test_the_loss_falls(models, gan, start):
         return float(torch.stack([model(images).argmax(dim=1) == y for model, y in pairs]).float().mean())
 
     assert right(start.latents) < 0.6
-    assert right(moved) > 0.8
+    assert right(moved) > 0.9
 
 
 def test_published_sign_makes_images_look_fake_and_corrected_real(models, gan, start):
