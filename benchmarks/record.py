@@ -7,9 +7,10 @@ import argparse
 from pathlib import Path
 
 from nf.core.files import read_json, write_json
-from nf.stages import Run, comparison_detection, comparison_variants, git_commit, trained_gans
-from nf.stages.facts import machine, versions
-from nf.stages.gan import QUALITY_FILE, SAMPLES
+from nf.stages.compare import comparison_detection, comparison_variants
+from nf.stages.facts import git_commit, machine, versions
+from nf.stages.gan import QUALITY_FILE, SAMPLES, trained_gans
+from nf.stages.run import Run
 from nf.stages.zoo import SUMMARY_FILE
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -91,7 +91,9 @@ def build(side: str, out: Path) -> None:
     from nf.attacks import extraction, modification
     from nf.data import Splits
     from nf.models import checkpoint
-    from nf.stages import Run, build_models, plan_zoo, prepare
+    from nf.stages.prepare import prepare
+    from nf.stages.run import Run
+    from nf.stages.zoo import build_models, plan_zoo
     from nf.zoo import build_model
 
     run = Run.open("digits", params=ROOT / "params.yaml", out=out)

@@ -1,17 +1,19 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, Task, flow
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from nf import stages
 from nf.cli.progress import show_progress
-from nf.core.errors import ConfigError
-from nf.stages import Run
-from nf.zoo import ZooPlan, ZooWorkers
+from nf.core.errors import ConfigError, UnknownNameError
+from nf.stages import STAGES, load_stage
+from nf.stages.run import Run
+
+if TYPE_CHECKING:
+    from nf.zoo import ZooPlan, ZooWorkers
 
 
 def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
@@ -19,15 +21,15 @@ def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
     return Task(function, name=name, cache_policy=NO_CACHE, persist_result=False, **options)
 
 
-def _simple(name: str, function: Callable[..., Any]) -> Flow[..., None]:
+def _simple(name: str) -> Flow[..., None]:
     """A flow with one task, for stages that are one piece of work."""
-    work = _task(function, name)
 
     @flow(name=name, validate_parameters=False)
     def stage(profile: str | None = None, item: str | None = None) -> None:
         with show_progress(name) as progress:
             run = Run.open(profile, progress=progress)
             with run.stage(f"{name}@{item}" if item else name):
+                work = _task(load_stage(name), name)
                 work(run, item) if item else work(run)
 
     return stage
@@ -36,19 +38,21 @@ def _simple(name: str, function: Callable[..., Any]) -> Flow[..., None]:
 @flow(name="zoo", validate_parameters=False)
 def zoo(profile: str | None = None, item: str | None = None) -> None:
     """Build the missing models, one task each, along the lineage graph."""
+    from nf.stages import zoo as stage  # a stage imports what it needs when it runs
+
     del item
     with show_progress("zoo") as progress:
         run = Run.open(profile, progress=progress)
         with run.stage("zoo"):
-            plan = stages.plan_zoo(run)
-            todo = stages.missing_models(run, plan)
+            plan = stage.plan_zoo(run)
+            todo = stage.missing_models(run, plan)
             if todo:
-                with stages.open_workers(run, plan) as workers:
+                with stage.open_workers(run, plan) as workers:
                     _build_along_lineage(run, plan, todo, workers)
-            _task(stages.summarise_zoo, "summarise")(run, plan)
+            _task(stage.summarise_zoo, "summarise")(run, plan)
 
 
-def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooWorkers) -> None:
+def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str], workers: "ZooWorkers") -> None:
     """A task waits for its parent's; as many run at once as there are workers."""
     execution = run.profile.execution
     build = _task(workers.build, "build", retries=execution.retries, task_run_name="{model_id}")
@@ -70,16 +74,17 @@ def _build_along_lineage(run: Run, plan: ZooPlan, todo: list[str], workers: ZooW
 @flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
     """Write the report about the scheme ``item``, then log its evaluation and each GAN's training to MLflow."""
-    from flows.tracking import log_evaluation, log_gan  # MLflow takes seconds to import, and few stages need it
+    from flows.tracking import log_evaluation, log_gan
+    from nf.stages.gan import trained_gans
 
     if item is None:
         raise ConfigError("report: expected the scheme that it is about as --item, got none")
     run = Run.open(profile)
     with run.stage("report"):
-        _task(stages.report, "report")(run, item)
+        _task(load_stage("report"), "report")(run, item)
         _task(log_evaluation, "mlflow")(run, item)
         log = _task(log_gan, "mlflow-gan", task_run_name="mlflow-{name}")
-        for name in stages.trained_gans(run):
+        for name in trained_gans(run):
             log(run, name)
 
 
@@ -91,20 +96,13 @@ def compare(profile: str | None = None, item: str | None = None) -> None:
     del item
     run = Run.open(profile)
     with run.stage("compare"):
-        _task(stages.compare, "compare")(run)
+        _task(load_stage("compare"), "compare")(run)
         _task(log_comparison, "mlflow")(run)
 
 
-STAGES: dict[str, Flow[..., None]] = {
-    "prepare": _simple("prepare", stages.prepare),
+FLOWS: dict[str, Flow[..., None]] = {
+    **{name: _simple(name) for name in STAGES},
     "zoo": zoo,
-    "gan": _simple("gan", stages.gan),
-    "fingerprint": _simple("fingerprint", stages.fingerprint),
-    "export": _simple("export", stages.export),
-    "verify": _simple("verify", stages.verify),
-    "evaluate": _simple("evaluate", stages.evaluate),
-    "detect": _simple("detect", stages.detect),
-    "variant": _simple("variant", stages.variant),
     "report": report,
     "compare": compare,
 }
@@ -114,8 +112,8 @@ def run_stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage's flow.
 
     Raises:
-        ConfigError: there is no such stage.
+        UnknownNameError: there is no such stage.
     """
-    if name not in STAGES:
-        raise ConfigError(f"unknown stage {name!r}: expected one of {', '.join(STAGES)}")
-    STAGES[name](profile=profile, item=item)
+    if name not in FLOWS:
+        raise UnknownNameError("stage", name, FLOWS)
+    FLOWS[name](profile=profile, item=item)

@@ -12,15 +12,11 @@ from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
-from nf.stages import (
-    QUALITY_FILE,
-    Run,
-    comparison_detection,
-    comparison_variants,
-    evaluated_schemes,
-    git_commit,
-    scheme_figures,
-)
+from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
+from nf.stages.facts import git_commit
+from nf.stages.gan import QUALITY_FILE
+from nf.stages.report import scheme_figures
+from nf.stages.run import Run
 
 _CURVE_STEPS = 100
 _METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nf.cli.progress import show_progress
+from nf.stages.run import Run
 
 if TYPE_CHECKING:
     from nf.stages.bench import BenchRow
@@ -28,11 +29,11 @@ def bench(schemes: tuple[str, ...], profile: str | None, fresh: bool, params: Pa
     Data, zoo, GAN and ONNX files must be there. A query set is kept if it was made with these settings from these
     models.
     """
-    from nf import stages  # takes seconds: it brings torch
+    from nf.stages import bench as stage  # takes seconds: it brings torch
 
     with show_progress("bench") as progress:
-        run = stages.Run.open(profile, params=params, out=out, progress=progress)
-        rows = stages.bench(run, schemes or tuple(run.profile.schemes), fresh=fresh)
+        run = Run.open(profile, params=params, out=out, progress=progress)
+        rows = stage.bench(run, schemes or tuple(run.profile.schemes), fresh=fresh)
     click.echo("\n".join(_lines(rows)))
 
 

@@ -12,6 +12,8 @@ from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
+from nf.stages import load_stage
+from nf.stages.run import Run
 
 _profile_option = click.option("--profile", help="Profile of params.yaml. [default: the one that it names]")
 _params_option = click.option(
@@ -39,11 +41,10 @@ cli.add_command(bench)
 
 
 def _run_stage(name: str, item: str | None, profile: str | None, params: Path, out: Path) -> None:
-    stages = import_module("nf.stages")  # takes seconds: it brings torch
     with show_progress(name) as progress:
-        run = stages.Run.open(profile, params=params, out=out, progress=progress)
+        run = Run.open(profile, params=params, out=out, progress=progress)
         with run.stage(f"{name}@{item}" if item else name):
-            stage = getattr(stages, name)
+            stage = load_stage(name)  # takes seconds: it brings torch
             written = stage(run, item) if item else stage(run)
     click.echo(written)
 
@@ -106,7 +107,7 @@ def import_gan(
     only files that you made or trust.
     """
     from nf.gan import ImportedConfig
-    from nf.stages import Run, import_generator
+    from nf.stages.gan import import_generator
 
     config = ImportedConfig(latent_dim, prior, *limits, loss)
     run = Run.open(profile, params=params, out=out)

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.interpolate import make_interp_spline
 
 _CANVAS = 64
 # scikit-learn's digits have 8x8 pixels; strokes are drawn large, and shrunk as those were.
@@ -25,6 +24,8 @@ def draw_scribble(random: np.random.Generator) -> Image.Image:
 
 
 def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.interpolate import make_interp_spline  # takes a second to import, and few runs draw
+
     times = np.linspace(0, 1, len(points))
     spline = make_interp_spline(times, points, k=2)
     smooth: NDArray[np.float64] = spline(np.linspace(0, 1, 12 * len(points)))

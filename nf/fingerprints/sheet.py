@@ -15,8 +15,10 @@ def sheet(path: Path, queries: QuerySet, class_names: Sequence[str]) -> None:
         queries: a negative label of -1 is left out.
         class_names: one per class.
     """
+    longest = 9  # characters that fit under a tile
+    between = "/" if sum(sorted(map(len, class_names))[-2:]) < longest else "\n/"
     captions = [
-        class_names[positive] + (f"/{class_names[negative]}" if negative >= 0 else "")
+        class_names[positive] + (f"{between}{class_names[negative]}" if negative >= 0 else "")
         for positive, negative in zip(queries.labels, queries.negative_labels, strict=True)
     ]
     save_sheet(path, queries.images, captions)

@@ -19,7 +19,7 @@ from nf.report.inputs import SchemeResult
 from nf.report.names import architecture_name, attack_name, scheme_name
 from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
 from nf.report.standing import failures, reach, standings
-from nf.report.variants import Record, ablation_rows, variant_rows
+from nf.report.variants import PAPER_GANS, Record, ablation_rows, gan_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
 _PAPER_ARUC = {"naturalfinger": 0.9112, "metav": 0.7782}
@@ -73,6 +73,7 @@ def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
         if inputs.budgets
         else None,
         "table-3-ablation": figures.ablation_figure(ablation_rows(_variants(inputs))),
+        "figure-9-gans": figures.gans_figure(gan_rows(_variants(inputs))),
     }
     for scheme in inputs.schemes:
         plus = plus_table(scheme.table)
@@ -123,10 +124,14 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "zoo": _zoo(inputs.schemes[0].table),
         "detectors": _DETECTORS,
         "ablation": ablation_rows(rows),
-        "variants": [row for row in rows if not row.ablated or row.name == "label-transform-corrected"],
+        "gans": gan_rows(rows),
+        "variants": [
+            row for row in rows if not (row.ablated or row.gan_alone) or row.name == "label-transform-corrected"
+        ],
         "variant_settings": _settings(inputs.variants),
         "paper": inputs.profile == PAPER_PROFILE,
         "paper_aruc": _PAPER_ARUC,
+        "paper_gans": PAPER_GANS,
         "paper_detection": _PAPER_DETECTION,
         "times": _times(inputs.timings),
     }

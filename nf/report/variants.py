@@ -24,6 +24,9 @@ PAPER_ABLATION = {
 }
 
 
+# ARUC by GAN (paper, figure 9).
+PAPER_GANS = {"sagan": 0.91, "wgan_gp": 0.86, "logan": 0.88, "contragan": 0.86, "icrgan": 0.84, "reacgan": 0.847}
+
 _ABLATED = {"label", "transforms", "discriminator"}
 
 
@@ -60,6 +63,8 @@ class VariantRow:
         transform: whether inputs are transformed.
         discriminator: ``none``, ``published`` or ``corrected``.
         ablated: whether it differs from the scheme as it is in these three alone.
+        gan: whose images it starts from.
+        gan_alone: whether it differs from the scheme as it is in its GAN at most.
         seeds: that found enough queries.
         short: seeds that did not.
         aruc: against the paper's negatives, or None if no seed found enough queries.
@@ -67,7 +72,7 @@ class VariantRow:
         accused: mean share of honest suspects that are called stolen, or None.
         twins_accused: mean share of twins that are, or None.
         missed: mean share of stolen suspects that are not, or None.
-        paper: the paper's ARUC for this combination, or None.
+        paper: the paper's ARUC for this combination or None.
     """
 
     name: str
@@ -75,6 +80,8 @@ class VariantRow:
     transform: bool
     discriminator: str
     ablated: bool
+    gan: str
+    gan_alone: bool
     seeds: int
     short: int
     aruc: Spread | None
@@ -104,7 +111,8 @@ def _row(name: str, records: list[Record], confidence: float) -> VariantRow:
     settings = records[0]["parameters"]
     label, transform = settings["label"] != "random", list(settings["transforms"]) != ["identity"]
     discriminator = str(settings["discriminator"])
-    ablated = set(records[0]["changes"]) <= _ABLATED
+    changed = set(records[0]["changes"])
+    ablated = changed <= _ABLATED
 
     def spread(values: list[float]) -> Spread | None:
         return Spread.of(values, confidence) if values else None
@@ -120,6 +128,8 @@ def _row(name: str, records: list[Record], confidence: float) -> VariantRow:
         transform=transform,
         discriminator=discriminator,
         ablated=ablated,
+        gan=str(settings["gan"]),
+        gan_alone=changed <= {"gan", "discriminator"} and discriminator == "corrected",
         seeds=len(found),
         short=len(records) - len(found),
         aruc=spread([metrics["aruc"] for metrics in found]),
@@ -139,3 +149,8 @@ def ablation_rows(rows: Iterable[VariantRow]) -> list[VariantRow]:
     order = list(PAPER_ABLATION)
     chosen = [row for row in rows if row.ablated]
     return sorted(chosen, key=lambda row: order.index((row.label, row.transform, row.discriminator != "none")))
+
+
+def gan_rows(rows: Iterable[VariantRow]) -> list[VariantRow]:
+    """The rows of figure 9: the scheme as it is, and variants that differ in their GAN alone."""
+    return [row for row in rows if row.gan_alone]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
+from nf.fingerprints import make_scheme
 from nf.report import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy, figures, write_report
 from nf.stages.export import PARITY_FILE
 from nf.stages.facts import git_commit, machine, versions
@@ -32,7 +33,7 @@ def report(run: Run, scheme: str) -> Path:
         description=run.profile.description,
         schemes=(scheme_result(run, scheme),),
         class_names=tuple(data["class_names"]),
-        gans=tuple(_gan(run, path.parent.name) for path in sorted(run.layout.root.glob(f"gan/*/{QUALITY_FILE}"))),
+        gans=tuple(_gan(run, name) for name in gans_of(run, scheme)),
         accuracies=tuple(
             ZooAccuracy(m["id"], m["architecture"], m["attack"], m["role"], m["test_accuracy"]) for m in models
         ),
@@ -71,6 +72,12 @@ def scheme_result(run: Run, name: str) -> SchemeResult:
         ScoreTable.load(run.layout.scores(name)),
         QuerySet.load(run.layout.fingerprint(name)),
     )
+
+
+def gans_of(run: Run, scheme: str) -> tuple[str, ...]:
+    """The GAN that ``scheme`` takes its queries from, if it takes one."""
+    maker = make_scheme(scheme, run.profile.section("schemes", scheme))
+    return (maker.config.gan,) if maker.needs_gan else ()
 
 
 def _gan(run: Run, name: str) -> GanResult:

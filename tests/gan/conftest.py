@@ -79,3 +79,21 @@ def trained(train, tmp_path_factory):
     """A tiny GAN and the folder that it was written to; tests leave both as they are."""
     folder = tmp_path_factory.mktemp("gan")
     return train(folder), folder
+
+
+@pytest.fixture(scope="session")
+def train_until(train):
+    """Train as ``train`` does, and die at ``step``."""
+
+    class Killed(BaseException):
+        pass
+
+    def run(folder: Path, step: int, **arguments):
+        def progress(now, steps, losses):
+            if now == step:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(folder, progress=progress, **arguments)
+
+    return run

@@ -123,6 +123,7 @@ def record(name, seed, area, *, twins=False, **changes):
         "label": changes.get("label", "negative"),
         "transforms": changes.get("transforms", ["identity", "noise"]),
         "discriminator": changes.get("discriminator", "corrected"),
+        "gan": changes.get("gan", "sagan"),
         "epochs": 30,
     }
     changes = changes | ({"twins": True} if twins else {})
@@ -141,6 +142,7 @@ def record(name, seed, area, *, twins=False, **changes):
 VARIANTS = (
     *(record("label-transform-corrected", seed, area) for seed, area in enumerate((0.8, 0.9, 0.85))),
     record("none", 0, 0.5, label="random", transforms=["identity"], discriminator="none"),
+    record("wgan_gp", 0, 0.6, gan="wgan_gp"),
     *(record("twins", seed, area, twins=True) for seed, area in enumerate((0.7, 0.75))),
 )
 DETECTION = {

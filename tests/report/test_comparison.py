@@ -13,7 +13,7 @@ from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
 from nf.report.standing import failures, reach, standings
-from nf.report.variants import Spread, ablation_rows, variant_rows
+from nf.report.variants import Spread, ablation_rows, gan_rows, variant_rows
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,7 @@ def test_every_figure_of_the_paper_is_a_file_and_on_the_page(folder, page):
         "figure-6-modifications",
         "figure-7-extractions",
         "figure-8-queries",
+        "figure-9-gans",
         "budget",
         "table-3-ablation",
         "plus-naturalfinger",
@@ -138,6 +139,15 @@ def test_ablation_takes_variants_of_the_three_parts_alone(inputs, text):
     assert "- - - 0.500 10.0% 20.0% 10.0% 1 ✓ ✓ corrected 0.850" in text
     assert "twins 0.725" in text
     assert "queries 20, training models 8, epochs 30" in text
+
+
+def test_figure_9_has_the_scheme_as_it_is_and_variants_of_its_gan(inputs, text):
+    rows = gan_rows(variant_rows(inputs.variants, 0.95))
+    assert [(row.gan, row.seeds) for row in rows] == [("sagan", 3), ("wgan_gp", 1)]
+    assert "WGAN-GP 0.600 10.0% 20.0% 10.0% 1" in text
+    assert "figure-9-gans" in comparison_figures(inputs)
+    alone = replace(inputs, variants=tuple(record for record in inputs.variants if record["variant"] == "none"))
+    assert "figure-9-gans" not in comparison_figures(alone)
 
 
 def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):

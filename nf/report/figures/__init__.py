@@ -5,7 +5,7 @@ from nf.report.figures.margins import adversarial_figure, extractions_figure, mo
 from nf.report.figures.overview import curves_figure, rates_figure
 from nf.report.figures.queries import labels_figure, queries_figure
 from nf.report.figures.style import to_svg
-from nf.report.figures.variants import ablation_figure
+from nf.report.figures.variants import ablation_figure, gans_figure
 
 __all__ = [
     "ablation_figure",
@@ -13,6 +13,7 @@ __all__ = [
     "budget_figure",
     "curves_figure",
     "extractions_figure",
+    "gans_figure",
     "labels_figure",
     "modifications_figure",
     "queries_figure",

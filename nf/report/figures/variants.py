@@ -1,10 +1,11 @@
-"""Figure of the ablation: ARUC of each combination of parts with its interval over seeds (paper, table 3)."""
+"""ARUC of variants with its interval over seeds: by parts that are on (paper, table 3) and by GAN (figure 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.figure import Figure
 
 from nf.report.figures.style import INK, SCHEME_COLOURS, look
+from nf.report.names import gan_name
 from nf.report.variants import VariantRow
 
 _TERMS = {"none": (INK, "o"), "published": (SCHEME_COLOURS[3], "s"), "corrected": (SCHEME_COLOURS[1], "D")}
@@ -16,6 +17,19 @@ def ablation_figure(rows: Sequence[VariantRow]) -> Figure | None:
     Args:
         rows: from ``ablation_rows``.
     """
+    return _figure(rows, _parts)
+
+
+def gans_figure(rows: Sequence[VariantRow]) -> Figure | None:
+    """One line a GAN; None if none of them found enough queries.
+
+    Args:
+        rows: from ``gan_rows``.
+    """
+    return _figure(rows, lambda row: gan_name(row.gan))
+
+
+def _figure(rows: Sequence[VariantRow], name: Callable[[VariantRow], str]) -> Figure | None:
     drawn = [row for row in rows if row.aruc is not None]
     if not drawn:
         return None
@@ -29,11 +43,11 @@ def ablation_figure(rows: Sequence[VariantRow]) -> Figure | None:
             if row.aruc.low is not None and row.aruc.high is not None:
                 panel.hlines(height, row.aruc.low, row.aruc.high, color=color, linewidth=2, alpha=0.45)
             panel.plot([row.aruc.mean], [height], color=color, marker=marker, markersize=6, linestyle="none")
-        panel.set_yticks(range(len(drawn)), [_parts(row) for row in reversed(drawn)], color=INK)
+        panel.set_yticks(range(len(drawn)), [name(row) for row in reversed(drawn)], color=INK)
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="y", visible=False)
         best = max(drawn, key=lambda row: row.aruc.mean if row.aruc else 0)
-        panel.set(xlabel="ARUC, mean and interval over seeds", title=f"Highest: {_parts(best)}")
+        panel.set(xlabel="ARUC, mean and interval over seeds", title=f"Highest: {name(best)}")
     return figure
 
 
