@@ -63,7 +63,7 @@ def test_comparison_shows_itself_offline_without_errors(browser, comparison):
     fetched = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert all(name.startswith("data:") for name in fetched)
     drawings = browser.find_elements(By.CSS_SELECTOR, ".drawing svg")
-    assert len(drawings) == 10
+    assert len(drawings) == 11
     assert all(drawing.size["width"] > 900 and drawing.size["height"] > 100 for drawing in drawings)
     tiles = browser.find_elements(By.CSS_SELECTOR, "#figure-8-queries svg image")
     assert len(tiles) == 20
