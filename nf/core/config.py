@@ -150,6 +150,8 @@ class ZooConfig:
         pool: training models.
         plus: suspects beyond the paper's.
         source_weights: safetensors file with the weights of a source model that is trained already.
+        weights: what filters and matrices are rounded to once a model is trained, which halves its file; biases, norms
+            and computation stay float32.
     """
 
     source: str
@@ -160,6 +162,7 @@ class ZooConfig:
     pool: PoolConfig
     plus: PlusConfig = PlusConfig()
     source_weights: str | None = None
+    weights: Literal["float32", "float16"] = "float32"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

@@ -13,12 +13,23 @@ from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
 from nf.stages.variant import variant
 from nf.stages.verify import verify
-from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, summarise_zoo, zoo
+from nf.stages.zoo import (
+    ZooProgress,
+    build_models,
+    missing_models,
+    open_workers,
+    pack_zoo,
+    plan_zoo,
+    summarise_zoo,
+    unpack_zoo,
+    zoo,
+)
 
 __all__ = [
     "QUALITY_FILE",
     "BenchRow",
     "Run",
+    "ZooProgress",
     "bench",
     "build_models",
     "compare",
@@ -34,12 +45,14 @@ __all__ = [
     "import_generator",
     "missing_models",
     "open_workers",
+    "pack_zoo",
     "plan_zoo",
     "prepare",
     "report",
     "scheme_figures",
     "summarise_zoo",
     "trained_gans",
+    "unpack_zoo",
     "variant",
     "verify",
     "zoo",
