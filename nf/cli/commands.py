@@ -12,6 +12,7 @@ from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
+from nf.cli.zoo import zoo
 from nf.stages import load_stage
 from nf.stages.run import Run
 
@@ -38,6 +39,7 @@ def cli() -> None:
 cli.add_command(gan)
 cli.add_command(verify)
 cli.add_command(bench)
+cli.add_command(zoo)
 
 
 def _run_stage(name: str, item: str | None, profile: str | None, params: Path, out: Path) -> None:
@@ -62,7 +64,6 @@ def _add_stage(
 
 
 _add_stage("prepare", "Read the images and split them.")
-_add_stage("zoo", "Build what is missing of FingerBench.\n\nA killed run goes on where it was.")
 _add_stage("train", "Train the GAN called GAN on the owner's images.", stage="gan", item="gan", group=gan)
 _add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
 _add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")

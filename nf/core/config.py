@@ -150,6 +150,8 @@ class ZooConfig:
         pool: training models.
         plus: suspects beyond the paper's.
         source_weights: safetensors file with the weights of a source model that is trained already.
+        weights: what filters and matrices are rounded to once a model is trained, which halves its file; biases, norms
+            and computation stay float32.
     """
 
     source: str
@@ -160,6 +162,7 @@ class ZooConfig:
     pool: PoolConfig
     plus: PlusConfig = PlusConfig()
     source_weights: str | None = None
+    weights: Literal["float32", "float16"] = "float32"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -204,10 +207,17 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class ExecutionConfig:
-    """How work is spread: ``workers`` processes that build models, ``retries`` of a failed one."""
+    """How work is spread.
+
+    Attributes:
+        workers: processes that build models; on a GPU they share it.
+        retries: of a model that failed.
+        device: where networks are trained and queries made; ``auto`` is the GPU where there is one.
+    """
 
     workers: int = 2
     retries: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,6 @@ def to_bytes(images: Tensor) -> Tensor:
 
 
 def weights_hash(network: nn.Module) -> str:
-    """SHA-256 of the network's weights as safetensors: the hash of its weights file in the zoo."""
+    """SHA-256 of the network's weights as safetensors: in the zoo the hash of a file of float32 weights."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     return sha256_bytes(save(state))

@@ -1,7 +1,8 @@
 """Classifiers: 15 architectures, one training loop, checkpoints and ONNX export."""
 
-from nf.models.checkpoint import is_current, load_model, load_weights, save_model
+from nf.models.checkpoint import is_current, load_model, load_weights, round_weights, save_model
 from nf.models.classifier import Classifier
+from nf.models.device import resolve_device
 from nf.models.registry import ARCHITECTURES, build_classifier
 from nf.models.training import accuracy, cross_entropy, fit, predict
 
@@ -16,5 +17,7 @@ __all__ = [
     "load_model",
     "load_weights",
     "predict",
+    "resolve_device",
+    "round_weights",
     "save_model",
 ]

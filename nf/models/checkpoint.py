@@ -17,7 +17,9 @@ WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 
 
-def save_model(folder: Path, model: Classifier, build: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, Any]:
+def save_model(
+    folder: Path, model: Classifier, build: Mapping[str, Any], card: Mapping[str, Any], *, half: bool = False
+) -> dict[str, Any]:
     """Write weights, then the card: a folder with a card is complete. Returns the card.
 
     Args:
@@ -25,14 +27,25 @@ def save_model(folder: Path, model: Classifier, build: Mapping[str, Any], card: 
         model: on any device.
         build: the arguments of ``build_classifier`` that make this model.
         card: what else is known of it.
+        half: write filters and matrices as float16; exact after ``round_weights``, and read back as float32.
     """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    data = save(state)
+    state = model.state_dict() | (_rounded(model) if half else {})
+    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
     whole = {**card, "build": dict(build), "weights_sha256": sha256_bytes(data)}
     (folder / CARD_FILE).unlink(missing_ok=True)
     write_bytes(folder / WEIGHTS_FILE, data)
     write_json(folder / CARD_FILE, whole)
     return whole
+
+
+def round_weights(model: Classifier) -> None:
+    """Round filters and matrices, in place, to what float16 can hold."""
+    model.load_state_dict(_rounded(model), strict=False)
+
+
+def _rounded(model: Classifier) -> dict[str, torch.Tensor]:
+    """Filters and matrices as float16. Biases and norms are few, and small variances would be lost."""
+    return {name: weight.detach().half() for name, weight in model.named_parameters() if weight.ndim > 1}
 
 
 def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:

@@ -1,15 +1,19 @@
 """Stage ``zoo``: the source, everything stolen from it, everything honest, and the training models."""
 
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
+from nf.models import resolve_device
 from nf.models.checkpoint import CARD_FILE
 from nf.stages.run import Run
-from nf.zoo import ZooPlan, ZooWorkers, is_built, remove_strangers
+from nf.zoo import Packed, Unpacked, ZooPlan, ZooWorkers, is_built, pack_models, remove_strangers, unpack_models
 from nf.zoo.checks import check_attacks
+from nf.zoo.packing import PIECE_BYTES
 
 SUMMARY_FILE = "summary.json"
 
@@ -31,8 +35,14 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
 
 
 def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
-    """The processes that build models, as many as the profile says."""
-    return ZooWorkers(plan, run.layout.data, run.layout.zoo, run.profile.execution.workers)
+    """The processes that build models, as many as the profile says, on the device that it says.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    execution = run.profile.execution
+    device = resolve_device(execution.device)
+    return ZooWorkers(plan, run.layout.data, run.layout.zoo, execution.workers, device=device)
 
 
 def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
@@ -49,35 +59,72 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     path = run.layout.zoo / SUMMARY_FILE
     shown = ("id", "architecture", "attack", "level", "role", "pool", "test_accuracy", "parameters")
     models = [{key: card[key] for key in shown} for card in cards]
-    write_json(path, {"models": models, "extraction": check_attacks(plan, run.layout.data, run.layout.zoo)})
+    device = resolve_device(run.profile.execution.device)
+    extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device)
+    write_json(path, {"models": models, "extraction": extraction})
     return path
 
 
-def zoo(run: Run) -> Path:
-    """Build what is missing and return the folder; a killed run goes on where it was."""
+@dataclass(frozen=True)
+class ZooProgress:
+    """How far the zoo in ``folder`` is: ``built`` of ``total`` models."""
+
+    folder: Path
+    built: int
+    total: int
+
+
+def zoo(run: Run, *, max_seconds: float | None = None) -> ZooProgress:
+    """Build what is missing; a run that was killed, or cut by ``max_seconds``, goes on where it was.
+
+    The summary is written once all models are there.
+    """
     plan = plan_zoo(run)
-    build_models(run, plan, missing_models(run, plan))
-    summarise_zoo(run, plan)
-    return run.layout.zoo
+    left = build_models(run, plan, missing_models(run, plan), max_seconds=max_seconds)
+    if left:
+        (run.layout.zoo / SUMMARY_FILE).unlink(missing_ok=True)
+    else:
+        summarise_zoo(run, plan)
+    total = len(plan.lineage.specs)
+    return ZooProgress(run.layout.zoo, total - len(left), total)
 
 
-def build_models(run: Run, plan: ZooPlan, todo: list[str]) -> None:
-    """Build ``todo``, listed parents first, in the profile's worker processes."""
-    if todo:
-        with (
-            open_workers(run, plan) as workers,
-            ThreadPoolExecutor(run.profile.execution.workers) as threads,
-        ):
-            futures: dict[str, Future[tuple[dict[str, Any], float]]] = {}
+def pack_zoo(run: Run, folder: Path, *, piece_bytes: int = PIECE_BYTES) -> Packed:
+    """Write the finished models into pieces in ``folder``, also while others are still being built."""
+    return pack_models(run.layout.zoo, folder, piece_bytes=piece_bytes)
 
-            def build(model_id: str) -> tuple[dict[str, Any], float]:
-                parent = plan.lineage[model_id].parent
-                if parent in futures:
-                    futures[parent].result()
-                return workers.build(model_id)
 
-            for model_id in todo:
-                futures[model_id] = threads.submit(build, model_id)
-            for done, (model_id, future) in enumerate(futures.items(), start=1):
-                future.result()
+def unpack_zoo(run: Run, folder: Path) -> Unpacked:
+    """Bring the models in the pieces of ``folder`` into the zoo, which keeps those of its own recipes."""
+    return unpack_models(folder, run.layout.zoo)
+
+
+def build_models(run: Run, plan: ZooPlan, todo: list[str], *, max_seconds: float | None = None) -> list[str]:
+    """Build ``todo``, listed parents first, in the profile's worker processes; returns what is left of it.
+
+    Args:
+        run: the profile and its folder.
+        plan: the zoo.
+        todo: ids from ``missing_models``.
+        max_seconds: after so many no model is begun; those under way are finished.
+    """
+    if not todo:
+        return []
+    deadline = monotonic() + (math.inf if max_seconds is None else max_seconds)
+    built: dict[str, Future[bool]] = {}
+    with open_workers(run, plan) as workers, ThreadPoolExecutor(run.profile.execution.workers) as threads:
+
+        def build(model_id: str) -> bool:
+            parent = plan.lineage[model_id].parent
+            ready = parent not in built or built[parent].result()
+            if not ready or monotonic() >= deadline:
+                return False
+            workers.build(model_id)
+            return True
+
+        for model_id in todo:
+            built[model_id] = threads.submit(build, model_id)
+        for done, (model_id, future) in enumerate(built.items(), start=1):
+            if future.result():
                 run.progress(done, len(todo), model_id)
+    return [model_id for model_id, future in built.items() if not future.result()]

@@ -15,7 +15,16 @@ from nf.core.errors import ArtifactError
 from nf.core.files import TEMPORARY_SUFFIX
 from nf.core.lineage import SOURCE_ID, ModelSpec
 from nf.data import Augment, Splits
-from nf.models import accuracy, build_classifier, is_current, load_model, load_weights, save_model
+from nf.models import (
+    Classifier,
+    accuracy,
+    build_classifier,
+    is_current,
+    load_model,
+    load_weights,
+    round_weights,
+    save_model,
+)
 from nf.zoo.recipes import ZooPlan
 
 _logger = logging.getLogger(__name__)
@@ -56,19 +65,32 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         outcome = Outcome(load_weights(job.fresh(), Path(given)))
     else:
         outcome = run_attack(spec.attack, plan.attack_section(spec), job)
-    test = splits["test"]
-    measured = accuracy(outcome.model, torch.from_numpy(test.images), torch.from_numpy(test.labels))
+    half = plan.profile.zoo.weights == "float16"
+    rounding = _round(outcome.model, splits) if half else {}
     card = {
         **_identity(spec),
         **outcome.facts,
+        **rounding,
         "recipe": plan.hashes[model_id],
         "seed": seed,
         "data_hash": splits.hashes[spec.data],
-        "test_accuracy": round(measured, 6),
+        "test_accuracy": _test_accuracy(outcome.model, splits),
         "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
         "versions": {"nf": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }
-    return save_model(folder / model_id, outcome.model, build, card)
+    return save_model(folder / model_id, outcome.model, build, card, half=half)
+
+
+def _test_accuracy(model: Classifier, splits: Splits) -> float:
+    test = splits["test"]
+    return round(accuracy(model, torch.from_numpy(test.images), torch.from_numpy(test.labels)), 6)
+
+
+def _round(model: Classifier, splits: Splits) -> dict[str, Any]:
+    """Round the weights of ``model`` and return what its card says of that."""
+    before = _test_accuracy(model, splits)
+    round_weights(model)
+    return {"weights": "float16", "test_accuracy_unrounded": before}
 
 
 def _identity(spec: ModelSpec) -> Mapping[str, Any]:

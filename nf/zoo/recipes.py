@@ -68,6 +68,7 @@ class ZooPlan:
         fresh = spec.attack in ("train", "distill", "knockoff")
         data = self.profile.data
         weights = self.profile.zoo.source_weights if spec.id == SOURCE_ID else None
+        rounded = {"rounded": "float16"} if self.profile.zoo.weights == "float16" else {}
         return {
             "version": VERSION,
             "weights": sha256_file(Path(weights)) if weights else None,
@@ -77,4 +78,5 @@ class ZooPlan:
             "attack": dict(self.attack_section(spec)),
             "training": asdict(self.training(spec.architecture)) if fresh else None,
             "augment": None if spec.attack == "knockoff" else [data.padding, data.flip],
+            **rounded,
         }

@@ -1,0 +1,88 @@
+"""Building in earnest, with the smoke profile: cut by a time budget, and with weights rounded to half."""
+
+import itertools
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nf.core.files import read_json, sha256_file
+from nf.models import accuracy, load_model
+from nf.stages import Run, build_models, missing_models, plan_zoo, prepare, zoo
+from nf.zoo import build_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """The smoke profile with its images, and no model."""
+    run = Run.open("smoke", params=ROOT / "params.yaml", out=tmp_path_factory.mktemp("out"))
+    prepare(run)
+    return run
+
+
+def in_folder(prepared, folder):
+    """The same, in a folder of its own."""
+    shutil.copytree(prepared.layout.data, folder / "data")
+    return replace(prepared, layout=replace(prepared.layout, root=folder))
+
+
+def built(run):
+    return {path.parent.name: sha256_file(path) for path in run.layout.zoo.glob("*/weights.safetensors")}
+
+
+def test_a_budget_ends_at_a_model_and_the_next_machine_goes_on(prepared, tmp_path, monkeypatch):
+    first = in_folder(prepared, tmp_path / "first")
+    ticks = itertools.count()  # each look at the clock takes a second: three models are begun
+    monkeypatch.setattr(sys.modules["nf.stages.zoo"], "monotonic", lambda: next(ticks))
+    reached = zoo(first, max_seconds=4)
+    models = built(first)
+    assert (reached.built, reached.total) == (3, len(plan_zoo(first).lineage.specs))
+    assert len(models) == 3
+    assert "source" in models
+    assert not (first.layout.zoo / "summary.json").exists()
+
+    second = in_folder(prepared, tmp_path / "second")
+    shutil.copytree(first.layout.zoo, second.layout.zoo)
+    plan = plan_zoo(second)
+    todo = missing_models(second, plan)
+    assert {spec.id for spec in plan.lineage.specs} - set(todo) == set(models)
+    left = build_models(second, plan, todo, max_seconds=2)
+    assert left == todo[1:]
+    assert built(second).items() > models.items()
+
+
+def test_weights_rounded_to_half(prepared, splits, tmp_path):
+    run = prepared
+    zoo_config = replace(run.profile.zoo, weights="float16")
+    half = plan_zoo(replace(run, profile=replace(run.profile, zoo=zoo_config)))
+    card = build_model(half, "scratch-vgg13_bn", splits, tmp_path)
+    stored = load_file(tmp_path / "scratch-vgg13_bn" / "weights.safetensors")
+    model, read = load_model(tmp_path / "scratch-vgg13_bn")
+    assert read == card
+    rounded = {name for name, weight in model.named_parameters() if weight.ndim > 1}
+    assert {name for name, tensor in stored.items() if tensor.dtype == torch.float16} == rounded
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32, torch.int64}
+    assert all(torch.equal(model.state_dict()[name], stored[name].float()) for name in rounded)
+    test = splits["test"]
+    measured = accuracy(model, torch.from_numpy(test.images), torch.from_numpy(test.labels))
+    assert card["test_accuracy"] == round(measured, 6)
+    assert card["test_accuracy_unrounded"] == pytest.approx(measured, abs=0.02)
+
+
+def test_rounding_is_part_of_every_recipe(prepared):
+    plan = plan_zoo(prepared)
+    rounded = replace(prepared.profile, zoo=replace(prepared.profile.zoo, weights="float16"))
+    assert not set(plan.hashes.values()) & set(replace(plan, profile=rounded).hashes.values())
+
+
+def test_cards_of_float32_models_say_nothing_of_rounding(prepared, splits, tmp_path):
+    card = build_model(plan_zoo(prepared), "scratch-vgg13_bn", splits, tmp_path)
+    assert "weights" not in card
+    assert "test_accuracy_unrounded" not in card
+    assert read_json(tmp_path / "scratch-vgg13_bn" / "card.json") == card
