@@ -204,10 +204,17 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class ExecutionConfig:
-    """How work is spread: ``workers`` processes that build models, ``retries`` of a failed one."""
+    """How work is spread.
+
+    Attributes:
+        workers: processes that build models; on a GPU they share it.
+        retries: of a model that failed.
+        device: where networks are trained and queries made; ``auto`` is the GPU where there is one.
+    """
 
     workers: int = 2
     retries: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def _network(widths: tuple[int, ...], dropout: float) -> nn.Sequential:
 
 def _export(network: nn.Sequential) -> Verifier:
     def arrays(tensors: list[Tensor]) -> tuple[Array, ...]:
-        return tuple(tensor.detach().numpy() for tensor in tensors)
+        return tuple(tensor.detach().cpu().numpy() for tensor in tensors)
 
     layers = [layer for layer in network if isinstance(layer, nn.Linear)]
     return Verifier(arrays([layer.weight for layer in layers]), arrays([layer.bias for layer in layers]))

@@ -2,6 +2,7 @@
 
 from nf.models.checkpoint import is_current, load_model, load_weights, save_model
 from nf.models.classifier import Classifier
+from nf.models.device import resolve_device
 from nf.models.registry import ARCHITECTURES, build_classifier
 from nf.models.training import accuracy, cross_entropy, fit, predict
 
@@ -16,5 +17,6 @@ __all__ = [
     "load_model",
     "load_weights",
     "predict",
+    "resolve_device",
     "save_model",
 ]

@@ -15,7 +15,7 @@ from nf.core.seeds import derive_seed
 from nf.data import Splits
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
 from nf.gan import load_gan
-from nf.models import load_model
+from nf.models import load_model, resolve_device
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
@@ -81,12 +81,13 @@ def _task(run: Run, maker: Scheme, splits: Splits, queries: int, seed: int) -> T
     def report(done: int, total: int, figures: Mapping[str, float]) -> None:
         run.progress(done, total, ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
-    gan = load_gan(run.layout.gan(maker.config.gan)) if maker.needs_gan else None
+    device = resolve_device(run.profile.execution.device)
+    gan = load_gan(run.layout.gan(maker.config.gan), device) if maker.needs_gan else None
     return Task(training_models(run, twins=maker.wants_twins), data, gan, queries, seed, report)
 
 
 def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
-    """The source and the profile's training models from the zoo; ``twins`` join the negatives.
+    """The source and the profile's training models from the zoo, on its device; ``twins`` join the negatives.
 
     Raises:
         ArtifactError: one is missing or damaged.
@@ -95,13 +96,18 @@ def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
     positives = lineage.select(pool="training", role="positive")
     negatives = lineage.select(pool="training", role="negative") + (lineage.select(pool="twins") if twins else [])
 
-    def load(specs: list[ModelSpec]) -> tuple[nn.Module, ...]:
-        return tuple(load_model(run.layout.zoo / spec.id)[0] for spec in specs)
+    device = resolve_device(run.profile.execution.device)
+
+    def load(model_id: str) -> nn.Module:
+        return load_model(run.layout.zoo / model_id)[0].to(device)
+
+    def load_all(specs: list[ModelSpec]) -> tuple[nn.Module, ...]:
+        return tuple(load(spec.id) for spec in specs)
 
     return TrainingModels(
-        load_model(run.layout.zoo / SOURCE_ID)[0],
-        load(positives),
-        load(negatives),
+        load(SOURCE_ID),
+        load_all(positives),
+        load_all(negatives),
         tuple(spec.id for spec in positives),
         tuple(spec.id for spec in negatives),
     )

@@ -13,7 +13,7 @@ from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
 from nf.gan import HISTORY_FILE, Gan, ImageShape, ImportedConfig, import_gan, sample_quality, train_gan
 from nf.gan.registry import find_gan
-from nf.models import load_model
+from nf.models import load_model, resolve_device
 from nf.stages.run import Run
 
 QUALITY_FILE = "quality.json"
@@ -53,6 +53,7 @@ def gan(run: Run, name: str) -> Path:
         seed=seed,
         folder=folder,
         progress=report,
+        device=resolve_device(run.profile.execution.device),
         measure=measure,
     )
     write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
@@ -93,6 +94,6 @@ def trained_gans(run: Run) -> list[str]:
 def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:
     """Quality beside ``images`` (uint8) in the eyes of the source model."""
     source, card = load_model(run.layout.zoo / SOURCE_ID)
-    quality = sample_quality(gan, source, to_float(images), seed=seed, samples=samples)
+    quality = sample_quality(gan, source.to(gan.device), to_float(images), seed=seed, samples=samples)
     quality[f"frechet_{card['architecture']}"] = quality.pop("frechet")
     return {key: round(value, 6) for key, value in quality.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
+from nf.models import resolve_device
 from nf.models.checkpoint import CARD_FILE
 from nf.stages.run import Run
 from nf.zoo import ZooPlan, ZooWorkers, is_built, remove_strangers
@@ -31,8 +32,14 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
 
 
 def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
-    """The processes that build models, as many as the profile says."""
-    return ZooWorkers(plan, run.layout.data, run.layout.zoo, run.profile.execution.workers)
+    """The processes that build models, as many as the profile says, on the device that it says.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    execution = run.profile.execution
+    device = resolve_device(execution.device)
+    return ZooWorkers(plan, run.layout.data, run.layout.zoo, execution.workers, device=device)
 
 
 def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
@@ -49,7 +56,9 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     path = run.layout.zoo / SUMMARY_FILE
     shown = ("id", "architecture", "attack", "level", "role", "pool", "test_accuracy", "parameters")
     models = [{key: card[key] for key in shown} for card in cards]
-    write_json(path, {"models": models, "extraction": check_attacks(plan, run.layout.data, run.layout.zoo)})
+    device = resolve_device(run.profile.execution.device)
+    extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device)
+    write_json(path, {"models": models, "extraction": extraction})
     return path
 
 

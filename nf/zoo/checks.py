@@ -13,7 +13,7 @@ from nf.zoo.recipes import ZooPlan
 _IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
 
 
-def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path) -> dict[str, Any]:
+def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
     """How often thieves of the source side with it, on images where source and mirror disagree.
 
     Returns:
@@ -24,7 +24,7 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path) -> dict[str,
     images = torch.cat(
         [torch.from_numpy(splits[name].images[:_IMAGES_PER_PART]) for name in (*SPLIT_NAMES, "knockoff")]
     )
-    answers = {victim: _labels(folder / victim, images) for victim in (SOURCE_ID, MIRROR_ID)}
+    answers = {victim: _labels(folder / victim, images, device) for victim in (SOURCE_ID, MIRROR_ID)}
     contested = answers[SOURCE_ID] != answers[MIRROR_ID]
     images = images[contested]
     thieves = {}
@@ -33,7 +33,7 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path) -> dict[str,
         if not extracted or spec.parent not in answers or not len(images):
             continue
         other = MIRROR_ID if spec.parent == SOURCE_ID else SOURCE_ID
-        given = _labels(folder / spec.id, images)
+        given = _labels(folder / spec.id, images, device)
         thieves[spec.id] = {
             "sides_with_victim": _share(given == answers[spec.parent][contested]),
             "sides_with_other": _share(given == answers[other][contested]),
@@ -46,8 +46,8 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path) -> dict[str,
     }
 
 
-def _labels(folder: Path, images: torch.Tensor) -> torch.Tensor:
-    return predict(load_model(folder)[0], images).argmax(1)
+def _labels(folder: Path, images: torch.Tensor, device: str) -> torch.Tensor:
+    return predict(load_model(folder)[0].to(device), images).argmax(1)
 
 
 def _share(hits: torch.Tensor) -> float:

@@ -28,10 +28,11 @@ class ZooWorkers:
         splits_folder: where each process reads the images.
         folder: the zoo on disk.
         count: number of processes.
+        device: where each trains; several processes share one GPU.
     """
 
-    def __init__(self, plan: ZooPlan, splits_folder: Path, folder: Path, count: int) -> None:
-        self._arguments = (plan, splits_folder, folder)
+    def __init__(self, plan: ZooPlan, splits_folder: Path, folder: Path, count: int, *, device: str = "cpu") -> None:
+        self._arguments = (plan, splits_folder, folder, device)
         self._count = count
         self._lock = threading.Lock()
         self._executor = self._start()
@@ -67,12 +68,12 @@ class ZooWorkers:
 _worker: dict[str, Any] = {}
 
 
-def _initialise(plan: ZooPlan, splits_folder: Path, folder: Path) -> None:
+def _initialise(plan: ZooPlan, splits_folder: Path, folder: Path, device: str) -> None:
     torch.set_num_threads(1)
-    _worker.update(plan=plan, splits=Splits.load(splits_folder), folder=folder)
+    _worker.update(plan=plan, splits=Splits.load(splits_folder), folder=folder, device=device)
 
 
 def _build(model_id: str) -> tuple[dict[str, Any], float]:
     started = time.perf_counter()
-    card = build_model(_worker["plan"], model_id, _worker["splits"], _worker["folder"])
+    card = build_model(_worker["plan"], model_id, _worker["splits"], _worker["folder"], device=_worker["device"])
     return card, time.perf_counter() - started

@@ -1,0 +1,21 @@
+"""Where networks are computed."""
+
+from typing import Literal
+
+import torch
+
+from nf.core.errors import ConfigError
+
+
+def resolve_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
+    """``cpu`` or ``cuda``; ``auto`` is the GPU where torch finds one.
+
+    Raises:
+        ConfigError: ``cuda`` is wanted and there is none.
+    """
+    found = torch.cuda.is_available()
+    if wanted == "auto":
+        return "cuda" if found else "cpu"
+    if wanted == "cuda" and not found:
+        raise ConfigError("execution.device: expected a GPU for 'cuda', got none that torch can use; set auto or cpu")
+    return wanted
