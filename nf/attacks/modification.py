@@ -36,8 +36,9 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
     model = copy.deepcopy(job.stolen())
     if job.level.startswith("RT"):
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(job.seed)
-            model.classifier.reset_parameters()
+            torch.default_generator.manual_seed(job.seed)  # on the CPU, so that every device sees the same draws
+            fresh = nn.Linear(model.classifier.in_features, model.classifier.out_features)
+        model.classifier.load_state_dict(fresh.state_dict())
     trainable: Literal["all", "classifier"] = "all" if job.level.endswith("AL") else "classifier"
     fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment, trainable=trainable)
     return Outcome(model)
@@ -102,6 +103,7 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
         seed=job.seed,
         augment=job.augment,
         objective=objective,
+        draws_from=[generator],
     )
     return Outcome(model)
 

@@ -1,7 +1,7 @@
 """The training loop that every classifier of the zoo goes through, and prediction in batches."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -13,9 +13,10 @@ from nf.core.config import TrainingConfig
 from nf.core.errors import TrainingError
 from nf.data import Augment, to_float
 from nf.models.classifier import Classifier
+from nf.models.engine import ENGINES, Engine
 
 Objective = Callable[[Classifier, Tensor, Tensor], Tensor]
-"""(model, images in [0, 1], targets of the batch) -> scalar loss."""
+"""(model, images in [0, 1], targets of the batch) -> scalar loss. On a GPU its kernels are recorded and replayed."""
 
 _NO_AUGMENTATION = Augment(padding=0, flip=False)
 
@@ -36,6 +37,7 @@ def fit(
     objective: Objective = cross_entropy,
     trainable: Literal["all", "classifier"] = "all",
     after_step: Callable[[Classifier], None] | None = None,
+    draws_from: Sequence[torch.Generator] = (),
 ) -> None:
     """Train ``model`` in place and leave it in eval mode.
 
@@ -48,12 +50,14 @@ def fit(
         augment: drawn anew for every batch.
         objective: the loss.
         trainable: ``classifier`` freezes everything before the last layer, batch statistics included.
-        after_step: called after each update, e.g. to hold a pruning mask.
+        after_step: called after each update, e.g. to hold a pruning mask; recorded like ``objective``.
+        draws_from: generators that ``objective`` uses, on the model's device.
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
     device = model.mean.device
+    engine = ENGINES[device.type]
     images, targets = images.to(device), targets.to(device)
     generator = torch.Generator(device).manual_seed(seed)
     steps = math.ceil(len(images) / config.batch_size)
@@ -61,27 +65,38 @@ def fit(
     if trainable == "classifier":
         model.body.eval()
     parameters = list(model.parameters() if trainable == "all" else model.classifier.parameters())
-    optimizer = _optimizer(parameters, config)
+    optimizer = _optimizer(parameters, config, engine, device)
     schedule = _schedule(optimizer, config, config.epochs * steps)
+
+    def update(batch: Tensor, wanted: Tensor) -> Tensor:
+        with engine.autocast(device):
+            loss = objective(model, batch, wanted)
+        optimizer.zero_grad()
+        loss.backward(inputs=parameters)
+        if config.clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, config.clip_norm)
+        optimizer.step()
+        if after_step is not None:
+            after_step(model)
+        return loss.detach()
+
     loss = torch.zeros((), device=device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        engine.running(update, device, draws_from) as step,
+    ):
         torch.manual_seed(seed)  # a network with dropout draws from the global generator
         for _ in range(config.epochs):
             for index in _batches(len(images), steps, generator):
                 batch = to_float(augment(images[index], generator)).contiguous(memory_format=torch.channels_last)
-                loss = objective(model, batch, targets[index])
-                optimizer.zero_grad()
-                loss.backward(inputs=parameters)
-                if config.clip_norm is not None:
-                    nn.utils.clip_grad_norm_(parameters, config.clip_norm)
-                optimizer.step()
+                loss = step(batch, targets[index])
                 schedule.step()
-                if after_step is not None:
-                    after_step(model)
+        last = loss.item()
+    optimizer.zero_grad()  # gradients would keep the memory of a recorded update alive
     model.eval()
-    if not math.isfinite(loss.item()):
+    if not math.isfinite(last):
         raise TrainingError(
-            f"the loss is {loss.item()} after {config.epochs} epochs: lower the learning rate (now "
+            f"the loss is {last} after {config.epochs} epochs: lower the learning rate (now "
             f"{config.learning_rate}) or set clip_norm"
         )
 
@@ -91,14 +106,14 @@ def _batches(count: int, steps: int, generator: torch.Generator) -> tuple[Tensor
     return torch.randperm(count, generator=generator, device=generator.device).tensor_split(steps)
 
 
-def _optimizer(parameters: list[nn.Parameter], config: TrainingConfig) -> torch.optim.SGD:
+def _optimizer(
+    parameters: list[nn.Parameter], config: TrainingConfig, engine: Engine, device: torch.device
+) -> torch.optim.SGD:
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.SGD(
-        groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, foreach=True
-    )
+    return engine.sgd(groups, config, device)
 
 
 def _schedule(optimizer: torch.optim.SGD, config: TrainingConfig, total_steps: int) -> LRScheduler:

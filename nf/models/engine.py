@@ -1,0 +1,149 @@
+"""What training does otherwise on a GPU, all in one place: precision, optimiser, and how an update is launched.
+
+An update of a small network is several hundred short kernels, and launching them one by one takes longer than running
+them. There, an update is recorded once as a CUDA graph and replayed as one launch.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nf.core.config import TrainingConfig
+
+_logger = logging.getLogger(__name__)
+
+Update = Callable[[Tensor, Tensor], Tensor]
+"""(images, targets) -> the loss, with the weights updated."""
+
+Recorder = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], Callable[[], Tensor]]
+"""(work on fixed buffers, generators that it draws from) -> what repeats that work and returns its result."""
+
+# Libraries choose and set up their kernels in the first calls, which must not be recorded. These updates count.
+_WARM_UP = 3
+
+_Shapes = tuple[torch.Size, torch.Size]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a kind of device trains.
+
+    Attributes:
+        half: forward passes in bfloat16 (autocast), weights and losses in float32.
+        fused: one kernel updates all weights and reads the learning rate from the device.
+        record: turns an update into one launch; ``None`` where launches cost nothing.
+    """
+
+    half: bool = False
+    fused: bool = False
+    record: Recorder | None = None
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Where the loss is computed. Autocast's own cache is off: nothing that it keeps may outlive a recording."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.half, cache_enabled=False)
+
+    def sgd(self, groups: list[dict[str, Any]], config: TrainingConfig, device: torch.device) -> torch.optim.SGD:
+        """SGD over ``groups`` at the config's learning rate."""
+        settings = {"momentum": config.momentum, "nesterov": config.momentum > 0}
+        if not self.fused:
+            return torch.optim.SGD(groups, lr=config.learning_rate, foreach=True, **settings)
+        # A number would be recorded with the update, a tensor is read anew each time.
+        rate = torch.tensor(config.learning_rate, device=device)
+        return torch.optim.SGD(groups, lr=rate, fused=True, **settings)
+
+    @contextmanager
+    def running(self, update: Update, device: torch.device, generators: Sequence[torch.Generator]) -> Iterator[Update]:
+        """Yield ``update`` in the form that suits the device; a loss that it returns is overwritten by the next."""
+        if self.record is None:
+            yield update
+        else:
+            with _side_stream(device):
+                yield RecordedUpdate(update, generators, self.record)
+
+
+class RecordedUpdate:
+    """An update that is recorded for each size of batch after a few plain calls, and replayed from then on.
+
+    What cannot be recorded is run plainly, with a warning: whatever waits for the device (``.item()``, a branch on a
+    tensor) or draws from a generator that is not among ``generators``.
+    """
+
+    def __init__(self, update: Update, generators: Sequence[torch.Generator], record: Recorder) -> None:
+        self._update, self._generators, self._record = update, generators, record
+        self._calls: Counter[_Shapes] = Counter()
+        self._recorded: dict[_Shapes, Update] = {}
+
+    def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Update with one batch and return the loss, which the next call overwrites."""
+        shapes = (images.shape, targets.shape)
+        if self._calls[shapes] < _WARM_UP:
+            self._calls[shapes] += 1
+            return self._update(images, targets)
+        if shapes not in self._recorded:
+            self._recorded[shapes] = self._start_recording(images, targets)
+        return self._recorded[shapes](images, targets)
+
+    def _start_recording(self, images: Tensor, targets: Tensor) -> Update:
+        fixed_images, fixed_targets = images.clone(), targets.clone()
+        try:
+            replay = self._record(lambda: self._update(fixed_images, fixed_targets), self._generators)
+        except RuntimeError as error:
+            _logger.warning("this update cannot be recorded and is launched kernel by kernel: %s", error)
+            return self._update
+
+        def replayed(images: Tensor, targets: Tensor) -> Tensor:
+            fixed_images.copy_(images)
+            fixed_targets.copy_(targets)
+            return replay()
+
+        return replayed
+
+
+def record_cuda_graph(work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Callable[[], Tensor]:
+    """A ``Recorder``: nothing is computed while recording, and each replay draws random numbers anew."""
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        result = work()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
+
+
+@contextmanager
+def _side_stream(device: torch.device) -> Iterator[None]:
+    """Recording is not possible on the default stream; backward passes stay on the stream of their first call."""
+    if device.type != "cuda":
+        yield
+        return
+    side = _training_stream()
+    side.wait_stream(torch.cuda.current_stream())
+    try:
+        with torch.cuda.stream(side):
+            yield
+    finally:
+        torch.cuda.current_stream().wait_stream(side)
+
+
+@cache
+def _training_stream() -> torch.cuda.Stream:
+    """One for the whole process: the memory allocator keeps what is free apart by stream."""
+    return torch.cuda.Stream()
+
+
+ENGINES: dict[str, Engine] = {
+    "cpu": Engine(),
+    "cuda": Engine(half=True, fused=True, record=record_cuda_graph),
+}
+"""By ``torch.device.type``."""
