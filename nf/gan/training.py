@@ -112,7 +112,7 @@ class Training:
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bfloat16"
-        return torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+        return torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled)
 
     def _draw_real(self) -> tuple[Tensor, Tensor]:
         drawn = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng)
