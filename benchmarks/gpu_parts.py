@@ -67,6 +67,7 @@ def _zoo_is_whole(run: Run) -> bool:
 
 
 def _build_zoo(run: Run, seconds_left: Callable[[], float]) -> None:
-    zoo = stages.zoo(run, max_seconds=seconds_left())
-    if zoo.built < zoo.total:
+    plan = stages.plan_zoo(run)
+    if stages.build_models(run, plan, stages.missing_models(run, plan), max_seconds=seconds_left()):
         raise OutOfTimeError
+    stages.summarise_zoo(run, plan)

@@ -51,12 +51,16 @@ class Engine:
 
     def sgd(self, groups: list[dict[str, Any]], config: TrainingConfig, device: torch.device) -> torch.optim.SGD:
         """SGD over ``groups`` at the config's learning rate."""
-        settings = {"momentum": config.momentum, "nesterov": config.momentum > 0}
-        if not self.fused:
-            return torch.optim.SGD(groups, lr=config.learning_rate, foreach=True, **settings)
         # A number would be recorded with the update, a tensor is read anew each time.
-        rate = torch.tensor(config.learning_rate, device=device)
-        return torch.optim.SGD(groups, lr=rate, fused=True, **settings)
+        rate = torch.tensor(config.learning_rate, device=device) if self.fused else config.learning_rate
+        return torch.optim.SGD(
+            groups,
+            lr=rate,
+            momentum=config.momentum,
+            nesterov=config.momentum > 0,
+            foreach=not self.fused,
+            fused=self.fused,
+        )
 
     @contextmanager
     def running(self, update: Update, device: torch.device, generators: Sequence[torch.Generator]) -> Iterator[Update]:

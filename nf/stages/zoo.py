@@ -1,8 +1,9 @@
 """Stage ``zoo``: the source, everything stolen from it, everything honest, and the training models."""
 
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from time import monotonic
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
@@ -70,23 +71,32 @@ def zoo(run: Run) -> Path:
     return run.layout.zoo
 
 
-def build_models(run: Run, plan: ZooPlan, todo: list[str]) -> None:
-    """Build ``todo``, listed parents first, in the profile's worker processes."""
-    if todo:
-        with (
-            open_workers(run, plan) as workers,
-            ThreadPoolExecutor(run.profile.execution.workers) as threads,
-        ):
-            futures: dict[str, Future[tuple[dict[str, Any], float]]] = {}
+def build_models(run: Run, plan: ZooPlan, todo: list[str], *, max_seconds: float | None = None) -> list[str]:
+    """Build ``todo``, listed parents first, in the profile's worker processes; returns what is left of it.
 
-            def build(model_id: str) -> tuple[dict[str, Any], float]:
-                parent = plan.lineage[model_id].parent
-                if parent in futures:
-                    futures[parent].result()
-                return workers.build(model_id)
+    Args:
+        run: the profile and its folder.
+        plan: the zoo.
+        todo: ids from ``missing_models``.
+        max_seconds: after so many no model is begun; those under way are finished.
+    """
+    if not todo:
+        return []
+    deadline = monotonic() + (math.inf if max_seconds is None else max_seconds)
+    built: dict[str, Future[bool]] = {}
+    with open_workers(run, plan) as workers, ThreadPoolExecutor(run.profile.execution.workers) as threads:
 
-            for model_id in todo:
-                futures[model_id] = threads.submit(build, model_id)
-            for done, (model_id, future) in enumerate(futures.items(), start=1):
-                future.result()
+        def build(model_id: str) -> bool:
+            parent = plan.lineage[model_id].parent
+            ready = parent not in built or built[parent].result()
+            if not ready or monotonic() >= deadline:
+                return False
+            workers.build(model_id)
+            return True
+
+        for model_id in todo:
+            built[model_id] = threads.submit(build, model_id)
+        for done, (model_id, future) in enumerate(built.items(), start=1):
+            if future.result():
                 run.progress(done, len(todo), model_id)
+    return [model_id for model_id, future in built.items() if not future.result()]
