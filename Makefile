@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare test check ui lock
+.PHONY: help setup repro compare gpu-smoke test check ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ repro: setup ## Run the pipeline of the profile in params.yaml up to the report 
 
 compare: setup ## Run everything: all schemes of params.yaml (dvc repro)
 	$(BIN)/python -m flows reproduce
+
+gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and short: two minutes
+	$(BIN)/python benchmarks/gpu.py --profile gpu-smoke --out out
 
 test: setup ## Run the tests
 	$(BIN)/pytest

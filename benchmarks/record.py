@@ -5,6 +5,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from nf.core.files import read_json, write_json
 from nf.stages.compare import comparison_detection, comparison_variants
@@ -17,41 +18,50 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def record(run: Run, note: str) -> Path:
-    """Gather metrics, zoo accuracies, GAN quality and times of a run, and of its comparison what is there."""
-    profile = run.profile.name
-    zoo = read_json(run.layout.zoo / SUMMARY_FILE)
-    scratch = [m["test_accuracy"] for m in zoo["models"] if m["attack"] == "train" and m["pool"] == "suspects"]
-    data = read_json(run.layout.data / "card.json")
-    path = ROOT / "results" / f"{profile}.json"
-    write_json(
-        path,
-        {
-            "what": f"one run of the profile {profile}",
-            "note": note,
-            "seed": run.profile.seed,
-            "n": {"runs": 1, "models": len(zoo["models"]), "queries": run.profile.queries},
-            "images": data["sizes"],
-            "data_hash": data["hashes"]["A"],
-            "schemes": {
-                name: read_json(metrics)
-                for name in run.profile.schemes
-                if (metrics := run.layout.metrics(name)).exists()
-            },
-            "gans": {name: read_json(run.layout.gan(name) / QUALITY_FILE) for name in trained_gans(run)},
-            "detection": comparison_detection(run),
-            "variants": comparison_variants(run),
-            "zoo": {
-                "scratch_accuracy_min": min(scratch),
-                "scratch_accuracy_mean": round(sum(scratch) / len(scratch), 4),
-                "thieves_faithful": zoo["extraction"]["faithful"],
-            },
-            "seconds": run.seconds(),
-            "machine": machine(),
-            "versions": versions(),
-            "commit": git_commit(ROOT),
-        },
-    )
+    """Write down metrics, zoo accuracies, GAN quality and times of a run, and of its comparison what is there."""
+    path = ROOT / "results" / f"{run.profile.name}.json"
+    write_json(path, gather(run, note))
     return path
+
+
+def gather(run: Run, note: str) -> dict[str, Any]:
+    """What a run has found so far; images and at least one model from scratch must be there."""
+    profile = run.profile.name
+    cards = [read_json(path) for path in sorted(run.layout.zoo.glob("*/card.json"))]
+    data = read_json(run.layout.data / "card.json")
+    qualities = {name: run.layout.gan(name) / QUALITY_FILE for name in trained_gans(run)}
+    return {
+        "what": f"one run of the profile {profile}",
+        "note": note,
+        "seed": run.profile.seed,
+        "n": {"runs": 1, "models": len(cards), "queries": run.profile.queries},
+        "images": data["sizes"],
+        "data_hash": data["hashes"]["A"],
+        "schemes": {
+            name: read_json(metrics) for name in run.profile.schemes if (metrics := run.layout.metrics(name)).exists()
+        },
+        "gans": {name: read_json(path) for name, path in qualities.items() if path.exists()},
+        "detection": comparison_detection(run),
+        "variants": comparison_variants(run),
+        "zoo": _zoo(run, cards),
+        "seconds": run.seconds(),
+        "machine": machine(),
+        "versions": versions(),
+        "commit": git_commit(ROOT),
+    }
+
+
+def _zoo(run: Run, cards: list[dict[str, Any]]) -> dict[str, Any]:
+    """Accuracies on the test half, and how many thieves side with their victim once all models are there."""
+    summary = run.layout.zoo / SUMMARY_FILE
+    scratch = [card["test_accuracy"] for card in cards if card["attack"] == "train" and card["pool"] == "suspects"]
+    return {
+        "accuracies": {card["id"]: card["test_accuracy"] for card in cards},
+        "accuracy_mean": round(sum(card["test_accuracy"] for card in cards) / len(cards), 4),
+        "scratch_accuracy_min": min(scratch),
+        "scratch_accuracy_mean": round(sum(scratch) / len(scratch), 4),
+        "thieves_faithful": read_json(summary)["extraction"]["faithful"] if summary.exists() else None,
+    }
 
 
 def record_gans(run: Run, note: str) -> Path:

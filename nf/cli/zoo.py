@@ -63,6 +63,8 @@ def zoo(ctx: click.Context, profile: str | None, params: Path, out: Path, max_se
 @_place_options
 def pack(folder: Path, piece_mib: int, profile: str | None, params: Path, out: Path) -> None:
     """Write the finished models as pieces into FOLDER. Models that its pieces hold already are left out."""
+    from nf.stages import zoo as stage
+
     run = Run.open(profile, params=params, out=out)
     packed = stage.pack_zoo(run, folder, piece_bytes=piece_mib * 2**20)
     click.echo(f"{packed.models} models packed into {len(packed.pieces)} new pieces in {folder}")
@@ -73,6 +75,8 @@ def pack(folder: Path, piece_mib: int, profile: str | None, params: Path, out: P
 @_place_options
 def unpack(folder: Path, profile: str | None, params: Path, out: Path) -> None:
     """Bring the models of the pieces in FOLDER into the zoo, where `nf zoo` keeps those of its own recipe."""
+    from nf.stages import zoo as stage
+
     run = Run.open(profile, params=params, out=out)
     with run.stage("unpack"):
         unpacked = stage.unpack_zoo(run, folder)

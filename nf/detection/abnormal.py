@@ -12,7 +12,7 @@ _BATCH = 512
 
 def noisy_images(images: Tensor, *, std: float, generator: torch.Generator) -> Tensor:
     """``images`` (N, C, H, W) uint8 with Gaussian noise of ``std``, in units of the [0, 1] range, as uint8."""
-    noise = torch.randn(images.shape, generator=generator) * std
+    noise = torch.randn(images.shape, generator=generator).to(images.device) * std
     return to_bytes((to_float(images) + noise).clamp(0, 1))
 
 

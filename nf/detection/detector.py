@@ -48,8 +48,8 @@ def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, 
     """A detector in eval mode; both kinds weigh the same in its loss, however many images there are of each.
 
     Args:
-        normal: (N, C, H, W) uint8.
-        abnormal: (M, C, H, W) uint8.
+        normal: (N, C, H, W) uint8, on the device to train on.
+        abnormal: (M, C, H, W) uint8, there too.
         config: see ``DetectorConfig``.
         seed: of the weights and the order of the images.
 
@@ -60,9 +60,9 @@ def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, 
         if len(part) == 0:
             raise ConfigError(f"{name} images: expected at least one, got none")
     images = torch.cat([normal, abnormal])
-    labels = torch.cat([torch.full((len(normal),), NORMAL), torch.full((len(abnormal),), ABNORMAL)])
+    labels = torch.tensor([NORMAL] * len(normal) + [ABNORMAL] * len(abnormal), device=images.device)
     weight = len(images) / (2 * torch.bincount(labels).float())
-    network = _network(images.shape[1], seed)
+    network = _network(images.shape[1], seed).to(images.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(config.epochs):

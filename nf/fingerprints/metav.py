@@ -13,6 +13,7 @@ from nf.data import to_float
 from nf.fingerprints.base import Draft, Scheme, Task
 from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
 from nf.fingerprints.pixels import Adam, PixelAdam
+from nf.fingerprints.replay import replayed
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class MetaV(Scheme):
         shape = (task.queries, *task.data.images.shape[1:])
         adam = PixelAdam(config.start * torch.rand(shape, generator=generator).to(device), config.image_learning_rate)
         models = task.models.map(freeze)
-        pool = (*models.positives, *models.negatives)
+        pool = [replayed(model, adam.leaf()) for model in (*models.positives, *models.negatives)]
         stolen = torch.tensor([1] * len(models.positives) + [0] * len(models.negatives))
         # Dropout and initial weights draw from torch's global generator. The verifier stays on the CPU: it is tiny.
         with torch.random.fork_rng(devices=[]):

@@ -1,20 +1,32 @@
 """Step 3 of NaturalFinger: move latents until positives and negatives disagree about their images (algorithm 1)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nf.fingerprints.base import TrainingModels
 from nf.fingerprints.candidates import Candidates
 from nf.fingerprints.losses import cw_loss
 from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
+from nf.fingerprints.replay import Network, replayed, rounded
 from nf.fingerprints.transforms import random_transform
 from nf.gan import Gan
 
 # The paper's learning rate belongs to the mean over a batch of this size. Here each latent has its own sum, so that the
 # batch size changes the speed and nothing else.
 REFERENCE_BATCH = 80
+
+
+@dataclass(frozen=True)
+class _Players:
+    """Everything frozen that an update calls, for batches of one size."""
+
+    generate: Network
+    discriminate: Network
+    positives: tuple[Network, ...]
+    negatives: tuple[Network, ...]
 
 
 def optimise(
@@ -29,9 +41,11 @@ def optimise(
     """Descend equation 1 in the latents by SGD with Nesterov momentum; everything else stands still.
 
     Each batch sees the same transforms and the same order of models, so a latent's course does not depend on its batch.
+    On a GPU the host never waits for an update. Models are then walked through in bfloat16, generator and discriminator
+    are not: images are stored as they make them.
 
     Args:
-        candidates: where to start, and the labels to reach.
+        candidates: where to start, and the labels to reach, on the device of the models and the GAN.
         gan: generator and discriminator.
         models: training models from ``nf.fingerprints.networks.freeze``.
         config: see ``NaturalFingerConfig``.
@@ -43,12 +57,15 @@ def optimise(
     """
     batches = candidates.split(config.batch_size)
     total = len(batches) * config.epochs * _updates_per_epoch(models, config.chunk)
+    players: dict[int, _Players] = {}
     done, moved = 0, []
     for batch in batches:
+        if len(batch) not in players:
+            players = {len(batch): _prepare(batch, gan, models, config)}
         generator = torch.Generator().manual_seed(seed)
         latents, velocity = batch.latents.clone(), torch.zeros_like(batch.latents)
-        for chunk in _chunks(models, config, generator):
-            gradient = _gradient(latents, batch, gan, *chunk, config, generator)
+        for chunk in _chunks(players[len(batch)], config, generator):
+            gradient = _gradient(latents, batch, gan, players[len(batch)], *chunk, config, generator)
             velocity = config.momentum * velocity + gradient
             latents -= config.learning_rate / REFERENCE_BATCH * (gradient + config.momentum * velocity)
             done += 1
@@ -58,18 +75,36 @@ def optimise(
     return torch.cat(moved)
 
 
-def _updates_per_epoch(models: TrainingModels, chunk: int) -> int:
+def _prepare(batch: Candidates, gan: Gan, models: TrainingModels, config: NaturalFingerConfig) -> _Players:
+    """What an update of batches as large as ``batch`` calls, recorded where the device can replay it."""
+    latents = batch.latents.detach().requires_grad_(True)
+    with torch.no_grad():
+        made = gan.generate(latents, batch.classes)
+    images = made.clone().requires_grad_(True)
+    seen = made.contiguous(memory_format=torch.channels_last).requires_grad_(True)
+
+    def record(pool: Sequence[Network]) -> tuple[Network, ...]:
+        return tuple(replayed(rounded(model, seen.device), seen) for model in pool)
+
+    discriminate = gan.discriminate
+    if config.discriminator != "none":
+        discriminate = replayed(gan.discriminate, images, batch.classes)
+    generate = replayed(gan.generate, latents, batch.classes)
+    return _Players(generate, discriminate, record(models.positives), record(models.negatives))
+
+
+def _updates_per_epoch(models: TrainingModels | _Players, chunk: int) -> int:
     return -(-max(len(models.positives), len(models.negatives)) // chunk)
 
 
 def _chunks(
-    models: TrainingModels, config: NaturalFingerConfig, generator: torch.Generator
-) -> Iterator[tuple[list[nn.Module], list[nn.Module]]]:
+    players: _Players, config: NaturalFingerConfig, generator: torch.Generator
+) -> Iterator[tuple[list[Network], list[Network]]]:
     """Shuffle both pools each epoch and walk them side by side; a smaller pool starts over."""
-    pools = (models.positives, models.negatives)
+    pools = (players.positives, players.negatives)
     for _ in range(config.epochs):
         orders = [torch.randperm(len(pool), generator=generator).tolist() for pool in pools]
-        for update in range(_updates_per_epoch(models, config.chunk)):
+        for update in range(_updates_per_epoch(players, config.chunk)):
             positives, negatives = (
                 _window(pool, order, update * config.chunk, config.chunk)
                 for pool, order in zip(pools, orders, strict=True)
@@ -77,7 +112,7 @@ def _chunks(
             yield positives, negatives
 
 
-def _window(pool: Sequence[nn.Module], order: list[int], first: int, size: int) -> list[nn.Module]:
+def _window(pool: Sequence[Network], order: list[int], first: int, size: int) -> list[Network]:
     return [pool[order[(first + step) % len(order)]] for step in range(min(size, len(order)))]
 
 
@@ -85,8 +120,9 @@ def _gradient(
     latents: Tensor,
     batch: Candidates,
     gan: Gan,
-    positives: Sequence[nn.Module],
-    negatives: Sequence[nn.Module],
+    players: _Players,
+    positives: Sequence[Network],
+    negatives: Sequence[Network],
     config: NaturalFingerConfig,
     generator: torch.Generator,
 ) -> Tensor:
@@ -96,7 +132,7 @@ def _gradient(
     transform and generator are walked back once.
     """
     latents = latents.detach().requires_grad_(True)
-    images = gan.generate(latents, batch.classes)
+    images = players.generate(latents, batch.classes)
     seen = round_straight_through(images) if config.straight_through_rounding else images
     seen = random_transform(seen, config.transforms, generator, config.strength)
     seen = seen.contiguous(memory_format=torch.channels_last)
@@ -104,13 +140,13 @@ def _gradient(
     pull += _image_gradient(seen, negatives, batch.negative_labels, config.confidence)
     objective = (seen * pull).sum()
     if config.discriminator != "none":
-        logits = gan.discriminate(images, batch.classes)
+        logits = players.discriminate(images, batch.classes)
         naturalness = gan.naturalness_loss(logits, config.discriminator)
         objective = objective + config.discriminator_weight * naturalness.sum()
     return torch.autograd.grad(objective, latents)[0]
 
 
-def _image_gradient(images: Tensor, models: Sequence[nn.Module], labels: Tensor, confidence: float) -> Tensor:
+def _image_gradient(images: Tensor, models: Sequence[Network], labels: Tensor, confidence: float) -> Tensor:
     """Gradient in the images of the mean CW loss over ``models`` (equations 2 and 4)."""
     leaf = images.detach().requires_grad_(True)
     total = torch.zeros_like(images)

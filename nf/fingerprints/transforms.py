@@ -45,6 +45,11 @@ class Strength:
 Transform = Callable[[Tensor, torch.Generator, Strength], Tensor]
 
 
+def _beside(draw: Tensor, images: Tensor) -> Tensor:
+    """``draw`` as the images are typed, on their device; the host does not wait for the copy."""
+    return draw.to(images.device, images.dtype, non_blocking=True)
+
+
 def identity(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
     """The images as they are."""
     del generator, strength
@@ -59,7 +64,7 @@ def flip(images: Tensor, generator: torch.Generator, strength: Strength) -> Tens
 
 def noise(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
     """Add one draw of Gaussian noise to every image."""
-    draw = torch.randn(images.shape[1:], generator=generator).to(images)
+    draw = _beside(torch.randn(images.shape[1:], generator=generator), images)
     return images + strength.noise * draw
 
 
@@ -77,7 +82,7 @@ def translate(images: Tensor, generator: torch.Generator, strength: Strength) ->
 def shear(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
     """Shear along both axes by a factor in [-shear, shear] each, bilinear, filled with zeros."""
     along_x, along_y = ((torch.rand(2, generator=generator) * 2 - 1) * strength.shear).tolist()
-    theta = images.new_tensor([[1.0, along_x, 0.0], [along_y, 1.0, 0.0]])
+    theta = _beside(torch.tensor([[1.0, along_x, 0.0], [along_y, 1.0, 0.0]], dtype=images.dtype), images)
     grid = functional.affine_grid(theta.expand(len(images), 2, 3), list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
@@ -87,7 +92,7 @@ def gaussian_blur(images: Tensor, generator: torch.Generator, strength: Strength
     if torch.rand((), generator=generator).item() >= strength.blur_probability:
         return images
     side = math.exp(-1 / (2 * strength.blur**2))
-    line = images.new_tensor([side, 1.0, side]) / (1 + 2 * side)
+    line = _beside(torch.tensor([side, 1.0, side], dtype=images.dtype), images) / (1 + 2 * side)
     return (_neighbours(images) * torch.outer(line, line).view(9, 1, 1)).sum(dim=2)
 
 
@@ -112,7 +117,7 @@ def _neighbours(images: Tensor) -> Tensor:
 
 def uniform_noise(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
     """Add one draw of noise from [-uniform_noise, uniform_noise] to every image."""
-    draw = torch.rand(images.shape[1:], generator=generator).to(images)
+    draw = _beside(torch.rand(images.shape[1:], generator=generator), images)
     return images + strength.uniform_noise * (2 * draw - 1)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 def mirror(images: Tensor, rng: torch.Generator) -> Tensor:
     """Mirror each image (N, C, H, W) left to right with probability one half."""
     chosen = torch.rand(len(images), 1, 1, 1, generator=rng) < 0.5
-    return torch.where(chosen.to(images.device), images.flip(-1), images)
+    return torch.where(chosen.to(images.device, non_blocking=True), images.flip(-1), images)
 
 
 def translate(images: Tensor, max_shift: int, rng: torch.Generator) -> Tensor:
@@ -20,7 +20,7 @@ def translate(images: Tensor, max_shift: int, rng: torch.Generator) -> Tensor:
     if max_shift == 0:
         return images
     n, _, height, width = images.shape
-    offsets = torch.randint(2 * max_shift + 1, (2, n, 1), generator=rng).to(images.device)
+    offsets = torch.randint(2 * max_shift + 1, (2, n, 1), generator=rng).to(images.device, non_blocking=True)
     rows = torch.arange(height, device=images.device) + offsets[0]
     columns = torch.arange(width, device=images.device) + offsets[1]
     padded = F.pad(images, [max_shift] * 4).permute(0, 2, 3, 1)

@@ -51,6 +51,7 @@ CONTRAGAN = GanDefinition(
     spectral_discriminator=True,
     d_loss=partial(metric_d_loss, comparison=_comparison),
     g_loss=partial(metric_g_loss, comparison=_comparison),
+    draws_before=True,
     naturalness_loss=hinge_naturalness_loss,
     prior=normal_prior,
 )

@@ -172,6 +172,7 @@ class GanDefinition(GanKind, Generic[C]):
         spectral_discriminator: likewise for D.
         d_loss: what D minimises.
         g_loss: what G minimises.
+        draws_before: neither loss draws random numbers besides shifts, so that on a GPU an update can be recorded.
     """
 
     config: type[C]
@@ -182,6 +183,7 @@ class GanDefinition(GanKind, Generic[C]):
     spectral_discriminator: bool
     d_loss: DiscriminatorLoss[C]
     g_loss: GeneratorLoss[C]
+    draws_before: bool
 
 
 def normal_prior(n: int, latent_dim: int, rng: torch.Generator) -> Tensor:

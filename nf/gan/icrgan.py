@@ -108,6 +108,7 @@ ICRGAN = GanDefinition(
     spectral_discriminator=True,
     d_loss=_d_loss,
     g_loss=_g_loss,
+    draws_before=False,
     naturalness_loss=hinge_naturalness_loss,
     prior=normal_prior,
 )

@@ -97,6 +97,7 @@ LOGAN = GanDefinition(
     spectral_discriminator=True,
     d_loss=_d_loss,
     g_loss=_g_loss,
+    draws_before=False,
     naturalness_loss=hinge_naturalness_loss,
     prior=uniform_prior,
 )

@@ -45,6 +45,7 @@ SAGAN = GanDefinition(
     spectral_discriminator=True,
     d_loss=_d_loss,
     g_loss=_g_loss,
+    draws_before=True,
     naturalness_loss=hinge_naturalness_loss,
     prior=normal_prior,
 )

@@ -93,20 +93,21 @@ def train_gan(
         training.load_state_dict(state)
         history.rows += state["history"]
     watch = CollapseWatch(name)
-    while training.step < config.steps:
-        training.advance()
-        step, ended = training.step, training.step == config.steps
-        if step % _REPORT_EVERY == 0 or ended:
-            losses = training.recent_losses(_REPORT_EVERY)
-            watch.check(step, losses)
-            if progress is not None:
-                progress(step, config.steps, losses)
-        if step % config.checkpoint_every == 0 or ended:
-            gan = training.freeze()
-            history.add(step, training.take_losses() | (measure(gan) if measure else {}))
-            save_samples(gan, folder / SHEETS_FOLDER / f"step-{step:06}.png", seed)
-            if not ended:
-                save_checkpoint(checkpoint, identity, {**training.state_dict(), "history": history.rows})
+    with training.running():
+        while training.step < config.steps:
+            training.advance()
+            step, ended = training.step, training.step == config.steps
+            if step % _REPORT_EVERY == 0 or ended:
+                losses = training.recent_losses(_REPORT_EVERY)
+                watch.check(step, losses)
+                if progress is not None:
+                    progress(step, config.steps, losses)
+            if step % config.checkpoint_every == 0 or ended:
+                gan = training.freeze()
+                history.add(step, training.take_losses() | (measure(gan) if measure else {}))
+                save_samples(gan, folder / SHEETS_FOLDER / f"step-{step:06}.png", seed)
+                if not ended:
+                    save_checkpoint(checkpoint, identity, {**training.state_dict(), "history": history.rows})
     save_gan(gan, folder, seed=seed, images=len(images))
     checkpoint.unlink(missing_ok=True)
     return gan

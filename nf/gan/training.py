@@ -1,6 +1,8 @@
 """The state of a GAN's training and one step of it."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from nf.gan.augment import mirror
 from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, build_networks, draw_latents
 from nf.gan.model import Gan
 from nf.gan.spectral import initialise, plain_weights
+from nf.models.engine import ENGINES, Update
 
 # Batches that the final statistics of batch norm are taken over.
 _SETTLING_BATCHES = 50
@@ -44,46 +47,83 @@ class Training:
         self.optimizer_d = self._adam(discriminator, config.learning_rate_d)
         self.step = 0
         self._losses: list[dict[str, Tensor]] = []
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._update_d: Update = self._plain_update_d
+        self._update_g: Update = self._plain_update_g
 
     def _place(self, network: nn.Module) -> None:
         network.to(device=self.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _adam(self, network: nn.Module, learning_rate: float) -> torch.optim.Adam:
         betas = (self.config.beta1, self.config.beta2)
-        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=True)
+        # On a GPU the count of steps lies there, too, so that updates can be recorded.
+        on_gpu = self.images.is_cuda
+        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=True, capturable=on_gpu)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Within it, updates are launched as suits the device, where their losses draw no random numbers themselves.
+
+        Those that do draw on the host, and some differentiate twice: they are launched kernel by kernel.
+        """
+        if not self.definition.draws_before or self.config.max_shift > 0:
+            yield
+            return
+        engine, device = ENGINES[self.images.device.type], self.images.device
+        with (
+            engine.running(self._plain_update_d, device, ()) as update_d,
+            engine.running(self._plain_update_g, device, ()) as update_g,
+        ):
+            self._update_d, self._update_g = update_d, update_g
+            try:
+                yield
+            finally:
+                self._update_d, self._update_g = self._plain_update_d, self._plain_update_g
 
     def advance(self) -> None:
         """``d_steps`` updates of the discriminator, one of the generator, one of the average."""
-        game, definition = self.game, self.definition
+        game = self.game
         game.generator.requires_grad_(False)
         for _ in range(self.config.d_steps):
-            with self._autocast():
-                d_terms = definition.d_loss(game, *self._draw_real(), *self._draw_latents(self.rng))
-            _descend(d_terms, self.optimizer_d)
+            d_losses = self._update_d(*self._draw_real(), *self._draw_latents(self.rng))
         game.generator.requires_grad_(True)
         game.discriminator.requires_grad_(False)
-        with self._autocast():
-            g_terms = definition.g_loss(game, *self._draw_latents(self.rng))
-        _descend(g_terms, self.optimizer_g)
+        g_losses = self._update_g(*self._draw_latents(self.rng))
         game.discriminator.requires_grad_(True)
         self.step += 1
         self._update_average()
-        terms = {f"d_{name}": term for name, term in d_terms.items()}
-        terms |= {f"g_{name}": term for name, term in g_terms.items()}
-        self._losses.append({name: term.detach() for name, term in terms.items()})
+        # Copies: what an update returns may be overwritten by the next. They are read at a report, not before.
+        self._losses.append({**self._named("d", d_losses.clone()), **self._named("g", g_losses.clone())})
+
+    def _plain_update_d(self, images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
+        with self._autocast():
+            terms = self.definition.d_loss(self.game, images, labels, z, fake_labels)
+        self._names["d"] = tuple(terms)
+        return _descend(terms, self.optimizer_d)
+
+    def _plain_update_g(self, z: Tensor, labels: Tensor) -> Tensor:
+        with self._autocast():
+            terms = self.definition.g_loss(self.game, z, labels)
+        self._names["g"] = tuple(terms)
+        return _descend(terms, self.optimizer_g)
+
+    def _named(self, player: str, losses: Tensor) -> dict[str, Tensor]:
+        return {f"{player}_{name}": loss for name, loss in zip(self._names[player], losses, strict=True)}
 
     def _autocast(self) -> torch.autocast:
         enabled = self.config.precision == "bfloat16"
         return torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled)
 
     def _draw_real(self) -> tuple[Tensor, Tensor]:
-        chosen = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng).to(self.images.device)
+        drawn = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng)
+        chosen = drawn.to(self.images.device, non_blocking=True)
         images = self.images[chosen].float() / 127.5 - 1
         return (mirror(images, self.rng) if self.config.flip else images), self.labels[chosen]
 
     def _draw_latents(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         z, labels = draw_latents(self.definition, self.config.latent_dim, self.shape, self.config.batch_size, rng)
-        return z.to(self.images.device), labels.to(self.images.device)
+        device = self.images.device
+        return z.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -147,7 +187,10 @@ class Training:
         self.step = state["step"]
 
 
-def _descend(terms: Terms, optimizer: torch.optim.Optimizer) -> None:
+def _descend(terms: Terms, optimizer: torch.optim.Optimizer) -> Tensor:
+    """One update; returns the terms (T,)."""
     optimizer.zero_grad()
-    torch.stack(list(terms.values())).sum().backward()
+    losses = torch.stack(list(terms.values()))
+    losses.sum().backward()
     optimizer.step()
+    return losses.detach()

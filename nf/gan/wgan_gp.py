@@ -81,6 +81,7 @@ WGAN_GP = GanDefinition(
     spectral_discriminator=False,
     d_loss=_d_loss,
     g_loss=_g_loss,
+    draws_before=False,
     naturalness_loss=wasserstein_naturalness_loss,
     prior=normal_prior,
 )

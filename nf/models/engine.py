@@ -19,8 +19,8 @@ from nf.core.config import TrainingConfig
 
 _logger = logging.getLogger(__name__)
 
-Update = Callable[[Tensor, Tensor], Tensor]
-"""(images, targets) -> the loss, with the weights updated."""
+Update = Callable[..., Tensor]
+"""The tensors of a batch, such as images and targets -> the loss, or several, with the weights updated."""
 
 Recorder = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], Callable[[], Tensor]]
 """(work on fixed buffers, generators that it draws from) -> what repeats that work and returns its result."""
@@ -28,7 +28,7 @@ Recorder = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], Callable[
 # Libraries choose and set up their kernels in the first calls, which must not be recorded. These updates count.
 _WARM_UP = 3
 
-_Shapes = tuple[torch.Size, torch.Size]
+_Shapes = tuple[torch.Size, ...]
 
 
 @dataclass(frozen=True)
@@ -84,27 +84,27 @@ class RecordedUpdate:
         self._calls: Counter[_Shapes] = Counter()
         self._recorded: dict[_Shapes, Update] = {}
 
-    def __call__(self, images: Tensor, targets: Tensor) -> Tensor:
+    def __call__(self, *batch: Tensor) -> Tensor:
         """Update with one batch and return the loss, which the next call overwrites."""
-        shapes = (images.shape, targets.shape)
+        shapes = tuple(tensor.shape for tensor in batch)
         if self._calls[shapes] < _WARM_UP:
             self._calls[shapes] += 1
-            return self._update(images, targets)
+            return self._update(*batch)
         if shapes not in self._recorded:
-            self._recorded[shapes] = self._start_recording(images, targets)
-        return self._recorded[shapes](images, targets)
+            self._recorded[shapes] = self._start_recording(*batch)
+        return self._recorded[shapes](*batch)
 
-    def _start_recording(self, images: Tensor, targets: Tensor) -> Update:
-        fixed_images, fixed_targets = images.clone(), targets.clone()
+    def _start_recording(self, *batch: Tensor) -> Update:
+        buffers = [tensor.clone() for tensor in batch]
         try:
-            replay = self._record(lambda: self._update(fixed_images, fixed_targets), self._generators)
+            replay = self._record(lambda: self._update(*buffers), self._generators)
         except RuntimeError as error:
             _logger.warning("this update cannot be recorded and is launched kernel by kernel: %s", error)
             return self._update
 
-        def replayed(images: Tensor, targets: Tensor) -> Tensor:
-            fixed_images.copy_(images)
-            fixed_targets.copy_(targets)
+        def replayed(*batch: Tensor) -> Tensor:
+            for buffer, tensor in zip(buffers, batch, strict=True):
+                buffer.copy_(tensor)
             return replay()
 
         return replayed

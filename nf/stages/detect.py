@@ -19,7 +19,7 @@ from nf.fingerprints.networks import to_bytes
 from nf.gan import Gan, load_gan, train_gan
 from nf.gan.artifacts import CARD_FILE
 from nf.gan.registry import find_gan
-from nf.models import load_model
+from nf.models import load_model, resolve_device
 from nf.stages.run import Run
 
 Trial = tuple[Tensor, Tensor, dict[str, Tensor]]
@@ -40,11 +40,12 @@ def detect(run: Run, scheme: str) -> Path:
     """
     config = parse_section(DetectorConfig, run.profile.detection, "detection")
     splits = Splits.load(run.layout.data)
-    normal, held_out = (torch.from_numpy(splits[name].images) for name in ("finetune", "test"))
+    device = resolve_device(run.profile.execution.device)
+    normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
     query_set = QuerySet.load(run.layout.fingerprint(scheme))
-    queries = torch.from_numpy(query_set.images)
-    source = load_model(run.layout.zoo / SOURCE_ID)[0]
-    stranger = _other_gan(run, query_set, splits)
+    queries = torch.from_numpy(query_set.images).to(device)
+    source = load_model(run.layout.zoo / SOURCE_ID)[0].to(device)
+    stranger = _other_gan(run, query_set, splits, device)
 
     def naive(generator: torch.Generator) -> Trial:
         made = [
@@ -105,13 +106,13 @@ def _samples(gan: Gan, count: int, generator: torch.Generator) -> Tensor:
     return torch.cat([to_bytes(gan.generate(*part)) for part in parts])
 
 
-def _other_gan(run: Run, queries: QuerySet, splits: Splits) -> Gan:
+def _other_gan(run: Run, queries: QuerySet, splits: Splits, device: str) -> Gan:
     """A GAN of the profile that made none of the queries; where there is none, one of the same kind is trained anew."""
     card: Mapping[str, Any] = queries.card.get("gan") or {}
     others = [name for name in run.profile.gans if name != card.get("name")]
     for name in others:
         if (run.layout.gan(name) / CARD_FILE).exists():
-            return load_gan(run.layout.gan(name))
+            return load_gan(run.layout.gan(name), device)
     name = str(card.get("name", next(iter(run.profile.gans))))
     own = splits["A"]
     return train_gan(
@@ -122,4 +123,5 @@ def _other_gan(run: Run, queries: QuerySet, splits: Splits) -> Gan:
         num_classes=splits.num_classes,
         seed=derive_seed(run.profile.seed, "detect", "gan", name),
         folder=run.layout.decoy(name),
+        device=device,
     )

@@ -10,6 +10,7 @@ from nf.gan import read_history, train_gan
 from nf.gan.checkpoint import load_checkpoint, save_checkpoint
 from nf.gan.definition import GanConfig
 from nf.gan.watch import CollapseWatch
+from nf.models.engine import ENGINES, Engine
 
 FILES = [
     "card.json",
@@ -196,3 +197,46 @@ def test_an_unknown_gan_and_a_config_of_another_are_refused(shades, tiny, tmp_pa
 def test_images_and_labels_that_do_not_fit_are_refused(change, message, shades, tiny, tmp_path):
     with pytest.raises(ConfigError, match=message):
         train_gan("sagan", tiny, *change(*shades), num_classes=3, seed=1, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sagan", "contragan"])
+def test_recorded_updates_train_to_the_same_bytes(name, shades, tiny_of, tmp_path, monkeypatch):
+    """A recording that runs what was recorded stands for a CUDA graph."""
+    config = dataclasses.replace(tiny_of(name), max_shift=0, steps=6)
+    arguments = {"num_classes": 3, "seed": 1}
+    train_gan(name, config, *shades, **arguments, folder=tmp_path / "plain")
+    recordings = []
+
+    def record(work, generators):
+        recordings.append(work)
+        return work
+
+    monkeypatch.setitem(ENGINES, "cpu", Engine(record=record))
+    train_gan(name, config, *shades, **arguments, folder=tmp_path / "recorded")
+    assert len(recordings) == 2  # one update of each player
+    for file in ("generator.safetensors", "discriminator.safetensors", "history.csv"):
+        assert (tmp_path / "plain" / file).read_bytes() == (tmp_path / "recorded" / file).read_bytes()
+
+
+@pytest.mark.parametrize(("name", "max_shift"), [("sagan", 1), ("wgan_gp", 0), ("logan", 0), ("icrgan", 0)])
+def test_updates_whose_losses_draw_are_not_recorded(name, max_shift, shades, tiny_of, tmp_path, monkeypatch):
+    def record(work, generators):
+        raise AssertionError("recorded")
+
+    monkeypatch.setitem(ENGINES, "cpu", Engine(record=record))
+    config = dataclasses.replace(tiny_of(name), max_shift=max_shift, steps=5, d_steps=1)
+    train_gan(name, config, *shades, num_classes=3, seed=1, folder=tmp_path)
+    assert (tmp_path / "card.json").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", ["sagan", "contragan"])
+def test_on_a_gpu_recorded_updates_do_what_plain_ones_do(name, shades, tiny_of, tmp_path, monkeypatch, caplog):
+    config = dataclasses.replace(tiny_of(name), max_shift=0, steps=6)
+    arguments = {"num_classes": 3, "seed": 1, "device": "cuda"}
+    recorded = train_gan(name, config, *shades, **arguments, folder=tmp_path / "recorded")
+    assert "cannot be recorded" not in caplog.text
+    monkeypatch.setitem(ENGINES, "cuda", dataclasses.replace(ENGINES["cuda"], record=None))
+    plain = train_gan(name, config, *shades, **arguments, folder=tmp_path / "plain")
+    for a, b in zip(recorded.generator.parameters(), plain.generator.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-3, rtol=1e-2)

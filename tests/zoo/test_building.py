@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 
 from nf.core.files import read_json, sha256_file
 from nf.models import accuracy, load_model
-from nf.stages import Run, build_models, missing_models, plan_zoo, prepare, zoo
+from nf.stages.prepare import prepare
+from nf.stages.run import Run
+from nf.stages.zoo import build_models, missing_models, plan_zoo, zoo
 from nf.zoo import build_model
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,201 @@
+"""The paper's setting on one GPU, in one plain script: ``python benchmarks/gpu.py --data FOLDER --out FOLDER``.
+
+Zoo, SAGAN, queries of all schemes, scores, metrics and detection; then one record of it all, with contact sheets, in
+``OUT/record``. What is there is kept: a run that was stopped, by ``--max-seconds`` or otherwise, goes on with the same
+command. It needs torch and what ``nf`` needs, and nothing of Prefect, MLflow or DVC.
+
+``--data`` holds ``cifar10/`` and, for what thieves ask about, ``cifar100/`` or ``tiny-imagenet-32/``, each with
+``train*.parquet``, the first also ``test*.parquet``. Without it the images are those that the profile names.
+"""
+
+import argparse
+import importlib.util
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # a bare machine has the sources and has not installed them
+
+_NEEDED = ("torch", "numpy", "yaml", "safetensors", "PIL", "sklearn", "scipy", "pyarrow", "rich", "jinja2")
+_NEEDED += ("matplotlib", "onnx", "onnxscript", "onnxruntime")
+_OWN, _ASKED_ABOUT = ("cifar10",), ("cifar100", "tiny-imagenet-32")
+_SHOWN = 10  # queries of each scheme on the contact sheet
+_OUT_OF_TIME = "out of time"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Do what is left within the budget, then write the record."""
+    import torch
+    from gpu_parts import OutOfTimeError, parts
+    from ledger import Ledger, Utilisation
+
+    from nf.cli.progress import show_progress
+
+    torch.backends.cudnn.benchmark = True  # shapes hardly change, so the search for the fastest kernels pays
+    deadline = time.monotonic() + arguments.max_seconds
+
+    def left() -> float:
+        return deadline - time.monotonic()
+
+    with show_progress(arguments.profile) as shown, Utilisation() as utilisation:
+
+        def progress(done: int, total: int, what: str) -> None:
+            shown(done, total, what)
+            if done < total and left() <= 0:
+                raise OutOfTimeError
+
+        run = open_run(arguments, progress)
+        schemes = arguments.schemes or list(run.profile.schemes)
+        ledger = Ledger(run.layout.root / "ledger.json", utilisation)
+        todo = list(parts(run, schemes, arguments.gan, arguments.variants, left))
+        missing = work(run, todo, left, ledger)
+    path = write_record(run, arguments, schemes, ledger.parts, missing)
+    print(f"{len(todo) - len(missing)} of {len(todo)} parts are there, written to {path}")
+    for name, reason in missing.items():
+        print(f"{name}: {reason}")
+    if any(reason != _OUT_OF_TIME for reason in missing.values()):
+        sys.exit(1)
+
+
+def open_run(arguments: argparse.Namespace, progress: Callable[[int, int, str], None]) -> Any:
+    """The profile with its images in ``--data``, where that is given, and its artifacts below ``--out``."""
+    from nf.stages.run import Run
+
+    run = Run.open(arguments.profile, params=arguments.params, out=arguments.out, progress=progress)
+    profile = run.profile
+    if arguments.workers:
+        profile = replace(profile, execution=replace(profile.execution, workers=arguments.workers))
+    if arguments.data:
+        own = parquet(arguments.data, _OWN, profile.data.source)
+        asked_about = replace(parquet(arguments.data, _ASKED_ABOUT, profile.data.knockoff), test=None)
+        profile = replace(profile, data=replace(profile.data, source=own, knockoff=asked_about))
+    return replace(run, profile=profile)
+
+
+def parquet(folder: Path, names: tuple[str, ...], source: Any) -> Any:
+    """``source`` read from the Parquet files in the first of the sub-folders ``names`` that there is.
+
+    Raises:
+        DataError: there is none.
+    """
+    from nf.core.errors import DataError
+
+    for name in names:
+        files = {part: sorted((folder / name).glob(f"{part}*.parquet")) for part in ("train", "test")}
+        if files["train"]:
+            return replace(source, kind="parquet", **{part: str(found[0]) for part, found in files.items() if found})
+    raise DataError(f"--data: expected {' or '.join(f'{name}/train*.parquet' for name in names)} in {folder}, got none")
+
+
+def work(run: Any, todo: list[Any], left: Callable[[], float], ledger: Any) -> dict[str, str]:
+    """Make what is not there of ``todo``; returns why parts are missing. A scheme that fails holds up no other."""
+    missing: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for part in todo:
+        reason = failed.get(part.item) or attempt(run, part, left, ledger)
+        if reason:
+            missing[part.name] = reason
+        if reason and part.item and reason != _OUT_OF_TIME:
+            failed[part.item] = reason
+    return missing
+
+
+def attempt(run: Any, part: Any, left: Callable[[], float], ledger: Any) -> str | None:
+    """Make one part unless it is there; returns what kept it from being made."""
+    from gpu_parts import OutOfTimeError
+
+    from nf.core.errors import NFError
+
+    try:
+        if part.done():
+            return None
+        if left() <= 0:
+            return _OUT_OF_TIME
+        print(part.name, flush=True)
+        with ledger.entry(part.name), run.stage(part.name):
+            part.make()
+    except OutOfTimeError:
+        return _OUT_OF_TIME
+    except NFError as error:
+        return str(error)
+    return None
+
+
+def write_record(
+    run: Any, arguments: argparse.Namespace, schemes: list[str], costs: dict[str, Any], missing: dict[str, str]
+) -> Path:
+    """Write what there is, as far as there are models, and the sheets; returns the path of the record."""
+    from record import gather
+
+    from nf.core.files import write_json
+    from nf.stages.gan import QUALITY_FILE
+
+    folder = arguments.out / "record"
+    built = any(run.layout.zoo.glob("scratch-*/card.json"))
+    facts = {
+        **(gather(run, arguments.note) if built else {"what": f"one run of the profile {run.profile.name}"}),
+        "source": {part: vars(getattr(run.profile.data, part)) for part in ("source", "knockoff")},
+        "hardware": hardware(),
+        "parts": costs,
+        "missing": missing,
+    }
+    path = folder / f"{run.profile.name}.json"
+    write_json(path, facts)
+    draw_queries(run, schemes, folder / "queries.png")
+    samples = run.layout.gan(arguments.gan) / "samples.png"
+    if (samples.parent / QUALITY_FILE).exists():
+        shutil.copyfile(samples, folder / samples.name)
+    return path
+
+
+def hardware() -> dict[str, Any]:
+    """The device that the run computed on."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return {"device": "cpu", "threads": torch.get_num_threads()}
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": properties.name,
+        "memory_gib": round(properties.total_memory / 2**30, 1),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+
+
+def draw_queries(run: Any, schemes: list[str], path: Path) -> None:
+    """A row of queries for each scheme that has made them."""
+    import numpy as np
+
+    from nf.core.queries import QuerySet
+    from nf.core.sheets import save_sheet
+    from nf.report.names import scheme_name
+
+    made = [name for name in schemes if (run.layout.fingerprint(name) / "card.json").exists()]
+    if made:
+        rows = [QuerySet.load(run.layout.fingerprint(name)).images[:_SHOWN] for name in made]
+        captions = [scheme_name(name) for name, row in zip(made, rows, strict=True) for _ in row]
+        save_sheet(path, np.concatenate(rows), captions, columns=len(rows[0]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="Folder of image Parquet files; see above.")
+    parser.add_argument("--out", type=Path, required=True, help="Where artifacts and the record go.")
+    parser.add_argument("--max-seconds", type=float, default=float("inf"), help="Stop cleanly after so long.")
+    parser.add_argument("--profile", default="cifar10")
+    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="The settings.")
+    parser.add_argument("--schemes", nargs="*", help="Only these.")
+    parser.add_argument("--gan", default="sagan")
+    parser.add_argument("--variants", nargs="*", default=[], help="Variants of the profile, under seed 0.")
+    parser.add_argument("--workers", type=int, help="Processes that build and export models, not the profile's number.")
+    parser.add_argument("--note", default="", help="What is particular about this run, such as the files' origin.")
+    absent = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if absent:
+        sys.exit(f"expected {', '.join(_NEEDED)}; missing: {', '.join(absent)}: pip install '.[train]' brings them")
+    main(parser.parse_args())

@@ -1,0 +1,102 @@
+"""The table of the paper's setting says what its record says, and without a record how to get one."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def scheme(aruc, positives, missed, negatives, accused):
+    return {
+        "aruc": aruc,
+        "aruc_low": aruc - 0.01,
+        "aruc_high": aruc + 0.02,
+        "at_threshold": {
+            "positives": positives,
+            "false_negatives": missed,
+            "negatives": negatives,
+            "false_positives": accused,
+        },
+    }
+
+
+@pytest.fixture
+def record():
+    return {
+        "n": {"runs": 1, "models": 170, "queries": 100},
+        "note": "JPEG copies.",
+        "source": {"source": {"train": "cifar10/train.parquet"}, "knockoff": {"train": None, "name": "CIFAR100"}},
+        "hardware": {"device": "NVIDIA H100"},
+        "zoo": {"accuracy_mean": 0.9012},
+        "parts": {"zoo": {"seconds": 900.0}, "export": {"seconds": 300.0}},
+        "commit": "abc",
+        "schemes": {"akh": scheme(0.6, 63, 3, 91, 9), "naturalfinger": scheme(0.87, 63, 0, 91, 1)},
+        "detection": {"naturalfinger": {"naive": {"detection_rate": 0.01}}},
+        "variants": [],
+    }
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    specification = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "results").mkdir()
+    return module
+
+
+def written(tables, tmp_path, record):
+    (tmp_path / "results" / "cifar10.json").write_text(json.dumps(record))
+    return tables.rendered("before\n<!-- results:cifar10 -->\nold\n<!-- /results:cifar10 -->\nafter").splitlines()
+
+
+def test_without_a_record_the_place_says_how_to_fill_it(tables):
+    text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
+    assert "No full-width run has been recorded yet: `python benchmarks/gpu.py --data FOLDER --out out`" in text
+
+
+def test_the_table_stands_beside_the_papers_numbers(tables, tmp_path, record):
+    lines = written(tables, tmp_path, record)
+    rows = [line for line in lines if line.startswith(("| NaturalFinger", "| AKH"))]
+    assert rows == [
+        "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.9112 | 1.0% | 0.3% | 63 of 63 | 1 of 91 (0.0% to 6.0%) |",
+        "| AKH | 0.600, 0.590 to 0.620 | not stated | not measured | not stated | 60 of 63 | 9 of 91 (4.6% to 17.9%) |",
+    ]
+    assert "1 run, 170 models, 100 queries a scheme; accuracy on the test half 90.1% on average." in lines[-3]
+    assert "Images: cifar10/train.parquet and CIFAR100. JPEG copies. NVIDIA H100, 20 minutes" in lines[-3]
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert not any("| variant |" in line for line in lines)
+
+
+def variant(name, **parameters):
+    settings = {"label": "negative", "transforms": ["identity", "noise"], "discriminator": "corrected", **parameters}
+    metrics = {"aruc": 0.8, "at_threshold": scheme(0.8, 10, 1, 10, 1)["at_threshold"], "plus": {}}
+    return {
+        "variant": name,
+        "scheme": "naturalfinger",
+        "seed": 0,
+        "changes": parameters,
+        "parameters": settings,
+        "metrics": metrics,
+    }
+
+
+def test_variants_stand_beside_the_papers_ablation(tables, tmp_path, record):
+    variants = [
+        variant("label-transform-corrected"),
+        variant("label-transform-published", discriminator="published"),
+        variant("none", label="random", transforms=["identity"], discriminator="none"),
+        variant("twins", twins=True),
+    ]
+    lines = written(tables, tmp_path, {**record, "variants": variants})
+    start = lines.index("| variant | seeds | ARUC | paper's ARUC |")
+    assert lines[start + 2 : start + 6] == [
+        "| none | 1 | 0.800 | 0.79 |",
+        "| label-transform-corrected | 1 | 0.800 | not stated |",
+        "| label-transform-published | 1 | 0.800 | 0.91 |",
+        "",
+    ]
