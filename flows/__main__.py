@@ -67,6 +67,14 @@ def deploy(pool: str, kind: Literal["process", "docker"], image: str) -> None:
     _or_one_line(register, pool, kind, image)
 
 
+@cli.command()
+def send() -> None:
+    """Send to MLflow what was kept while its server was away."""
+    from flows.outbox import send as send_kept
+
+    _or_one_line(lambda: click.echo(f"{send_kept()} sent"))
+
+
 def _or_one_line(command: Callable[..., object], *arguments: object) -> None:
     """Run ``command``; what a user can put right is one line on standard error and exit status 2."""
     try:

@@ -27,7 +27,7 @@ _WEBHOOK_RETRIES = (2, 10, 60)
 
 @flow(name="refingerprint", validate_parameters=False)
 def refingerprint(profile: str | None = None, scheme: str | None = None, seed: int | None = None) -> str:
-    """Issue a new query set, burn the old one, keep both in DVC and, where a remote is set, push them.
+    """Issue a new query set, burn the old one, keep both in DVC, pushed where a remote is set, and log what changed.
 
     Args:
         profile: of ``params.yaml``; by default the one that it names.
@@ -37,10 +37,13 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
     Returns:
         Digest of the new set.
     """
+    from flows.tracking import log_refingerprint  # MLflow takes seconds to import
+
     run = _open(profile)
     chosen = scheme or next(iter(run.profile.schemes))
     with run.stage("refingerprint"):
         issued = _task(stages.issue, "issue")(run, chosen, secrets.randbits(_SEED_BITS) if seed is None else seed)
+    _task(log_refingerprint, "mlflow")(run, issued)
     _task(_version, "dvc")(run.layout.issued)
     return str(issued.digest)
 

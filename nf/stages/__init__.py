@@ -8,7 +8,7 @@ from nf.stages.export import export
 from nf.stages.facts import git_commit
 from nf.stages.fingerprint import fingerprint
 from nf.stages.gan import QUALITY_FILE, gan, import_generator, trained_gans
-from nf.stages.issue import METRICS_FILE, issue
+from nf.stages.issue import METRICS_FILE, SCORES_FILE, issue
 from nf.stages.prepare import prepare
 from nf.stages.report import report, scheme_figures
 from nf.stages.run import Run
@@ -20,6 +20,7 @@ from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, 
 __all__ = [
     "METRICS_FILE",
     "QUALITY_FILE",
+    "SCORES_FILE",
     "BenchRow",
     "Run",
     "bench",
