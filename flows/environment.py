@@ -19,6 +19,7 @@ def configure() -> None:
         "MLFLOW_TRACKING_URI": f"sqlite:///{MLFLOW_HOME / 'mlflow.db'}",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the default waits for minutes on a server that is away
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         # No tool calls home.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

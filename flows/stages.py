@@ -74,18 +74,14 @@ def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str], workers: "Z
 @flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
     """Write the report about the scheme ``item``, then log its evaluation and each GAN's training to MLflow."""
-    from flows.tracking import log_evaluation, log_gan
-    from nf.stages.gan import trained_gans
+    from flows.tracking import log_pipeline  # MLflow takes seconds to import, and few stages need it
 
     if item is None:
         raise ConfigError("report: expected the scheme that it is about as --item, got none")
     run = Run.open(profile)
     with run.stage("report"):
         _task(load_stage("report"), "report")(run, item)
-        _task(log_evaluation, "mlflow")(run, item)
-        log = _task(log_gan, "mlflow-gan", task_run_name="mlflow-{name}")
-        for name in trained_gans(run):
-            log(run, name)
+        _task(log_pipeline, "mlflow")(run, item)
 
 
 @flow(name="compare", validate_parameters=False)

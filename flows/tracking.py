@@ -1,127 +1,160 @@
-"""MLflow: one run per scheme and evaluation, one per trained GAN, made so that two can be compared in its UI."""
+"""What MLflow gets: a run for the pipeline, its comparison or a refingerprint, and below it one a scheme and GAN.
 
-from collections.abc import Iterator, Mapping, Sequence
+The functions here say what is logged; ``flows.outbox`` keeps and sends it.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-import mlflow
-from mlflow.entities import Metric, RunTag
+from matplotlib.figure import Figure
 
-from flows.environment import MLFLOW_HOME, ROOT
+from flows.environment import ROOT
+from flows.outbox import Record, log
 from nf.core.files import read_json
+from nf.core.lineage import SOURCE_ID
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.facts import git_commit
-from nf.stages.gan import QUALITY_FILE
+from nf.stages.gan import QUALITY_FILE, trained_gans
+from nf.stages.issue import METRICS_FILE, SCORES_FILE
 from nf.stages.report import scheme_figures
 from nf.stages.run import Run
+from nf.verification import IssuedSet, Ledger
 
 _CURVE_STEPS = 100
-_METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
 
 
-def log_evaluation(run: Run, scheme: str) -> str:
-    """Log the evaluation of one scheme and return the id of its MLflow run.
+def log_pipeline(run: Run, scheme: str) -> None:
+    """Log the report about ``scheme``: below it a run of its evaluation and one of each GAN's training.
 
-    Parameters are the settings of the profile, metrics everything in ``metrics/<scheme>.json`` and the robustness and
-    uniqueness curves with the threshold in percent as step; artifacts are figures, query set, scores and the report.
+    The source model and the generators become versions of registered models.
     """
-    layout, metrics = run.layout, read_json(run.layout.metrics(scheme))
-    queries = QuerySet.load(layout.fingerprint(scheme))
-    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}"))
-    with mlflow.start_run(run_name=f"{scheme}-{queries.digest[:8]}") as active:
-        run_id: str = active.info.run_id
-        mlflow.log_params(_parameters(run, scheme))
-        client = mlflow.MlflowClient()
-        client.log_batch(
-            run_id,
-            metrics=[Metric(name, value, active.info.start_time, 0) for name, value in _numbers(metrics)]
-            + list(_curves(ScoreTable.load(layout.scores(scheme)), active.info.start_time)),
-            tags=[RunTag(name, value) for name, value in _tags(run, scheme, queries).items()],
-        )
-        for name, figure in scheme_figures(run, scheme).items():
-            mlflow.log_figure(figure, f"figures/{name}.png")
-        mlflow.log_artifacts(str(layout.fingerprint(scheme)), "fingerprint")
-        mlflow.log_artifact(str(layout.scores(scheme)), "scores")
-        mlflow.log_artifact(str(layout.report / "index.html"), "report")
-    return run_id
+    source = run.layout.onnx / f"{SOURCE_ID}.onnx"
+    record = Record(
+        f"pipeline-{_tags(run)['git_commit']}",
+        tags={**_tags(run), "kind": "pipeline", "scheme": scheme},
+        files={"report/index.html": run.layout.report / "index.html", "source/source.onnx": source},
+        models={f"naturalfinger-{run.profile.name}-source": "source"},
+        children=[_evaluated(run, scheme), *(_gan(run, name) for name in trained_gans(run))],
+    )
+    log(_experiment(run), record)
 
 
-def log_comparison(run: Run) -> str:
-    """Log page and figures of the comparison, what the detectors find and every variant's metrics; return the run's id.
+def log_comparison(run: Run) -> None:
+    """Log page and figures of the comparison, what the detectors find and every variant's metrics; schemes stand below.
 
-    Metrics are named after what they are about: ``scheme.<name>.aruc``, ``variant.<name>.aruc`` with the seed as step,
-    and ``detection.<scheme>.<detector>``.
+    Metrics are named after what they are about: ``variant.<name>.aruc`` with the seed as step, and
+    ``detection.<scheme>.<detector>``.
     """
+    metrics = [
+        (f"variant.{record['variant']}.{name}", value, int(record["seed"]))
+        for record in comparison_variants(run)
+        for name, value in _numbers(record.get("metrics", {}))
+    ]
+    metrics += [
+        (f"detection.{scheme}.{name}", value, 0)
+        for scheme, found in comparison_detection(run).items()
+        for name, value in _numbers(found)
+    ]
+    record = Record(
+        "comparison",
+        metrics=metrics,
+        tags={**_tags(run), "kind": "comparison"},
+        files={"comparison": run.layout.comparison},
+        children=[_evaluated(run, scheme) for scheme in evaluated_schemes(run)],
+    )
+    log(_experiment(run), record)
+
+
+def log_refingerprint(run: Run, issued: IssuedSet) -> None:
+    """Log a set that has just been issued, and as ``change.*`` how its metrics differ from those of the one before."""
+    ledger = Ledger(run.layout.issued)
+    folder = ledger.folder(issued.digest)
+    before = [known for known in ledger.sets() if known.digest != issued.digest][-1:]
+    now = dict(_numbers(read_json(folder / METRICS_FILE)))
+    then = dict(_numbers(read_json(ledger.folder(before[0].digest) / METRICS_FILE))) if before else {}
+    record = Record(
+        f"refingerprint-{issued.digest[:8]}",
+        params={"seed": str(issued.seed)},
+        metrics=[(f"change.{name}", now[name] - then[name], 0) for name in now if name in then],
+        tags={
+            **_tags(run),
+            "kind": "refingerprint",
+            "scheme": issued.scheme,
+            "query_set": issued.digest,
+            **({"previous_query_set": before[0].digest} if before else {}),
+        },
+        children=[_evaluation(run, issued.scheme, folder, folder / SCORES_FILE, folder / METRICS_FILE)],
+    )
+    log(_experiment(run), record)
+
+
+def _evaluated(run: Run, scheme: str) -> Record:
     layout = run.layout
-    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}"))
-    with mlflow.start_run(run_name="comparison") as active:
-        run_id: str = active.info.run_id
-        started = active.info.start_time
-        metrics = [
-            Metric(f"variant.{record['variant']}.{name}", value, started, int(record["seed"]))
-            for record in comparison_variants(run)
-            for name, value in _numbers(record.get("metrics", {}))
-        ]
-        metrics += [
-            Metric(f"detection.{scheme}.{name}", value, started, 0)
-            for scheme, record in comparison_detection(run).items()
-            for name, value in _numbers(record)
-        ]
-        metrics += [
-            Metric(f"scheme.{scheme}.{name}", value, started, 0)
-            for scheme in evaluated_schemes(run)
-            for name, value in _numbers(read_json(layout.metrics(scheme)))
-        ]
-        _log_in_batches(run_id, metrics)
-        tags = [RunTag("profile", run.profile.name), RunTag("git_commit", git_commit(ROOT))]
-        mlflow.MlflowClient().log_batch(run_id, tags=tags)
-        mlflow.log_artifacts(str(layout.comparison), "comparison")
-    return run_id
+    return _evaluation(run, scheme, layout.fingerprint(scheme), layout.scores(scheme), layout.metrics(scheme))
 
 
-def log_gan(run: Run, name: str) -> str:
-    """Log how the training of one GAN went and return the id of its MLflow run.
+def _evaluation(run: Run, scheme: str, folder: Path, scores: Path, metrics: Path) -> Record:
+    """One scheme with one query set.
+
+    Parameters are the settings of the profile, metrics everything in the file ``metrics`` and the robustness and
+    uniqueness curves with the threshold in percent as step; artifacts are figures, query set and scores.
+    """
+    queries, table, found = QuerySet.load(folder), ScoreTable.load(scores), read_json(metrics)
+    figures = scheme_figures(scheme, table, float(found["threshold"]))
+    return Record(
+        f"{scheme}-{queries.digest[:8]}",
+        params=_parameters(run, scheme),
+        metrics=[*((name, value, 0) for name, value in _numbers(found)), *_curves(table)],
+        tags={**_tags(run), "kind": "scheme", "scheme": scheme, "query_set": queries.digest},
+        files={
+            **{f"figures/{name}.png": _png(figure) for name, figure in figures.items()},
+            **{f"fingerprint/{path.name}": path for path in sorted(folder.iterdir())},
+            "scores/scores.csv": scores,
+        },
+    )
+
+
+def _gan(run: Run, name: str) -> Record:
+    """How the training of one GAN went.
 
     Parameters are its hyper-parameters, metrics the columns of ``history.csv`` by step and, as ``quality.*``, what its
-    samples are worth at the end; artifacts are the sheets of samples and the card.
+    samples are worth at the end; artifacts are the sheets of samples, and the generator with its card.
     """
     folder = run.layout.gan(name)
-    mlflow.set_experiment(experiment_id=_experiment(f"naturalfinger-{run.profile.name}-gans"))
-    with mlflow.start_run(run_name=name) as active:
-        run_id: str = active.info.run_id
-        mlflow.log_params({key: str(value) for key, value in _leaves(read_json(folder / "card.json")["config"])})
-        started = active.info.start_time
-        metrics = [
-            Metric(key, value, started, int(row["step"]))
-            for row in read_history(folder / HISTORY_FILE)
-            for key, value in row.items()
-            if key != "step"
-        ]
-        metrics += [
-            Metric(f"quality.{key}", value, started, 0) for key, value in read_json(folder / QUALITY_FILE).items()
-        ]
-        _log_in_batches(run_id, metrics)
-        mlflow.log_artifacts(str(folder / SHEETS_FOLDER), "samples")
-        mlflow.log_artifact(str(folder / "card.json"))
-    return run_id
+    metrics = [
+        (key, value, int(row["step"]))
+        for row in read_history(folder / HISTORY_FILE)
+        for key, value in row.items()
+        if key != "step"
+    ]
+    metrics += [(f"quality.{key}", value, 0) for key, value in read_json(folder / QUALITY_FILE).items()]
+    return Record(
+        name,
+        params={key: str(value)[:500] for key, value in _leaves(read_json(folder / "card.json")["config"])},
+        metrics=metrics,
+        tags={**_tags(run), "kind": "gan", "gan": name},
+        files={
+            "samples": folder / SHEETS_FOLDER,
+            **{f"generator/{file}": folder / file for file in ("generator.safetensors", "card.json")},
+        },
+        models={f"naturalfinger-{run.profile.name}-{name}": "generator"},
+    )
 
 
-def _log_in_batches(run_id: str, metrics: Sequence[Metric]) -> None:
-    for first in range(0, len(metrics), _METRICS_AT_ONCE):
-        mlflow.MlflowClient().log_batch(run_id, metrics=metrics[first : first + _METRICS_AT_ONCE])
+def _experiment(run: Run) -> str:
+    return f"naturalfinger-{run.profile.name}"
 
 
-def _experiment(name: str) -> str:
-    """Id of the experiment; a new one keeps its artifacts beside the default store, or where the server says."""
-    known = mlflow.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
-    local = mlflow.get_tracking_uri().startswith("sqlite:")
-    place = (MLFLOW_HOME / "artifacts").as_uri() if local else None
-    return str(mlflow.create_experiment(name, artifact_location=place))
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
 
 
 def _parameters(run: Run, scheme: str) -> dict[str, Any]:
@@ -146,21 +179,15 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _curves(table: ScoreTable, timestamp: int) -> Iterator[Metric]:
+def _curves(table: ScoreTable) -> Iterator[tuple[str, float, int]]:
     suspects = table.select(pool="suspects")
     positive, negative = suspects.select(role="positive").values, suspects.select(role="negative").values
     for step in range(_CURVE_STEPS + 1):
         threshold = step / _CURVE_STEPS
-        yield Metric("curve.robustness", float((positive >= threshold).mean()), timestamp, step)
-        yield Metric("curve.uniqueness", float((negative < threshold).mean()), timestamp, step)
+        yield "curve.robustness", float((positive >= threshold).mean()), step
+        yield "curve.uniqueness", float((negative < threshold).mean()), step
 
 
-def _tags(run: Run, scheme: str, queries: QuerySet) -> dict[str, str]:
+def _tags(run: Run) -> dict[str, str]:
     data = read_json(run.layout.data / "card.json")
-    return {
-        "profile": run.profile.name,
-        "scheme": scheme,
-        "query_set": queries.digest,
-        "data_hash": data["hashes"]["A"],
-        "git_commit": git_commit(ROOT),
-    }
+    return {"profile": run.profile.name, "data_hash": data["hashes"]["A"], "git_commit": git_commit(ROOT)}

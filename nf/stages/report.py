@@ -46,10 +46,9 @@ def report(run: Run, scheme: str) -> Path:
     return path
 
 
-def scheme_figures(run: Run, scheme: str) -> dict[str, Figure]:
-    """The report's figures for one scheme, by name."""
-    suspects = ScoreTable.load(run.layout.scores(scheme)).select(pool="suspects")
-    threshold = float(read_json(run.layout.metrics(scheme))["threshold"])
+def scheme_figures(scheme: str, table: ScoreTable, threshold: float) -> dict[str, Figure]:
+    """The report's figures for one scheme, by name, from its scores and the threshold of its verdicts."""
+    suspects = table.select(pool="suspects")
     drawn = {
         "curves": figures.curves_figure({scheme: suspects}, {scheme: threshold}),
         "rates": figures.rates_figure(suspects, threshold),

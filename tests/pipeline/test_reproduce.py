@@ -116,29 +116,47 @@ def test_the_report_wants_a_scheme(reproduced):
     assert "report: expected the scheme that it is about as --item, got none" in result.stderr
 
 
-def test_mlflow_holds_a_scheme_a_gan_and_a_comparison_with_metrics_and_artifacts(reproduced):
+def test_mlflow_holds_two_parents_with_their_schemes_and_gans(reproduced):
     with sqlite3.connect(reproduced.root / ".mlflow" / "mlflow.db") as store:
-        runs = dict(store.execute("select name, run_uuid from runs where status = 'FINISHED'").fetchall())
-        assert len(runs) == 3  # the scheme's, the GAN's and the comparison
-        scheme = next(run for name, run in runs.items() if name.startswith("naturalfinger"))
+        runs = store.execute("select run_uuid, name from runs where status = 'FINISHED'").fetchall()
+        tags = {run: dict(store.execute("select key, value from tags where run_uuid = ?", [run])) for run, _ in runs}
+        parameters, metrics, steps = (
+            {run: dict(store.execute(f"select key, value from {table} where run_uuid = ?", [run])) for run, _ in runs}
+            for table in (
+                "params",
+                "latest_metrics",
+                "(select run_uuid, key, max(step) as value from metrics group by 1, 2)",
+            )
+        )
+        models = dict(store.execute("select name, version from registered_model_aliases where alias = 'current'"))
+    pipeline, comparison = (
+        next(run for run, _ in runs if tags[run]["kind"] == kind) for kind in ("pipeline", "comparison")
+    )
 
-        def latest(run):
-            return dict(store.execute("select key, value from latest_metrics where run_uuid = ?", [run]).fetchall())
+    def children(parent):
+        return {
+            tags[run].get("scheme", name): run for run, name in runs if tags[run].get("mlflow.parentRunId") == parent
+        }
 
-        metrics, compared = latest(scheme), latest(runs["comparison"])
-        parameters = dict(store.execute("select key, value from params where run_uuid = ?", [scheme]).fetchall())
-        course = store.execute("select key, step from metrics where run_uuid = ?", [runs["sagan"]]).fetchall()
-        steps = store.execute("select count(*) from metrics where key = 'curve.robustness'").fetchone()[0]
+    assert len(runs) == 6
+    assert set(children(comparison)) == {"naturalfinger", "akh"}
+    assert set(children(pipeline)) == {"naturalfinger", "sagan"}
+    scheme, gan = children(pipeline)["naturalfinger"], children(pipeline)["sagan"]
     found = json.loads((reproduced.out / "metrics" / "naturalfinger.json").read_text())
-    assert metrics["aruc"] == pytest.approx(found["aruc"])
-    assert metrics["margin.distill"] == pytest.approx(found["margin"]["distill"])
-    assert compared["variant.twins.aruc"] == pytest.approx(_variant(reproduced, "twins")["aruc"])
-    assert parameters["naturalfinger.epochs"] == "30"
-    assert steps == 101
-    assert {("d_adversarial", 60), ("frechet_resnet18", 60), ("quality.recall", 0)} <= set(course)
+    card = json.loads((reproduced.out / "fingerprints" / "naturalfinger" / "card.json").read_text())
+    assert metrics[scheme]["aruc"] == pytest.approx(found["aruc"])
+    assert metrics[scheme]["margin.distill"] == pytest.approx(found["margin"]["distill"])
+    assert metrics[comparison]["variant.twins.aruc"] == pytest.approx(_variant(reproduced, "twins")["aruc"])
+    assert parameters[scheme]["naturalfinger.epochs"] == "30"
+    assert tags[scheme]["query_set"] == card["digest"]
+    assert tags[scheme]["data_hash"] == card["data_hash"]
+    assert steps[scheme]["curve.robustness"] == 100
+    assert (steps[gan]["frechet_resnet18"], steps[gan]["quality.recall"]) == (60, 0)
+    assert models == {"naturalfinger-smoke-source": 1, "naturalfinger-smoke-sagan": 1}
     kept = {path.name for path in (reproduced.root / ".mlflow" / "artifacts").rglob("*") if path.is_file()}
-    assert {"queries.safetensors", "sheet.png", "index.html", "naturalfinger.csv", "curves.png", "rates.png"} <= kept
-    assert {"figure-4-curves.svg", "table-3-ablation.svg", "plus-naturalfinger.svg"} <= kept
+    assert {"queries.safetensors", "sheet.png", "index.html", "scores.csv", "curves.png", "rates.png"} <= kept
+    assert {"figure-4-curves.svg", "table-3-ablation.svg", "generator.safetensors", "source.onnx"} <= kept
+    assert [path.name for path in (reproduced.root / ".mlflow" / "outbox").iterdir()] == [".lock"]
 
 
 def _variant(clone, name):

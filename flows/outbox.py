@@ -1,0 +1,166 @@
+"""MLflow runs are written to disk first and sent from there: a tracking server that is away holds nothing up.
+
+A record is a tree of runs. It lies under ``.mlflow/outbox/`` until the server has all of it; what an interrupted
+attempt left on the server is deleted before the next. One process sends at a time,
+so that a fresh store is set up once.
+"""
+
+import fcntl
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import mlflow
+from mlflow.entities import Metric, Param, ViewType
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from flows.environment import MLFLOW_HOME
+from flows.registry import register
+from nf.core.errors import NFError
+from nf.core.files import read_json, write_bytes, write_json
+
+OUTBOX = MLFLOW_HOME / "outbox"
+_RECORD_FILE = "record.json"
+_ARTIFACTS = "artifacts"
+_RECORD_TAG = "record"
+_METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
+_PARAMETERS_AT_ONCE = 100
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is to become one MLflow run.
+
+    Attributes:
+        name: of the run.
+        params: settings.
+        metrics: (name, value, step).
+        tags: what runs are found and told apart by.
+        files: a file, a folder or bytes by their path among the run's artifacts.
+        models: path of an artifact by the registered model that it is a version of.
+        children: runs shown below this one.
+    """
+
+    name: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Sequence[tuple[str, float, int]] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path | bytes] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    children: Sequence["Record"] = ()
+
+
+def log(experiment: str, record: Record) -> None:
+    """Keep ``record`` and send all that is kept, or say that it could not be sent."""
+    keep(experiment, record)
+    try:
+        send()
+    except NFError as error:
+        _log.warning("%s", error)
+
+
+def keep(experiment: str, record: Record) -> Path:
+    """Write ``record`` to the outbox, whole or not at all, and return its folder."""
+    name = f"{time.time_ns()}-{secrets.token_hex(4)}"
+    unfinished = OUTBOX / f".{name}"
+    _write(unfinished, record)
+    write_json(unfinished / "envelope.json", {"experiment": experiment, "time": time.time_ns() // 1_000_000})
+    return unfinished.rename(OUTBOX / name)
+
+
+def send() -> int:
+    """Send what is kept, the oldest first, and return how many records that were.
+
+    Raises:
+        NFError: the server is away or refuses a record; that one and all after it stay.
+    """
+    sent = 0
+    with _alone():
+        for folder in sorted(path for path in OUTBOX.iterdir() if path.is_dir() and path.name[0] != "."):
+            try:
+                _send(folder)
+            # requests' errors are OSErrors.
+            except (MlflowException, SQLAlchemyError, OSError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise NFError(
+                    f"{folder}: expected MLflow at MLFLOW_TRACKING_URI to take this run, got {reason}; it is "
+                    "kept: send it with `python -m flows send`"
+                ) from error
+            shutil.rmtree(folder)
+            sent += 1
+    return sent
+
+
+def _write(folder: Path, record: Record) -> None:
+    for place, source in record.files.items():
+        target = folder / _ARTIFACTS / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            write_bytes(target, source)
+        elif source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy2(source, target)
+    plain = {"name": record.name, "params": dict(record.params), "metrics": list(record.metrics)}
+    write_json(folder / _RECORD_FILE, {**plain, "tags": dict(record.tags), "models": dict(record.models)})
+    for index, child in enumerate(record.children):
+        _write(folder / f"child-{index:02}", child)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    OUTBOX.mkdir(parents=True, exist_ok=True)
+    with (OUTBOX / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _send(folder: Path) -> None:
+    client = mlflow.MlflowClient()
+    envelope = read_json(folder / "envelope.json")
+    experiment = _experiment(client, envelope["experiment"])
+    for left in client.search_runs([experiment], f"tags.{_RECORD_TAG} = '{folder.name}'", ViewType.ACTIVE_ONLY):
+        client.delete_run(left.info.run_id)
+    _send_run(client, experiment, folder, {_RECORD_TAG: folder.name}, envelope["time"])
+
+
+def _send_run(client: mlflow.MlflowClient, experiment: str, folder: Path, tags: Mapping[str, str], at: int) -> None:
+    """One run with its metrics, artifacts and models, then its children."""
+    record = read_json(folder / _RECORD_FILE)
+    info = client.create_run(experiment, start_time=at, tags={**record["tags"], **tags}, run_name=record["name"]).info
+    metrics = [Metric(name, value, at, step) for name, value, step in record["metrics"]]
+    params = [Param(name, value) for name, value in record["params"].items()]
+    for batch in _slices(metrics, _METRICS_AT_ONCE):
+        client.log_batch(info.run_id, metrics=batch)
+    for chunk in _slices(params, _PARAMETERS_AT_ONCE):
+        client.log_batch(info.run_id, params=chunk)
+    if (folder / _ARTIFACTS).exists():
+        client.log_artifacts(info.run_id, str(folder / _ARTIFACTS))
+    for name, place in record["models"].items():
+        register(client, info, name, place, folder / _ARTIFACTS / place)
+    for child in sorted(folder.glob("child-*")):
+        _send_run(client, experiment, child, {**tags, "mlflow.parentRunId": info.run_id}, at)
+    client.set_terminated(info.run_id, "FINISHED")
+
+
+def _slices(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
+def _experiment(client: mlflow.MlflowClient, name: str) -> str:
+    """Id of the experiment; a new one keeps its artifacts beside the default store, or where the server says."""
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    local = mlflow.get_tracking_uri().startswith("sqlite:")
+    return str(client.create_experiment(name, (MLFLOW_HOME / "artifacts").as_uri() if local else None))
