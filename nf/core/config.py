@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -203,11 +204,42 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class TlsConfig:
+    """PEM files for a Dask cluster under TLS: the ``ca`` that signed everyone, this machine's ``cert`` and ``key``."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True)
 class ExecutionConfig:
-    """How work is spread: ``workers`` processes that build models, ``retries`` of a failed one."""
+    """How work is spread.
+
+    Attributes:
+        workers: processes that build models.
+        retries: of a model that failed.
+        runner: ``local`` for processes of this machine, ``dask`` for the workers of a Dask scheduler.
+        address: the scheduler, ``tcp://host:port`` or ``tls://host:port``.
+        tls: certificates, for ``tls://``.
+    """
 
     workers: int = 2
     retries: int = 1
+    runner: Literal["local", "dask"] = "local"
+    address: str | None = None
+    tls: TlsConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.runner == "dask" and self.address is None:
+            raise ValueError("address: expected tcp://host:port of a Dask scheduler for the runner 'dask', got none")
+        if self.address is None:
+            return
+        url = urlsplit(self.address)
+        if url.scheme not in ("tcp", "tls") or not url.hostname or not url.port:
+            raise ValueError(f"address: expected tcp://host:port or tls://host:port, got {self.address!r}")
+        if (url.scheme == "tls") != (self.tls is not None):
+            raise ValueError(f"tls: expected certificates for a tls:// address and for no other, got {self.address!r}")
 
 
 @dataclass(frozen=True)

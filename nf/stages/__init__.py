@@ -1,6 +1,6 @@
 """One function per pipeline stage: the only place that joins the layers."""
 
-from nf.stages.bench import BenchRow, bench
+from nf.stages.bench import Bench, BenchRow, bench
 from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.detect import detect
 from nf.stages.evaluate import evaluate
@@ -17,6 +17,7 @@ from nf.stages.zoo import build_models, missing_models, open_workers, plan_zoo, 
 
 __all__ = [
     "QUALITY_FILE",
+    "Bench",
     "BenchRow",
     "Run",
     "bench",

@@ -1,8 +1,9 @@
 """FingerBench: which models there are, what determines each, and how to build them."""
 
 from nf.zoo.build import build_model, is_built, remove_strangers
+from nf.zoo.builder import ModelBuilder
 from nf.zoo.fingerbench import fingerbench
 from nf.zoo.recipes import ZooPlan
 from nf.zoo.workers import ZooWorkers
 
-__all__ = ["ZooPlan", "ZooWorkers", "build_model", "fingerbench", "is_built", "remove_strangers"]
+__all__ = ["ModelBuilder", "ZooPlan", "ZooWorkers", "build_model", "fingerbench", "is_built", "remove_strangers"]
