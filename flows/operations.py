@@ -8,7 +8,6 @@ from flows.environment import ROOT, configure
 
 configure()
 
-from nf.issue import issue  # noqa: E402
 from prefect import flow, get_run_logger, task  # noqa: E402 - the environment is read at import
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 
@@ -17,6 +16,7 @@ from flows.pipeline import dvc  # noqa: E402
 from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
+from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
 from nf.verification import Ledger, load_watchlist  # noqa: E402

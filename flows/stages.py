@@ -1,19 +1,21 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from prefect import Flow, Task, flow
 from prefect.cache_policies import NO_CACHE
-from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.runners import task_runner
 from nf.cli.progress import show_progress
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.stages import STAGES, load_stage
 from nf.stages.run import Run
 
 if TYPE_CHECKING:
-    from nf.zoo import ZooPlan, ZooWorkers
+    from nf.zoo import ZooPlan
 
 
 def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
@@ -47,28 +49,63 @@ def zoo(profile: str | None = None, item: str | None = None) -> None:
             plan = stage.plan_zoo(run)
             todo = stage.missing_models(run, plan)
             if todo:
-                with stage.open_workers(run, plan) as workers:
-                    _build_along_lineage(run, plan, todo, workers)
+                _build_along_lineage(run, plan, todo)
             _task(stage.summarise_zoo, "summarise")(run, plan)
 
 
-def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str], workers: "ZooWorkers") -> None:
+def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str]) -> None:
     """A task waits for its parent's; as many run at once as there are workers."""
-    execution = run.profile.execution
-    build = _task(workers.build, "build", retries=execution.retries, task_run_name="{model_id}")
-    runner: Any = ThreadPoolTaskRunner(max_workers=execution.workers)
+    from nf.stages.zoo import open_workers
+    from nf.zoo import ModelBuilder
 
-    @flow(name="zoo-models", task_runner=runner)
-    def models() -> None:
+    parents = {model_id: plan.lineage[model_id].parent for model_id in todo}
+    options = {"retries": run.profile.execution.retries, "task_run_name": "{model_id}"}
+    if run.profile.execution.runner == "dask":
+        builder = ModelBuilder(plan, run.layout.data.resolve(), run.layout.zoo.resolve())
+        _spread("zoo-models", run, _task(builder.build, "build", **options), parents)
+    else:
+        with open_workers(run, plan) as workers:
+            _spread("zoo-models", run, _task(workers.build, "build", **options), parents)
+
+
+def _spread(name: str, run: Run, task: Task[..., Any], items: Mapping[str, str | None]) -> list[Any]:
+    """What ``task`` returns for each of ``items`` on the profile's runner; one that names another waits for it."""
+
+    # Prefect sends this flow with every task to a worker elsewhere: it holds on to nothing but the task and the items.
+    @flow(name=name, task_runner=task_runner(run.profile.execution))
+    def spread() -> Iterator[Any]:
         futures: dict[str, Any] = {}
-        for model_id in todo:
-            parent = futures.get(plan.lineage[model_id].parent or "")
-            futures[model_id] = build.submit(model_id, wait_for=[parent] if parent else None)
-        for done, (model_id, future) in enumerate(futures.items(), start=1):
-            future.result()
-            run.progress(done, len(todo), model_id)
+        for item, other in items.items():
+            earlier = futures.get(other or "")
+            futures[item] = task.submit(item, wait_for=[earlier] if earlier else None)
+        for future in futures.values():
+            yield future.result()
 
-    models()
+    results = []
+    for item, result in zip(items, spread(), strict=True):
+        results.append(result)
+        run.progress(len(results), len(items), item)
+    return results
+
+
+@flow(name="bench", validate_parameters=False)
+def bench(profile: str | None = None, item: str | None = None) -> None:
+    """Queries, answers and metrics of each scheme and variant in params.yaml, one task each, or of ``item``."""
+    from nf.stages.bench import Bench
+
+    with show_progress("bench") as progress:
+        run = Run.open(profile, progress=progress)
+        work = _task(Bench.of(run).work, "work", task_run_name="{item}")
+        with run.stage("bench"):
+            for seconds in _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items())):
+                for name, value in seconds.items():
+                    run.record(name, value)
+
+
+def _listed_items() -> list[str]:
+    """What ``dvc repro`` runs too: each scheme, and each variant under each seed."""
+    listed = yaml.safe_load(Path("params.yaml").read_text())
+    return [*listed["schemes"], *(f"{name}/{seed}" for name in listed["variants"] for seed in listed["variant_seeds"])]
 
 
 @flow(name="report", validate_parameters=False)
@@ -99,6 +136,7 @@ def compare(profile: str | None = None, item: str | None = None) -> None:
 FLOWS: dict[str, Flow[..., None]] = {
     **{name: _simple(name) for name in STAGES},
     "zoo": zoo,
+    "bench": bench,
     "report": report,
     "compare": compare,
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -206,6 +207,15 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
+class TlsConfig:
+    """PEM files for a Dask cluster under TLS: the ``ca`` that signed everyone, this machine's ``cert`` and ``key``."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True)
 class ExecutionConfig:
     """How work is spread.
 
@@ -213,11 +223,28 @@ class ExecutionConfig:
         workers: processes that build models; on a GPU they share it.
         retries: of a model that failed.
         device: where networks are trained and queries made; ``auto`` is the GPU where there is one.
+        runner: ``local`` for processes of this machine, ``dask`` for the workers of a Dask scheduler.
+        address: the scheduler, ``tcp://host:port`` or ``tls://host:port``.
+        tls: certificates, for ``tls://``.
     """
 
     workers: int = 2
     retries: int = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    runner: Literal["local", "dask"] = "local"
+    address: str | None = None
+    tls: TlsConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.runner == "dask" and self.address is None:
+            raise ValueError("address: expected tcp://host:port of a Dask scheduler for the runner 'dask', got none")
+        if self.address is None:
+            return
+        url = urlsplit(self.address)
+        if url.scheme not in ("tcp", "tls") or not url.hostname or not url.port:
+            raise ValueError(f"address: expected tcp://host:port or tls://host:port, got {self.address!r}")
+        if (url.scheme == "tls") != (self.tls is not None):
+            raise ValueError(f"tls: expected certificates for a tls:// address and for no other, got {self.address!r}")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ class UnknownNameError(ConfigError):
     """Raised when a name is not in its registry; the message lists the names that are."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}: expected one of {', '.join(sorted(known))}")
+        # What it is made of, as an error that another process raised is made again here.
+        super().__init__(kind, name, tuple(sorted(known)))
+
+    def __str__(self) -> str:
+        kind, name, known = self.args
+        return f"unknown {kind} {name!r}: expected one of {', '.join(known)}"
 
 
 class DataError(NFError):

@@ -1,10 +1,14 @@
-"""Settings of the math libraries, in one place."""
+"""Settings of the math libraries, in one place, and who may use them at once."""
 
 import os
+import threading
 
 # oneDNN keeps compiled primitives, 1,024 by default. Going round a dozen different networks needs several thousand, and
 # then each call compiles its primitive anew.
 _SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
+
+alone = threading.Lock()
+"""Held by work that may share its process with the like of it: torch draws from one generator per process."""
 
 
 def configure_math_libraries() -> None:

@@ -1,13 +1,20 @@
-"""All schemes against all suspects in one process, as ``nf bench`` runs them."""
+"""All schemes against all suspects: in one process, as ``nf bench`` runs them, or each in a process elsewhere."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import torch
+
 from nf.core.files import read_json
+from nf.core.paths import Layout
+from nf.core.threads import alone
 from nf.stages.evaluate import evaluate
 from nf.stages.fingerprint import fingerprint, has_query_set
-from nf.stages.run import Run
+from nf.stages.run import Run, silent
+from nf.stages.variant import variant
 from nf.stages.verify import verify
 
 _STAGES = ("fingerprint", "verify", "evaluate")
@@ -33,14 +40,52 @@ def bench(run: Run, schemes: Sequence[str], *, fresh: bool = False) -> list[Benc
     """
     rows = []
     for scheme in schemes:
-        if fresh or not has_query_set(run, scheme):
-            with run.stage(f"fingerprint@{scheme}"):
-                fingerprint(run, scheme)
-        with run.stage(f"verify@{scheme}"):
-            verify(run, scheme)
-        with run.stage(f"evaluate@{scheme}"):
-            evaluate(run, scheme)
+        for name, step in _steps(run, scheme, fresh=fresh).items():
+            with run.stage(name):
+                step()
         known = run.seconds()
         seconds = sum(known.get(f"{stage}@{scheme}", 0.0) for stage in _STAGES)
         rows.append(BenchRow(scheme, read_json(run.layout.metrics(scheme)), seconds))
     return sorted(rows, key=lambda row: -row.metrics["aruc"])
+
+
+def _steps(run: Run, scheme: str, *, fresh: bool = False) -> dict[str, Callable[[], Any]]:
+    """The stages that ``scheme`` still needs, by their names in ``dvc.yaml``."""
+    kept = not fresh and has_query_set(run, scheme)
+    made = {} if kept else {f"fingerprint@{scheme}": partial(fingerprint, run, scheme)}
+    return {
+        **made,
+        f"verify@{scheme}": partial(verify, run, scheme),
+        f"evaluate@{scheme}": partial(evaluate, run, scheme),
+    }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The work of one scheme or variant, for whatever process ``work`` is called in: it can be sent there."""
+
+    run: Run
+
+    @classmethod
+    def of(cls, run: Run) -> "Bench":
+        """The same run with paths from the root, one thread and no progress bar."""
+        execution = replace(run.profile.execution, workers=1)
+        return cls(Run(replace(run.profile, execution=execution), Layout(run.layout.root.resolve()), silent))
+
+    def work(self, item: str) -> dict[str, float]:
+        """Do the scheme ``item``, or the variant ``<name>/<seed>``, and return the seconds of each stage.
+
+        The caller holds the profile's folder.
+
+        Raises:
+            NFError: whatever the stages raise.
+        """
+        seconds = {}
+        with alone:
+            torch.set_num_threads(1)
+            steps = {f"variant@{item}": partial(variant, self.run, item)} if "/" in item else _steps(self.run, item)
+            for name, step in steps.items():
+                started = time.perf_counter()
+                step()
+                seconds[name] = time.perf_counter() - started
+        return seconds

@@ -62,9 +62,10 @@ class Run:
                 ) from None
             started = time.perf_counter()
             yield
-            self._record(name, time.perf_counter() - started)
+            self.record(name, time.perf_counter() - started)
 
-    def _record(self, name: str, seconds: float) -> None:
+    def record(self, name: str, seconds: float) -> None:
+        """Write down what a stage took; whoever calls this holds the profile's folder."""
         path = self.layout.timings
         known = read_json(path) if path.exists() else {}
         write_json(path, {**known, name: round(seconds, 1)})

@@ -1,3 +1,5 @@
+import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,37 @@ def test_the_image_of_a_profile_has_one_or_three_channels(tmp_path):
     path.write_text(yaml.safe_dump(document))
     with pytest.raises(ConfigError, match=r"profiles\.digits\.data: channels: expected 1 or 3, got 2"):
         load_profile(path, "digits")
+
+
+def test_the_runner_is_this_machine_unless_the_profile_says_otherwise():
+    assert load_profile(PARAMS).execution.runner == "local"
+
+
+@pytest.mark.parametrize(
+    ("execution", "message"),
+    [
+        ({"runner": "ray"}, "execution.runner: expected one of 'local', 'dask', got 'ray'"),
+        ({"runner": "dask"}, "address: expected tcp://host:port of a Dask scheduler for the runner 'dask', got none"),
+        ({"address": "host:8786"}, "address: expected tcp://host:port or tls://host:port, got 'host:8786'"),
+        ({"address": "tcp://host"}, "address: expected tcp://host:port or tls://host:port, got 'tcp://host'"),
+        ({"address": "tls://host:1"}, "tls: expected certificates for a tls:// address and for no other"),
+        (
+            {"address": "tcp://host:1", "tls": {"ca": "a", "cert": "b", "key": "c"}},
+            "tls: expected certificates for a tls:// address and for no other",
+        ),
+    ],
+)
+def test_runners_that_cannot_be_used(tmp_path, execution, message):
+    document = yaml.safe_load(PARAMS.read_text())
+    document["profiles"]["digits"]["execution"] = execution
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_profile(path, "digits")
+
+
+def test_errors_survive_the_way_from_another_process():
+    error = UnknownNameError("scheme", "magic", {"b", "a"})
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is UnknownNameError
+    assert str(again) == str(error) == "unknown scheme 'magic': expected one of a, b"
