@@ -1,10 +1,10 @@
 """``python -m flows``: the entry point of ``make repro`` and of every DVC stage."""
 
-import os
-import subprocess
 import sys
+from collections.abc import Callable
+from typing import Literal
 
-from flows.environment import ROOT, configure
+from flows.environment import configure
 
 configure()
 
@@ -25,16 +25,12 @@ def cli() -> None:
 @click.argument("targets", nargs=-1)
 def reproduce(targets: tuple[str, ...]) -> None:
     """Bring everything up to date (`dvc repro`) under one Prefect server; TARGETS are DVC stages."""
-    from flows.server import die_with_parent, prefect_server
+    from flows.pipeline import dvc
+    from flows.server import prefect_server
 
     with prefect_server():
-        # DVC calls `python`: it must be this one, also where the environment is not activated.
-        path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ.get('PATH', '')}"  # noqa: PTH120
-        command = [sys.executable, "-m", "dvc", "repro", *targets]
-        result = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, "PATH": path}, check=False, preexec_fn=die_with_parent
-        )
-    sys.exit(result.returncode)
+        status = dvc("repro", *targets)
+    sys.exit(status)
 
 
 @cli.command()
@@ -47,11 +43,7 @@ def stage(name: str, profile: str | None, item: str | None) -> None:
     from flows.stages import run_stage
 
     die_with_parent()
-    try:
-        run_stage(name, profile, item)
-    except NFError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    _or_one_line(run_stage, name, profile, item)
 
 
 @cli.command()
@@ -62,6 +54,26 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
     from flows.ui import serve
 
     serve(mlflow_port, prefect_port)
+
+
+@cli.command()
+@click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
+@click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
+@click.option("--image", default="naturalfinger", show_default=True, help="What containers of a docker pool run.")
+def deploy(pool: str, kind: Literal["process", "docker"], image: str) -> None:
+    """Register what prefect.yaml lists on the server at PREFECT_API_URL; the pool is created if it is missing."""
+    from flows.deploy import deploy as register
+
+    _or_one_line(register, pool, kind, image)
+
+
+def _or_one_line(command: Callable[..., object], *arguments: object) -> None:
+    """Run ``command``; what a user can put right is one line on standard error and exit status 2."""
+    try:
+        command(*arguments)
+    except NFError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
