@@ -166,7 +166,11 @@ def free_port() -> int:
 def start(stack: Stack) -> dict[str, float]:
     """Bring the stack up; return the seconds until each service was healthy."""
     began = time.monotonic()
-    stack.compose("up", "--detach")
+    try:
+        stack.compose("up", "--detach")
+    except TryError:
+        say(stack.compose("logs", "--tail", "40", check=False))
+        raise
     record = {}
     for service in stack.services:
         wait(f"{service} is healthy", START_SECONDS, lambda service=service: stack.healthy(service))

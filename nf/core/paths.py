@@ -62,6 +62,16 @@ class Layout:
         return self.root / "decoy" / name
 
     @property
+    def issued(self) -> Path:
+        """``ledger.json`` and one folder a query set that was ever issued; no stage depends on it."""
+        return self.root / "issued"
+
+    @property
+    def watch(self) -> Path:
+        """``index.html``, and each watched suspect's history and drawing; no stage depends on it."""
+        return self.root / "watch"
+
+    @property
     def report(self) -> Path:
         """``index.html``."""
         return self.root / "report"

@@ -3,6 +3,7 @@
 from nf.report.comparison import ComparisonInputs, write_comparison
 from nf.report.inputs import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy
 from nf.report.page import write_report
+from nf.report.watch import WatchedHistory, write_watch_page
 
 __all__ = [
     "ComparisonInputs",
@@ -10,7 +11,9 @@ __all__ = [
     "ParitySummary",
     "ReportInputs",
     "SchemeResult",
+    "WatchedHistory",
     "ZooAccuracy",
     "write_comparison",
     "write_report",
+    "write_watch_page",
 ]

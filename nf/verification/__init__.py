@@ -5,20 +5,34 @@ from nf.verification.counting import CountingPredictor
 from nf.verification.decision import Calibration, Verdict, decide, load_calibration
 from nf.verification.defences import DEFENCES, DefendedSuspect
 from nf.verification.evidence import evidence
+from nf.verification.history import Change, Observation, append_history, find_changes, read_history
 from nf.verification.isolation import IsolatedSuspect, ask_isolated
+from nf.verification.issued import IssuedSet, Ledger
 from nf.verification.onnx_suspect import OnnxSuspect
+from nf.verification.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched
 
 __all__ = [
     "DEFENCES",
     "Calibration",
+    "Change",
     "CountingPredictor",
     "DefendedSuspect",
     "IsolatedSuspect",
+    "IssuedSet",
+    "Ledger",
+    "Observation",
     "OnnxSuspect",
     "Verdict",
+    "WatchedSuspect",
+    "Watchlist",
+    "append_history",
     "ask",
     "ask_isolated",
     "decide",
     "evidence",
+    "find_changes",
     "load_calibration",
+    "load_watchlist",
+    "open_watched",
+    "read_history",
 ]

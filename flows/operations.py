@@ -1,0 +1,98 @@
+"""What an operator has done on a schedule: ``refingerprint`` issues a new query set, ``watch`` asks every suspect."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from flows.environment import ROOT, configure
+
+configure()
+
+from prefect import flow, get_run_logger, task  # noqa: E402 - the environment is read at import
+from prefect.cache_policies import NO_CACHE  # noqa: E402
+
+from flows.notify import call_webhook, emit_change  # noqa: E402
+from flows.pipeline import dvc  # noqa: E402
+from nf import stages  # noqa: E402
+from nf.core.config import load_profile  # noqa: E402
+from nf.core.errors import NFError  # noqa: E402
+from nf.core.paths import Layout  # noqa: E402
+from nf.stages import Run  # noqa: E402
+from nf.verification import Ledger, load_watchlist  # noqa: E402
+
+# What JSON readers everywhere keep exactly.
+_SEED_BITS = 53
+_WEBHOOK_RETRIES = (2, 10, 60)
+
+
+@flow(name="refingerprint", validate_parameters=False)
+def refingerprint(profile: str | None = None, scheme: str | None = None, seed: int | None = None) -> str:
+    """Issue a new query set, burn the old one, keep both in DVC and, where a remote is set, push them.
+
+    Args:
+        profile: of ``params.yaml``; by default the one that it names.
+        scheme: that makes the set; by default the profile's first.
+        seed: by default one that nobody can guess; the ledger keeps it.
+
+    Returns:
+        Digest of the new set.
+    """
+    run = _open(profile)
+    chosen = scheme or next(iter(run.profile.schemes))
+    with run.stage("refingerprint"):
+        issued = _task(stages.issue, "issue")(run, chosen, secrets.randbits(_SEED_BITS) if seed is None else seed)
+    _task(_version, "dvc")(run.layout.issued)
+    return str(issued.digest)
+
+
+@flow(name="watch", validate_parameters=False)
+def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None:
+    """Verify every suspect of the list with the query set in use, draw their histories and announce changed verdicts.
+
+    Args:
+        profile: of ``params.yaml``; by default the one that it names.
+        watchlist: path, relative to the project.
+
+    Raises:
+        NFError: a change could not be announced, and will be tried again by the next run.
+    """
+    run, path = _open(profile), ROOT / watchlist
+    listed = load_watchlist(path)
+    issued = Ledger(run.layout.issued).current()
+    ask = _task(stages.watch_suspect, "ask", task_run_name="ask-{suspect.name}")
+    for suspect in listed.suspects:
+        seen = ask(run, issued, suspect, path.parent)
+        verdict = "no answer" if seen.stolen is None else "stolen" if seen.stolen else "not stolen"
+        get_run_logger().info("%s: %s %s", suspect.name, verdict, seen.error or f"at {seen.score:.3f}")
+    _task(stages.draw_watch, "draw")(run, listed)
+    announce = _task(_announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES))
+    for change in stages.watch_changes(run, listed):
+        announce(run, change)
+
+
+def _announce(run: Run, change: Any) -> None:
+    call_webhook({"profile": run.profile.name, **change.to_json()})
+    emit_change(run.profile.name, change)
+    stages.mark_announced(run, change)
+
+
+def _version(folder: Path) -> None:
+    """Put the issued sets under DVC: ``issued.dvc`` beside them is what git keeps."""
+    _dvc("add", str(folder))
+    if dvc("remote", "default", "--quiet") == 0:
+        _dvc("push", f"{folder}.dvc")
+
+
+def _dvc(*command: str) -> None:
+    if status := dvc(*command):
+        raise NFError(f"expected `dvc {' '.join(command)}` to succeed, it ended with status {status}")
+
+
+def _open(profile: str | None) -> Run:
+    """The profile of this project, wherever the worker has its working directory."""
+    settings = load_profile(ROOT / "params.yaml", profile)
+    return Run(settings, Layout(ROOT / "out" / settings.name))
+
+
+def _task(function: Any, name: str, **options: Any) -> Any:
+    return task(function, name=name, cache_policy=NO_CACHE, persist_result=False, **options)

@@ -1,0 +1,53 @@
+"""The scores of one watched suspect over time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from matplotlib.figure import Figure
+
+from nf.report.figures.style import GRID, HONEST, INK, MUTED, STOLEN, look, panels
+from nf.verification.history import Observation
+
+
+def history_figure(observations: Sequence[Observation]) -> Figure:
+    """Score and threshold over time; a vertical line wherever another query set came into use.
+
+    Args:
+        observations: at least one, the oldest first; those without a verdict are crosses at the foot.
+    """
+    with look():
+        figure, (panel,) = panels(1, height=2.6)
+        verdicts = [seen for seen in observations if seen.score is not None]
+        panel.plot(_days(verdicts), [_percent(seen.score) for seen in verdicts], color=MUTED, linewidth=1, zorder=1)
+        for stolen, colour, marker, label in ((True, STOLEN, "o", "stolen"), (False, HONEST, "s", "not stolen")):
+            chosen = [seen for seen in verdicts if seen.stolen == stolen]
+            heights = [_percent(seen.score) for seen in chosen]
+            panel.plot(_days(chosen), heights, marker, color=colour, markersize=5, label=label)
+        panel.step(
+            _days(verdicts),
+            [_percent(seen.threshold) for seen in verdicts],
+            where="post",
+            color=INK,
+            linewidth=1,
+            linestyle=":",
+            label="threshold",
+        )
+        silent = [seen for seen in observations if seen.score is None]
+        panel.plot(_days(silent), [0.0] * len(silent), "x", color=MUTED, label="no answer")
+        for before, after in pairwise(observations):
+            if before.query_set != after.query_set:
+                panel.axvline(*_days([after]), color=GRID, linewidth=1.5)
+        panel.xaxis_date()
+        panel.set(ylim=(-4, 104), ylabel="score, %")
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _days(observations: Sequence[Observation]) -> list[float]:
+    """Days since 1970, which is how matplotlib counts."""
+    return [datetime.fromisoformat(seen.at).timestamp() / 86_400 for seen in observations]
+
+
+def _percent(share: float | None) -> float:
+    return float("nan") if share is None else 100 * share

@@ -1,0 +1,96 @@
+"""Watching: every suspect of the list is asked with the query set in use, and its history is kept and drawn."""
+
+from pathlib import Path
+
+from nf.core.errors import SuspectError
+from nf.core.files import read_json, write_json
+from nf.core.queries import QuerySet
+from nf.report import WatchedHistory, write_watch_page
+from nf.stages.issue import METRICS_FILE, now
+from nf.stages.run import Run
+from nf.verification import (
+    Change,
+    IssuedSet,
+    Ledger,
+    Observation,
+    WatchedSuspect,
+    Watchlist,
+    append_history,
+    ask,
+    decide,
+    find_changes,
+    load_calibration,
+    open_watched,
+    read_history,
+)
+
+_ANNOUNCED_FILE = "announced.json"
+
+
+def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: Path) -> Observation:
+    """Ask ``suspect`` with the issued set and add what comes of it to its history.
+
+    The ledger notes that the suspect has seen the set before the first image is sent. A suspect that does not answer
+    leaves a line in its history and no exception.
+
+    Args:
+        run: profile and place.
+        issued: the set in use.
+        suspect: from the watch list.
+        folder: that holds the watch list.
+
+    Raises:
+        ArtifactError: query set, ledger or history are damaged, or the set has been burnt meanwhile.
+    """
+    ledger, at = Ledger(run.layout.issued), now()
+    queries = QuerySet.load(ledger.folder(issued.digest))
+    ledger.show(issued.digest, suspect.name, at)
+    try:
+        verdict = decide(ask(open_watched(suspect, folder), queries), queries)
+        seen = Observation(at, issued.digest, verdict.score, verdict.threshold, verdict.stolen)
+    except SuspectError as error:
+        seen = Observation(at, issued.digest, error=str(error))
+    append_history(_history_path(run, suspect.name), seen)
+    return seen
+
+
+def draw_watch(run: Run, watchlist: Watchlist) -> Path:
+    """Write the page about all suspects of the list that have been asked, and return its path."""
+    ledger = Ledger(run.layout.issued)
+    issued = ledger.current()
+    calibration = load_calibration(
+        ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest))
+    )
+    histories = _histories(run, watchlist)
+    page = run.layout.watch / "index.html"
+    write_watch_page(
+        page,
+        profile=run.profile.name,
+        issued=issued,
+        calibration=calibration,
+        suspects=[WatchedHistory(name, history) for name, history in histories.items() if history],
+    )
+    return page
+
+
+def watch_changes(run: Run, watchlist: Watchlist) -> list[Change]:
+    """Verdicts that differ from those last announced; they stay in this list until ``mark_announced``."""
+    return list(find_changes(_histories(run, watchlist), _announced(run)))
+
+
+def mark_announced(run: Run, change: Change) -> None:
+    """Note that a change has been announced."""
+    write_json(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.stolen})
+
+
+def _histories(run: Run, watchlist: Watchlist) -> dict[str, tuple[Observation, ...]]:
+    return {suspect.name: read_history(_history_path(run, suspect.name)) for suspect in watchlist.suspects}
+
+
+def _history_path(run: Run, suspect: str) -> Path:
+    return run.layout.watch / f"{suspect}.jsonl"
+
+
+def _announced(run: Run) -> dict[str, bool]:
+    path = run.layout.watch / _ANNOUNCED_FILE
+    return read_json(path) if path.exists() else {}

@@ -1,0 +1,51 @@
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from nf.report import WatchedHistory, write_watch_page
+from nf.report.figures.history import history_figure
+from nf.verification import Calibration, IssuedSet, Observation
+from nf.verification.proportions import Proportion
+
+
+def seen(day, score=None, queries="a"):
+    at, digest = f"2026-11-{day:02}T05:00:00+00:00", queries * 64
+    if score is None:
+        return Observation(at, digest, error="<b>no</b> such file")
+    return Observation(at, digest, score, 0.5, score >= 0.5)
+
+
+HISTORY = (seen(1, 0.2), seen(2, 0.3), seen(3), seen(8, 0.9, "b"))
+
+
+def test_every_attempt_is_drawn_where_it_belongs():
+    (panel,) = history_figure(HISTORY).axes
+    lines = {line.get_label(): line for line in panel.get_lines()}
+    assert lines["stolen"].get_ydata().tolist() == [90.0]
+    assert lines["not stolen"].get_ydata().tolist() == pytest.approx([20.0, 30.0])
+    assert len(lines["no answer"].get_xdata()) == 1
+    days = lines["threshold"].get_xdata()
+    assert days[1] - days[0] == 1
+    upright = [line for line in panel.get_lines() if list(line.get_ydata()) == [0, 1]]
+    assert [line.get_xdata()[0] for line in upright] == [days[2]]
+
+
+def test_one_attempt_is_a_history_too():
+    assert len(history_figure((seen(1),)).axes) == 1
+
+
+def test_the_page_says_it_all_and_escapes(tmp_path):
+    issued = IssuedSet("b" * 64, "naturalfinger", 1, "2026-11-08T03:00:00+00:00")
+    write_watch_page(
+        tmp_path / "index.html",
+        profile="smoke",
+        issued=issued,
+        calibration=Calibration(Proportion(5, 91), Proportion(4, 63)),
+        suspects=[WatchedHistory("shop", HISTORY), WatchedHistory("bank", (seen(1),))],
+    )
+    page = (tmp_path / "index.html").read_text()
+    assert "1 of 2 suspects looks stolen" in page
+    assert "honest models accused: 5 of 91 (1.8\N{EN DASH}12.4%)" in page
+    assert "&lt;b&gt;no&lt;/b&gt; such file" in page
+    assert page.count("<svg ") == 2
+    assert ET.parse(tmp_path / "shop.svg").getroot().tag.endswith("svg")

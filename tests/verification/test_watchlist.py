@@ -1,0 +1,52 @@
+import pytest
+
+from nf.core.errors import ConfigError
+from nf.verification import load_watchlist, open_watched
+
+
+@pytest.fixture
+def write(tmp_path):
+    def save(text):
+        path = tmp_path / "watchlist.yaml"
+        path.write_text(text)
+        return path
+
+    return save
+
+
+def test_a_suspect_is_opened_isolated_and_relative_to_the_list(write, tmp_path):
+    path = write("suspects: [{name: shop, onnx: files/shop.onnx, output: labels, timeout: 5}]")
+    (suspect,) = load_watchlist(path).suspects
+    opened = open_watched(suspect, tmp_path)
+    assert (opened.path, opened.output, opened.timeout_seconds) == (tmp_path / "files/shop.onnx", "labels", 5.0)
+
+
+def test_what_the_project_ships_is_a_list_of_nobody(request):
+    assert load_watchlist(request.config.rootpath / "watchlist.yaml").suspects == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "suspects: [{name: shop, url: 'http://localhost'}]",
+            r"suspects\[0\]: unknown key 'url', expected some of name",
+        ),
+        ("suspects: [{name: shop}]", r"suspects\[0\]: missing key 'onnx'"),
+        ("suspects: [{name: ../shop, onnx: a}]", "name: expected small letters, digits and '.-_', got '../shop'"),
+        ("suspects: [{name: shop, onnx: a, output: words}]", r"output: expected one of 'logits', .*, got 'words'"),
+        ("suspects: [{name: shop, onnx: a, timeout: 0}]", "timeout: expected seconds above 0, got 0"),
+        ("suspects: [{name: a, onnx: x}, {name: a, onnx: y}]", "expected each name once, got a more than once"),
+        ("suspects: {}", "suspects: expected a list"),
+        ("[]", r"expected a mapping, got \[\]"),
+        ("suspects: [", "is not YAML"),
+    ],
+)
+def test_bad_lists(write, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_watchlist(write(text))
+
+
+def test_no_list(tmp_path):
+    with pytest.raises(ConfigError, match=r"expected a watch list at .*nowhere.yaml, found nothing"):
+        load_watchlist(tmp_path / "nowhere.yaml")
