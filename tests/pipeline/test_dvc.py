@@ -1,0 +1,132 @@
+"""What DVC gives beyond `dvc repro`: a remote in S3, experiments, plots without a network."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import boto3
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from nf.core.queries import QuerySet
+
+SCHEME = "naturalfinger"
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    """URL of a real server that speaks S3, with an empty bucket ``fingerprints``; the environment holds its keys."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
+    log = tmp_path_factory.mktemp("s3") / "server.log"
+    with log.open("w") as output, pytest.MonkeyPatch.context() as patch:
+        for name, value in keys.items():
+            patch.setenv(name, value)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ))
+        try:
+            _wait_for(url, server, log)
+            client = boto3.client("s3", endpoint_url=url)
+            client.create_bucket(Bucket="fingerprints")
+            client.close()
+            yield url
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(url, server, log):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"the S3 server did not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def colleague(reproduced, s3, tmp_path_factory):
+    """A fresh clone of a committed run whose artifacts were pushed to S3; it holds none of them."""
+    reproduced.run("dvc", "remote", "add", "s3", "s3://fingerprints/nf")
+    reproduced.run("dvc", "remote", "modify", "s3", "endpointurl", s3)
+    reproduced.run("dvc", "push", "-r", "s3")
+    reproduced.git("add", "-A")
+    reproduced.git("commit", "-qm", "A run, and where its artifacts are")
+    other = tmp_path_factory.mktemp("colleague") / "clone"
+    reproduced.git("clone", "-q", str(reproduced.root), str(other))
+    return type(reproduced)(other)
+
+
+def test_one_query_set_comes_from_s3_without_the_zoo(reproduced, colleague):
+    colleague.run("dvc", "pull", "-r", "s3", f"fingerprint@{SCHEME}")
+    assert sorted(path.name for path in colleague.out.iterdir()) == ["fingerprints"]
+    mine, theirs = (QuerySet.load(clone.out / "fingerprints" / SCHEME) for clone in (reproduced, colleague))
+    assert mine.digest == theirs.digest
+    np.testing.assert_array_equal(mine.images, theirs.images)
+
+
+def test_an_experiment_is_run_shown_and_leaves_no_trace_in_the_branch(colleague):
+    """Another setting of one stage: that stage alone runs, and both results stand side by side."""
+    target, setting = f"evaluate@{SCHEME}", "profiles.smoke.evaluation.resamples"
+    colleague.run("dvc", "pull", "-r", "s3", "--with-deps", target)
+    colleague.git("config", "user.name", "test")
+    colleague.git("config", "user.email", "test@localhost")
+    ran = colleague.run("dvc", "exp", "run", "-S", f"{setting}=500", "-n", "fewer-resamples", target).stdout
+    assert re.findall(r"Running stage '(.+)'", ran) == [target]
+    workspace, branch = json.loads(colleague.run("dvc", "exp", "show", "--json").stdout)
+    assert [each["name"] for each in branch["experiments"]] == ["fewer-resamples"]
+    found = branch["experiments"][0]["revs"][0]["data"]
+    resamples = [
+        data["params"]["params.yaml"]["data"]["profiles"]["smoke"]["evaluation"]["resamples"]
+        for data in (branch["data"], found)
+    ]
+    assert resamples == [1000, 500]
+    metrics = f"out/smoke/metrics/{SCHEME}.json"
+    assert found["metrics"][metrics]["data"]["aruc"] == branch["data"]["metrics"][metrics]["data"]["aruc"]
+    colleague.git("checkout", "-q", ".")
+    colleague.run("dvc", "checkout")
+    assert workspace["rev"] == "workspace"
+    assert colleague.git("status", "--porcelain") == ""
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.browser
+def test_plots_are_drawn_without_a_network(reproduced, browser, tmp_path):
+    reproduced.run("dvc", "plots", "show", "--out", str(tmp_path / "plots"))
+    page = tmp_path / "plots" / "index.html"
+    assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page.read_text())
+    browser.get(page.as_uri())
+    assert browser.get_log("browser") == []
+    lines = browser.execute_script(
+        "return [...document.querySelectorAll('path[fill=none]')].map(path => path.getTotalLength())"
+    )
+    assert len(lines) == 2  # robustness and uniqueness
+    assert min(lines) > 300
+    text = browser.find_element("css selector", "body").text
+    assert all(
+        word in text for word in ("Robustness and uniqueness", "threshold on the matching rate", "share of models")
+    )
