@@ -5,7 +5,7 @@ set -euo pipefail
 data=/var/lib/postgresql/data
 if [[ ! -s $data/PG_VERSION ]]; then
   initdb --pgdata "$data" --username "$POSTGRES_USER" --pwfile <(echo "$POSTGRES_PASSWORD") \
-    --auth-local trust --auth-host scram-sha-256 >/dev/null
+    --encoding UTF8 --locale C.UTF-8 --auth-local trust --auth-host scram-sha-256 >/dev/null
   echo "host all all all scram-sha-256" >>"$data/pg_hba.conf"
   pg_ctl --pgdata "$data" --options "-c listen_addresses=" --wait start >/dev/null
   createdb --username "$POSTGRES_USER" "$POSTGRES_DB"
