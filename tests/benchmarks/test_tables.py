@@ -73,7 +73,13 @@ def test_the_table_stands_beside_the_papers_numbers(tables, tmp_path, record):
 
 
 def variant(name, **parameters):
-    settings = {"label": "negative", "transforms": ["identity", "noise"], "discriminator": "corrected", **parameters}
+    settings = {
+        "label": "negative",
+        "transforms": ["identity", "noise"],
+        "discriminator": "corrected",
+        "gan": "sagan",
+        **parameters,
+    }
     metrics = {"aruc": 0.8, "at_threshold": scheme(0.8, 10, 1, 10, 1)["at_threshold"], "plus": {}}
     return {
         "variant": name,

@@ -23,7 +23,9 @@ def test_the_named_profile_is_the_default():
 
 
 def test_an_unknown_profile_lists_the_known():
-    with pytest.raises(UnknownNameError, match="unknown profile 'mnist': expected one of cifar10, digits, smoke"):
+    with pytest.raises(
+        UnknownNameError, match="unknown profile 'mnist': expected one of cifar10, digits, gpu-smoke, smoke"
+    ):
         load_profile(PARAMS, "mnist")
 
 
