@@ -16,7 +16,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def plain_fit(model, images, targets, config, *, seed, augment=None, objective=None, trainable="all", after_step=None):
+def plain_fit(
+    model,
+    images,
+    targets,
+    config,
+    *,
+    seed,
+    augment=None,
+    objective=None,
+    draws_from=(),
+    trainable="all",
+    after_step=None,
+):
     """The training loop that one writes first; same signature as ``nf.models.fit``."""
     import torch
     from torch.nn import functional
