@@ -76,6 +76,7 @@ def make_clone(root: Path) -> Clone:
     document = yaml.safe_load((root / "params.yaml").read_text())
     chosen = {
         "profile": "smoke",
+        "gans": ["sagan"],
         "schemes": ["naturalfinger", "akh"],
         "variants": ["label-transform-corrected", "twins"],
         "variant_seeds": [0],

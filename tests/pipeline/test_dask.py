@@ -66,6 +66,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def answers(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+
+
 def make_certificates(folder: Path) -> dict[str, str]:
     """A certificate that signs itself, and so is its own authority."""
     files = {"cert": str(folder / "cert.pem"), "key": str(folder / "key.pem"), "ca": str(folder / "cert.pem")}
@@ -129,7 +134,7 @@ def cluster(reproduced, tmp_path_factory):
         )
         cluster.worker("first")
         wait_for(lambda: urllib.request.urlopen(f"{api}/health", timeout=5).close() is None, server)
-        wait_for(lambda: socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), 5), scheduler)
+        wait_for(lambda: answers(int(address.rsplit(":", 1)[1])), scheduler)
         yield cluster
     finally:
         cluster.stop()
