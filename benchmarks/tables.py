@@ -45,10 +45,10 @@ def digits() -> str:
     ]
     if speed := load("zoo-build"):
         lines.append(
-            f"| building the zoo, against a plain loop over the same models | {speed['ratio']:.1f} times as fast |"
+            f"| building the zoo, against a plain loop over the same models | {speed['ratio']:.2f} times as fast |"
         )
     if speed := load("latent-optimisation"):
-        lines.append(f"| optimising latents, against a plain loop at equal work | {speed['ratio']:.1f} times as fast |")
+        lines.append(f"| optimising latents, against a plain loop at equal work | {speed['ratio']:.2f} times as fast |")
     return "\n".join(lines)
 
 

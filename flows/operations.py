@@ -2,24 +2,23 @@
 
 import secrets
 from pathlib import Path
-from typing import Any
 
 from flows.environment import ROOT, configure
 
 configure()
 
-from prefect import flow, get_run_logger, task  # noqa: E402 - the environment is read at import
-from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect import flow, get_run_logger  # noqa: E402 - the environment is read at import
 
 from flows.notify import call_webhook, emit_change  # noqa: E402
 from flows.pipeline import dvc  # noqa: E402
+from flows.tasks import make_task  # noqa: E402
 from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
-from nf.verification import Ledger, load_watchlist  # noqa: E402
+from nf.verification import Change, Ledger, load_watchlist  # noqa: E402
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -43,9 +42,9 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
     run = _open(profile)
     chosen = scheme or next(iter(run.profile.schemes))
     with run.stage("refingerprint"):
-        issued = _task(issue, "issue")(run, chosen, secrets.randbits(_SEED_BITS) if seed is None else seed)
-    _task(log_refingerprint, "mlflow")(run, issued)
-    _task(_version, "dvc")(run.layout.issued)
+        issued = make_task(issue, "issue")(run, chosen, secrets.randbits(_SEED_BITS) if seed is None else seed)
+    make_task(log_refingerprint, "mlflow")(run, issued)
+    make_task(_version, "dvc")(run.layout.issued)
     return str(issued.digest)
 
 
@@ -63,18 +62,20 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
     issued = Ledger(run.layout.issued).current()
-    ask = _task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
+    ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
         seen = ask(run, issued, suspect, path.parent)
         verdict = "no answer" if seen.stolen is None else "stolen" if seen.stolen else "not stolen"
         get_run_logger().info("%s: %s %s", suspect.name, verdict, seen.error or f"at {seen.score:.3f}")
-    _task(draw_watch, "draw")(run, listed)
-    announce = _task(_announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES))
+    make_task(draw_watch, "draw")(run, listed)
+    announce = make_task(
+        _announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES)
+    )
     for change in watch_changes(run, listed):
         announce(run, change)
 
 
-def _announce(run: Run, change: Any) -> None:
+def _announce(run: Run, change: Change) -> None:
     call_webhook({"profile": run.profile.name, **change.to_json()})
     emit_change(run.profile.name, change)
     mark_announced(run, change)
@@ -96,7 +97,3 @@ def _open(profile: str | None) -> Run:
     """The profile of this project, wherever the worker has its working directory."""
     settings = load_profile(ROOT / "params.yaml", profile)
     return Run(settings, Layout(ROOT / "out" / settings.name))
-
-
-def _task(function: Any, name: str, **options: Any) -> Any:
-    return task(function, name=name, cache_policy=NO_CACHE, persist_result=False, **options)

@@ -1,8 +1,8 @@
 """MLflow runs are written to disk first and sent from there: a tracking server that is away holds nothing up.
 
 A record is a tree of runs. It lies under ``.mlflow/outbox/`` until the server has all of it; what an interrupted
-attempt left on the server is deleted before the next. One process sends at a time,
-so that a fresh store is set up once.
+attempt left on the server is deleted before the next. One process sends at a time, so that a fresh store is set up
+once.
 """
 
 import fcntl

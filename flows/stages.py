@@ -1,14 +1,14 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from prefect import Flow, Task, flow
-from prefect.cache_policies import NO_CACHE
 
 from flows.runners import task_runner
+from flows.tasks import make_task
 from nf.cli.progress import show_progress
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.stages import STAGES, load_stage
@@ -16,11 +16,6 @@ from nf.stages.run import Run
 
 if TYPE_CHECKING:
     from nf.zoo import ZooPlan
-
-
-def _task(function: Callable[..., Any], name: str, **options: Any) -> Any:
-    """A task without Prefect's own caching: DVC knows what is up to date, and a finished model is not built again."""
-    return Task(function, name=name, cache_policy=NO_CACHE, persist_result=False, **options)
 
 
 def _simple(name: str) -> Flow[..., None]:
@@ -31,7 +26,7 @@ def _simple(name: str) -> Flow[..., None]:
         with show_progress(name) as progress:
             run = Run.open(profile, progress=progress)
             with run.stage(f"{name}@{item}" if item else name):
-                work = _task(load_stage(name), name)
+                work = make_task(load_stage(name), name)
                 work(run, item) if item else work(run)
 
     return stage
@@ -50,7 +45,7 @@ def zoo(profile: str | None = None, item: str | None = None) -> None:
             todo = stage.missing_models(run, plan)
             if todo:
                 _build_along_lineage(run, plan, todo)
-            _task(stage.summarise_zoo, "summarise")(run, plan)
+            make_task(stage.summarise_zoo, "summarise")(run, plan)
 
 
 def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str]) -> None:
@@ -62,10 +57,10 @@ def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str]) -> None:
     options = {"retries": run.profile.execution.retries, "task_run_name": "{model_id}"}
     if run.profile.execution.runner == "dask":
         builder = ModelBuilder(plan, run.layout.data.resolve(), run.layout.zoo.resolve())
-        _spread("zoo-models", run, _task(builder.build, "build", **options), parents)
+        _spread("zoo-models", run, make_task(builder.build, "build", **options), parents)
     else:
         with open_workers(run, plan) as workers:
-            _spread("zoo-models", run, _task(workers.build, "build", **options), parents)
+            _spread("zoo-models", run, make_task(workers.build, "build", **options), parents)
 
 
 def _spread(name: str, run: Run, task: Task[..., Any], items: Mapping[str, str | None]) -> list[Any]:
@@ -95,7 +90,7 @@ def bench(profile: str | None = None, item: str | None = None) -> None:
 
     with show_progress("bench") as progress:
         run = Run.open(profile, progress=progress)
-        work = _task(Bench.of(run).work, "work", task_run_name="{item}")
+        work = make_task(Bench.of(run).work, "work", task_run_name="{item}")
         with run.stage("bench"):
             for seconds in _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items())):
                 for name, value in seconds.items():
@@ -117,8 +112,8 @@ def report(profile: str | None = None, item: str | None = None) -> None:
         raise ConfigError("report: expected the scheme that it is about as --item, got none")
     run = Run.open(profile)
     with run.stage("report"):
-        _task(load_stage("report"), "report")(run, item)
-        _task(log_pipeline, "mlflow")(run, item)
+        make_task(load_stage("report"), "report")(run, item)
+        make_task(log_pipeline, "mlflow")(run, item)
 
 
 @flow(name="compare", validate_parameters=False)
@@ -129,8 +124,8 @@ def compare(profile: str | None = None, item: str | None = None) -> None:
     del item
     run = Run.open(profile)
     with run.stage("compare"):
-        _task(load_stage("compare"), "compare")(run)
-        _task(log_comparison, "mlflow")(run)
+        make_task(load_stage("compare"), "compare")(run)
+        make_task(log_comparison, "mlflow")(run)
 
 
 FLOWS: dict[str, Flow[..., None]] = {

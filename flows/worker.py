@@ -13,4 +13,5 @@ def dask_setup(worker: Any) -> None:
     configure_math_libraries()
     import prefect  # noqa: F401 - read the environment at import
 
-    import nf.stages  # noqa: F401
+    import nf.stages.bench
+    import nf.zoo  # noqa: F401

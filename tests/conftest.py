@@ -1,4 +1,4 @@
-"""Small real data and models that several test folders share."""
+"""Small real data and models, and a browser, that several test folders share."""
 
 from nf.core.threads import configure_math_libraries
 
@@ -6,6 +6,8 @@ configure_math_libraries()
 
 import pytest  # noqa: E402 - torch reads its settings at import
 import torch  # noqa: E402
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
 
 from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
 from nf.data import Augment, Splits, prepare_splits  # noqa: E402
@@ -39,3 +41,29 @@ def victims(splits: Splits) -> dict[str, Classifier]:
         fit(model, images, labels, TrainingConfig(8, 64, 0.2), seed=0, augment=Augment(2, False))
         trained[name] = model
     return trained
+
+
+BROWSER_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Headless Chromium that keeps what pages log. Needs Chromium and its driver, and fails without them."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nf.cli.options import run_options
 from nf.cli.progress import show_progress
 from nf.stages.run import Run
 
@@ -15,14 +16,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("schemes", nargs=-1)
-@click.option("--profile", help="Profile of params.yaml. [default: the one that it names]")
 @click.option("--fresh", is_flag=True, help="Make all query sets again, also those that are up to date.")
-@click.option(
-    "--params", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True, help="Settings."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where artifacts go."
-)
+@run_options
 def bench(schemes: tuple[str, ...], profile: str | None, fresh: bool, params: Path, out: Path) -> None:
     """Run SCHEMES, by default all that the profile has a section for, against every suspect, and print one table.
 

@@ -10,19 +10,12 @@ import click
 import nf
 from nf.cli.bench import bench
 from nf.cli.gan import gan
+from nf.cli.options import params_option, profile_option, run_options
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
 from nf.stages import load_stage
 from nf.stages.run import Run
-
-_profile_option = click.option("--profile", help="Profile of params.yaml. [default: the one that it names]")
-_params_option = click.option(
-    "--params", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True, help="Settings."
-)
-_out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where artifacts go."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -57,7 +50,7 @@ def _add_stage(
     def run(profile: str | None, params: Path, out: Path, **chosen: str) -> None:
         _run_stage(stage or command, chosen.get("item"), profile, params, out)
 
-    function: Callable[..., Any] = _out_option(_params_option(_profile_option(run)))
+    function: Callable[..., Any] = run_options(run)
     if item:
         function = click.argument("item", metavar=item.upper())(function)
     group.command(command, help=text, short_help=text.splitlines()[0])(function)
@@ -86,9 +79,7 @@ _add_stage("compare", "Write the comparison of all schemes.")
 )
 @click.option("--discriminator", type=click.Path(path_type=Path), help="Its discriminator, exported likewise.")
 @click.option("--loss", type=click.Choice(["hinge", "wasserstein"]), default="hinge", show_default=True)
-@_out_option
-@_params_option
-@_profile_option
+@run_options
 def import_gan(
     file: Path,
     name: str,
@@ -118,8 +109,8 @@ def import_gan(
 
 @cli.command("list")
 @click.argument("what", type=click.Choice(["architectures", "attacks", "gans", "schemes", "models"]))
-@_params_option
-@_profile_option
+@params_option
+@profile_option
 def list_names(what: str, params: Path, profile: str | None) -> None:
     """List what there is to choose from; for models also what each is and where it comes from."""
     if what == "models":

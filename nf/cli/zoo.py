@@ -1,32 +1,13 @@
 """``nf zoo``: build FingerBench, whole or in parts, and carry parts of it between machines."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from nf.cli.options import run_options
 from nf.cli.progress import show_progress
 from nf.stages.run import Run
-
-
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option(
-            "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where artifacts go."
-        ),
-        click.option(
-            "--params",
-            type=click.Path(path_type=Path),
-            default=Path("params.yaml"),
-            show_default=True,
-            help="Settings.",
-        ),
-        click.option("--profile", help="Profile of params.yaml. [default: the one that it names]"),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True, short_help="Build what is missing of FingerBench; pack and unpack models.")
@@ -35,7 +16,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.FloatRange(min=0, min_open=True),
     help="Begin no model after so many seconds. [default: build all]",
 )
-@_place_options
+@run_options
 @click.pass_context
 def zoo(ctx: click.Context, profile: str | None, params: Path, out: Path, max_seconds: float | None) -> None:
     """Build what is missing of FingerBench. A run that was killed or cut goes on where it was."""
@@ -60,7 +41,7 @@ def zoo(ctx: click.Context, profile: str | None, params: Path, out: Path, max_se
 @click.option(
     "--piece-mib", type=click.IntRange(min=1), default=16, show_default=True, help="Largest size of a piece, in MiB."
 )
-@_place_options
+@run_options
 def pack(folder: Path, piece_mib: int, profile: str | None, params: Path, out: Path) -> None:
     """Write the finished models as pieces into FOLDER. Models that its pieces hold already are left out."""
     from nf.stages import zoo as stage
@@ -72,7 +53,7 @@ def pack(folder: Path, piece_mib: int, profile: str | None, params: Path, out: P
 
 @zoo.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@_place_options
+@run_options
 def unpack(folder: Path, profile: str | None, params: Path, out: Path) -> None:
     """Bring the models of the pieces in FOLDER into the zoo, where `nf zoo` keeps those of its own recipe."""
     from nf.stages import zoo as stage

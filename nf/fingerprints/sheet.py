@@ -6,6 +6,8 @@ from pathlib import Path
 from nf.core.queries import QuerySet
 from nf.core.sheets import save_sheet
 
+_LINE = 9  # characters that fit under a tile
+
 
 def sheet(path: Path, queries: QuerySet, class_names: Sequence[str]) -> None:
     """Draw all queries with "stolen/honest" under each: the class that thieves answer, and the one that others do.
@@ -15,8 +17,7 @@ def sheet(path: Path, queries: QuerySet, class_names: Sequence[str]) -> None:
         queries: a negative label of -1 is left out.
         class_names: one per class.
     """
-    longest = 9  # characters that fit under a tile
-    between = "/" if sum(sorted(map(len, class_names))[-2:]) < longest else "\n/"
+    between = "/" if sum(sorted(map(len, class_names))[-2:]) < _LINE else "\n/"
     captions = [
         class_names[positive] + (f"{between}{class_names[negative]}" if negative >= 0 else "")
         for positive, negative in zip(queries.labels, queries.negative_labels, strict=True)

@@ -1,5 +1,7 @@
 """One module per pipeline stage, and in it a function of the stage's name: the only place that joins the layers.
 
+Beside them stand what works on several stages (``bench``) and what runs beside the pipeline (``issue``, ``watch``).
+
 Nothing is imported here: a stage starts in half the time if it does not bring what the others need.
 """
 

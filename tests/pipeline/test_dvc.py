@@ -13,8 +13,6 @@ import urllib.request
 import boto3
 import numpy as np
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from nf.core.queries import QuerySet
 
@@ -102,18 +100,6 @@ def test_an_experiment_is_run_shown_and_leaves_no_trace_in_the_branch(colleague)
     colleague.run("dvc", "checkout")
     assert workspace["rev"] == "workspace"
     assert colleague.git("status", "--porcelain") == ""
-
-
-@pytest.fixture
-def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'chromium'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
 
 
 @pytest.mark.browser
