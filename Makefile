@@ -23,7 +23,7 @@ setup: .venv/.installed ## Install everything into .venv
 repro: setup ## Run the pipeline of the profile in params.yaml up to the report on its first scheme
 	$(BIN)/python -m flows reproduce report
 
-compare: setup ## Run everything: all schemes of params.yaml (dvc repro)
+compare: setup ## Run everything: all schemes of params.yaml and all variants
 	$(BIN)/python -m flows reproduce
 
 gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and short: two minutes

@@ -24,13 +24,13 @@ def cli() -> None:
 @cli.command()
 @click.argument("targets", nargs=-1)
 def reproduce(targets: tuple[str, ...]) -> None:
-    """Bring everything up to date (`dvc repro`) under one Prefect server; TARGETS are DVC stages."""
-    from flows.pipeline import dvc
+    """Bring everything up to date under one Prefect server, stages side by side; TARGETS are DVC stages."""
     from flows.server import prefect_server
 
     with prefect_server():
-        status = dvc("repro", *targets)
-    sys.exit(status)
+        from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
+
+        _or_one_line(run, list(targets))
 
 
 @cli.command()

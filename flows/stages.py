@@ -23,9 +23,10 @@ def _simple(name: str) -> Flow[..., None]:
 
     @flow(name=name, validate_parameters=False)
     def stage(profile: str | None = None, item: str | None = None) -> None:
-        with show_progress(name) as progress:
+        title = f"{name}@{item}" if item else name
+        with show_progress(title) as progress:
             run = Run.open(profile, progress=progress)
-            with run.stage(f"{name}@{item}" if item else name):
+            with run.stage(title):
                 work = make_task(load_stage(name), name)
                 work(run, item) if item else work(run)
 

@@ -85,3 +85,7 @@ class Layout:
     def timings(self) -> Path:
         """Seconds of each stage's last run; no stage depends on it."""
         return self.root / "timings.json"
+
+    def lock(self, name: str) -> Path:
+        """An empty file that whoever is at work on the stage ``name`` holds."""
+        return self.root / ".locks" / name.replace("/", "-")

@@ -3,9 +3,14 @@
 import os
 import threading
 
-# oneDNN keeps compiled primitives, 1,024 by default. Going round a dozen different networks needs several thousand, and
-# then each call compiles its primitive anew.
-_SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
+_SETTINGS = {
+    # oneDNN keeps compiled primitives, 1,024 by default. Going round a dozen different networks needs several thousand,
+    # and then each call compiles its primitive anew.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384",
+    # Small networks gain little from a second thread; models, batches and stages side by side gain more. And with one
+    # thread sums are added up in the same order on any number of cores.
+    "OMP_NUM_THREADS": "1",
+}
 
 alone = threading.Lock()
 """Held by work that may share its process with the like of it: torch draws from one generator per process."""

@@ -1,6 +1,9 @@
 """Step 3 of NaturalFinger: move latents until positives and negatives disagree about their images (algorithm 1)."""
 
+import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -57,22 +60,42 @@ def optimise(
     """
     batches = candidates.split(config.batch_size)
     total = len(batches) * config.epochs * _updates_per_epoch(models, config.chunk)
-    players: dict[int, _Players] = {}
-    done, moved = 0, []
-    for batch in batches:
-        if len(batch) not in players:
-            players = {len(batch): _prepare(batch, gan, models, config)}
-        generator = torch.Generator().manual_seed(seed)
-        latents, velocity = batch.latents.clone(), torch.zeros_like(batch.latents)
-        for chunk in _chunks(players[len(batch)], config, generator):
-            gradient = _gradient(latents, batch, gan, players[len(batch)], *chunk, config, generator)
-            velocity = config.momentum * velocity + gradient
-            latents -= config.learning_rate / REFERENCE_BATCH * (gradient + config.momentum * velocity)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        moved.append(latents)
+    done = itertools.count(1)
+    moved: list[Tensor] = []
+    with ThreadPoolExecutor(_batches_at_once(candidates.latents.device)) as threads:
+        for _, group in itertools.groupby(batches, key=len):
+            alike = list(group)
+            players = _prepare(alike[0], gan, models, config)
+
+            def move(batch: Candidates, players: _Players = players) -> Tensor:
+                latents = batch.latents.clone()
+                for _ in _descend(latents, batch, gan, players, config, seed):
+                    if progress is not None:
+                        progress(next(done), total)
+                return latents
+
+            moved += threads.map(move, alike)
     return torch.cat(moved)
+
+
+def _batches_at_once(device: torch.device) -> int:
+    """As many as there are cores for torch's threads; one on a GPU, where recorded networks answer one at a time."""
+    if device.type != "cpu":
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) // torch.get_num_threads())
+
+
+def _descend(
+    latents: Tensor, batch: Candidates, gan: Gan, players: _Players, config: NaturalFingerConfig, seed: int
+) -> Iterator[None]:
+    """Move ``latents`` in place; yields after each update."""
+    generator = torch.Generator().manual_seed(seed)
+    velocity = torch.zeros_like(latents)
+    for chunk in _chunks(players, config, generator):
+        gradient = _gradient(latents, batch, gan, players, *chunk, config, generator)
+        velocity = config.momentum * velocity + gradient
+        latents -= config.learning_rate / REFERENCE_BATCH * (gradient + config.momentum * velocity)
+        yield
 
 
 def _prepare(batch: Candidates, gan: Gan, models: TrainingModels, config: NaturalFingerConfig) -> _Players:

@@ -47,29 +47,34 @@ class Run:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Hold the profile's folder for one stage and write down the seconds that it takes.
+        """Be the only one at work on the stage ``name``, and write down the seconds that it takes.
 
         Raises:
-            ArtifactError: another process is at work in the folder.
+            ArtifactError: another process is at work on it.
         """
-        self.layout.root.mkdir(parents=True, exist_ok=True)
-        with (self.layout.root / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ArtifactError(
-                    f"another run is at work in {self.layout.root}; wait for it to end, or stop it"
-                ) from None
+        with self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
             started = time.perf_counter()
             yield
             self.record(name, time.perf_counter() - started)
 
     def record(self, name: str, seconds: float) -> None:
-        """Write down what a stage took; whoever calls this holds the profile's folder."""
-        path = self.layout.timings
-        known = read_json(path) if path.exists() else {}
-        write_json(path, {**known, name: round(seconds, 1)})
+        """Write down what a stage took; stages that run side by side take turns."""
+        with self._lock("timings", fcntl.LOCK_EX):
+            write_json(self.layout.timings, {**self.seconds(), name: round(seconds, 1)})
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage's last run on this machine, as far as known."""
         return read_json(self.layout.timings) if self.layout.timings.exists() else {}
+
+    @contextmanager
+    def _lock(self, name: str, kind: int) -> Iterator[None]:
+        path = self.layout.lock(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, kind)
+            except BlockingIOError:
+                raise ArtifactError(
+                    f"another run is at work on {name} in {self.layout.root}; wait for it to end, or stop it"
+                ) from None
+            yield

@@ -4,16 +4,13 @@ import pytest
 
 from nf.core.threads import configure_math_libraries
 
-NAME = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+SETTINGS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384", "OMP_NUM_THREADS": "1"}
 
 
-def test_the_primitive_cache_is_enlarged(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv(NAME, raising=False)
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_is_not_set_is_filled_in(name, monkeypatch: pytest.MonkeyPatch):
+    for each in SETTINGS:
+        monkeypatch.setenv(each, "7")
+    monkeypatch.delenv(name)
     configure_math_libraries()
-    assert os.environ.pop(NAME) == "16384"
-
-
-def test_what_the_user_has_set_stands(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(NAME, "7")
-    configure_math_libraries()
-    assert os.environ[NAME] == "7"
+    assert {each: os.environ[each] for each in SETTINGS} == dict.fromkeys(SETTINGS, "7") | {name: SETTINGS[name]}

@@ -171,10 +171,35 @@ def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):
     assert {"source", "mirror", "distill-vgg13_bn-source-t1"} <= tasks
 
 
-def test_nothing_changed_nothing_runs(reproduced):
-    again = reproduced.run("dvc", "repro")
+@pytest.mark.parametrize("command", [("dvc", "repro"), ("flows", "reproduce")])
+def test_nothing_changed_nothing_runs(reproduced, command):
+    again = reproduced.run(*command)
     assert "Data and pipelines are up to date" in again.stdout + again.stderr
     assert "Running stage" not in again.stdout
+
+
+def test_an_unknown_target_is_one_line(reproduced):
+    result = reproduced.run("flows", "reproduce", "evalute@akh", check=False)
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: dvc: Stage 'evalute@akh' not found inside 'dvc.yaml' file\n",
+    )
+
+
+def test_after_a_failure_no_stage_begins(reproduced):
+    """The stage that fails is named, the one beside it is finished, and what needs it does not run."""
+    metrics = reproduced.out / "metrics"
+    shutil.move(metrics / "akh.json", reproduced.root / "kept.json")
+    scores = reproduced.out / "scores" / "naturalfinger.csv"
+    reproduced.edit(lambda smoke: smoke["schemes"]["naturalfinger"].update(max_rounds=0))
+    result = reproduced.run("flows", "reproduce", "report", "evaluate@akh", check=False)
+    reproduced.git("checkout", "-q", "params.yaml")
+    assert result.returncode == 2
+    assert sorted(_ran(result.stdout)) == ["evaluate@akh", "fingerprint@naturalfinger"]
+    assert "max_rounds: expected at least 1, got 0" in result.stdout
+    assert "expected all stages to succeed, fingerprint@naturalfinger did not" in result.stderr
+    assert (metrics / "akh.json").read_bytes() == (reproduced.root / "kept.json").read_bytes()
+    assert scores.exists()
 
 
 def test_only_what_depends_on_a_change_runs(reproduced):
