@@ -25,12 +25,20 @@ def cli() -> None:
 @click.argument("targets", nargs=-1)
 def reproduce(targets: tuple[str, ...]) -> None:
     """Bring everything up to date under one Prefect server, stages side by side; TARGETS are DVC stages."""
+    _or_one_line(_reproduce, targets)
+
+
+def _reproduce(targets: tuple[str, ...]) -> None:
+    from flows.dvc import stale_stages
     from flows.server import prefect_server
 
+    if not stale_stages(targets):
+        click.echo("Data and pipelines are up to date.")
+        return
     with prefect_server():
         from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
 
-        _or_one_line(run, list(targets))
+        run(list(targets))
 
 
 @cli.command()

@@ -9,8 +9,8 @@ configure()
 
 from prefect import flow, get_run_logger  # noqa: E402 - the environment is read at import
 
+from flows.dvc import dvc  # noqa: E402
 from flows.notify import call_webhook, emit_change  # noqa: E402
-from flows.pipeline import dvc  # noqa: E402
 from flows.tasks import make_task  # noqa: E402
 from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402

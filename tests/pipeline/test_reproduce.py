@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 
 import numpy as np
@@ -195,7 +196,7 @@ def test_after_a_failure_no_stage_begins(reproduced):
     result = reproduced.run("flows", "reproduce", "report", "evaluate@akh", check=False)
     reproduced.git("checkout", "-q", "params.yaml")
     assert result.returncode == 2
-    assert sorted(_ran(result.stdout)) == ["evaluate@akh", "fingerprint@naturalfinger"]
+    assert _ran(result.stdout) == ["fingerprint@naturalfinger"]  # the other comes from DVC's run cache
     assert "max_rounds: expected at least 1, got 0" in result.stdout
     assert "expected all stages to succeed, fingerprint@naturalfinger did not" in result.stderr
     assert (metrics / "akh.json").read_bytes() == (reproduced.root / "kept.json").read_bytes()

@@ -1,0 +1,62 @@
+"""DVC from within a flow: its commands, and what it says is out of date."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from flows.environment import ROOT
+from flows.server import die_with_parent
+from nf.core.errors import NFError
+
+
+def dvc(*arguments: str) -> int:
+    """Run a DVC command in the project and return its exit status."""
+    with start_dvc(*arguments) as process:
+        return process.wait()
+
+
+def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[str]":
+    """Start a DVC command in the project; with ``stdout`` its errors go there, too."""
+    # DVC calls `python`: it must be this one, also where the environment is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    # A stage is a run of its own: it must not take itself for the one that Prefect started here.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=ROOT,
+        env={**inherited, "PATH": path},
+        stdout=stdout,
+        stderr=None if stdout is None else subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
+
+
+def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
+    """What has to run again for ``targets``: each stage that changed, or comes after one that did, and what it awaits.
+
+    Raises:
+        NFError: DVC knows no such target, or cannot read its own files.
+    """
+    from dvc.exceptions import DvcException  # takes a second to import
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(ROOT)) as repo:
+            graph = repo.index.graph  # edges lead from a stage to what it needs
+            wanted = [stage for target in targets or ("",) for stage in repo.stage.collect(target, with_deps=True)]
+            needs = {
+                stage.addressing: [needed.addressing for needed in graph.successors(stage)]
+                for stage in wanted
+                if stage.cmd
+            }
+            changed = set(repo.status(targets=list(targets) or None, with_deps=bool(targets)))
+    except DvcException as error:
+        raise NFError(f"dvc: {error}") from error
+    for name in TopologicalSorter(needs).static_order():
+        if changed.intersection(needs.get(name, ())):
+            changed.add(name)
+    return {name: [other for other in others if other in changed] for name, others in needs.items() if name in changed}
