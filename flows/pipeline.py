@@ -14,6 +14,7 @@ configure()
 
 import click  # noqa: E402 - the environment is read at import
 from prefect import flow  # noqa: E402
+from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from flows.dvc import stale_stages, start_dvc  # noqa: E402
@@ -46,7 +47,7 @@ def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> lis
 
     @flow(name="stages", task_runner=ThreadPoolTaskRunner(max_workers=workers))  # type: ignore[arg-type]
     def stages() -> list[str]:
-        finished: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+        finished: SimpleQueue[tuple[str, PrefectFuture[None]]] = SimpleQueue()
         order = TopologicalSorter(awaited)
         order.prepare()
         failed: list[str] = []
@@ -54,13 +55,12 @@ def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> lis
         while order.is_active() and not (failed and under_way == 0):
             for name in () if failed else order.get_ready():
                 under_way += 1
-                task.submit(name).add_done_callback(
-                    lambda future, name=name: finished.put((name, future.state.is_completed()))
-                )
-            name, succeeded = finished.get()
+                task.submit(name).add_done_callback(lambda future, name=name: finished.put((name, future)))
+            name, future = finished.get()
             under_way -= 1
             order.done(name)
-            if not succeeded:
+            future.wait()  # what the task came to; the server may not know yet
+            if not future.state.is_completed():
                 failed.append(name)
         return failed
 
