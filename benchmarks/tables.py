@@ -41,7 +41,7 @@ def digits() -> str:
         *_figures(found),
         f"| GAN samples that the source model reads as the digit they were made for | {_percent(run, 'agreement')} |",
         f"| accuracy of the 15 architectures on the test half, least / mean | {_accuracies(run)} |",
-        f"| time of the stages of `make repro`, of which two run at once, added up | {minutes:.1f} minutes ({run['machine']}) |",
+        f"| stages of `make repro`, of which two run at once, added up | {minutes:.1f} minutes ({run['machine']}) |",
     ]
     if speed := load("zoo-build"):
         lines.append(
