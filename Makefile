@@ -29,8 +29,8 @@ compare: setup ## Run everything: all schemes of params.yaml and all variants
 gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and short: two minutes
 	$(BIN)/python benchmarks/gpu.py --profile gpu-smoke --out out
 
-test: setup ## Run the tests
-	$(BIN)/pytest
+test: setup ## Run the tests, two at once
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## Lint, types and layers
 	$(BIN)/ruff check .

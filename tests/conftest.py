@@ -43,6 +43,15 @@ def victims(splits: Splits) -> dict[str, Classifier]:
     return trained
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With ``-n 2 --dist loadgroup`` one process runs the pipeline's tests, which come first, the other file by file."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "pipeline" else item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+
+
 BROWSER_FLAGS = (
     "--headless",
     "--no-sandbox",
