@@ -79,8 +79,8 @@ def plain_fit(
 
 
 def chosen_models(lineage):
-    """Source, mirror, one of each attack on weights, every architecture from scratch and as a knockoff, one student."""
-    attacks = ["finetune-FTAL", "prune-0.5", "noise-3", "adversarial-0.5", "distill-vgg16_bn"]
+    """Source, mirror, one of each attack on weights, and every architecture from scratch, as a student, as a knockoff."""
+    attacks = ["finetune-FTAL", "prune-0.5", "noise-3", "adversarial-0.5"]
     wanted = {"source", "mirror", *(f"{attack}-source" for attack in attacks)}
     return [
         spec.id
@@ -89,7 +89,7 @@ def chosen_models(lineage):
         and (
             spec.id in wanted
             or spec.id.startswith("scratch-")
-            or (spec.attack == "knockoff" and spec.parent == "source")
+            or (spec.attack in ("distill", "knockoff") and spec.parent == "source")
         )
     ]
 

@@ -1,10 +1,14 @@
-"""One real run of the whole pipeline: `dvc repro` of the smoke profile, in a clone of this project."""
+"""One real run of the whole pipeline, of the smoke profile in a clone of this project, and servers for it."""
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +21,10 @@ _DROPPED = ("PREFECT_", "MLFLOW_", "DVC_")
 
 @dataclass(frozen=True)
 class Clone:
-    """A clone of the project with stores of its own."""
+    """A clone of the project with stores of its own; ``settings`` are environment variables of all that runs there."""
 
     root: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def out(self) -> Path:
@@ -43,7 +48,8 @@ class Clone:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
         bin_folder = str(Path(sys.executable).parent)
-        return {**kept, "PYTHONPATH": str(self.root), "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}"}
+        own = {"PYTHONPATH": str(self.root), "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}"}
+        return {**kept, **own, **self.settings}
 
     def edit(self, change) -> None:
         """Let ``change`` edit the smoke profile in params.yaml."""
@@ -94,3 +100,85 @@ def reproduced(tmp_path_factory) -> Clone:
     clone = make_clone(tmp_path_factory.mktemp("clone"))
     clone.run("flows", "reproduce")
     return clone
+
+
+@dataclass(frozen=True)
+class Services:
+    """Processes in the background, each with a log."""
+
+    logs: Path
+    processes: list[subprocess.Popen] = field(default_factory=list)
+
+    def start(self, clone: Clone, *command: str) -> subprocess.Popen:
+        """Run a command in the clone like ``Clone.run``, without waiting for its end."""
+        with self._log_of(len(self.processes)).open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command], cwd=clone.root, env=clone.environment(), stdout=log, stderr=log
+            )
+        self.processes.append(process)
+        return process
+
+    def start_prefect(self, clone: Clone, **settings: str) -> Clone:
+        """The clone under a Prefect server of its own, which answers, with ``settings`` for the server and all else."""
+        port = self.free_port()
+        url = f"http://127.0.0.1:{port}/api"
+        own = {
+            "PREFECT_HOME": str(clone.root / ".prefect"),
+            "PREFECT_API_URL": url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "true",
+        }
+        served = replace(clone, settings={**clone.settings, **own, **settings})
+        place = ("--host", "127.0.0.1", "--port", str(port))
+        server = self.start(served, "prefect", "server", "start", *place, "--no-ui")
+        self.wait_for(lambda: self.answers(f"{url}/health"), server)
+        return served
+
+    def log(self, process: subprocess.Popen) -> str:
+        return self._log_of(self.processes.index(process)).read_text()
+
+    def wait_for(self, what: Callable[[], object], process: subprocess.Popen, seconds: float = 300) -> None:
+        """Poll ``what`` until it is true; fail if ``process`` ends before or time is up."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if what():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        pytest.fail(f"{process.args} did not get there: {process.poll()}\n{self.log(process)[-3000:]}")
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    @staticmethod
+    def free_port() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+
+    def _log_of(self, index: int) -> Path:
+        return self.logs / f"{index}.log"
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    """Servers and workers that are stopped when a module's tests are over."""
+    services = Services(tmp_path_factory.mktemp("services"))
+    try:
+        yield services
+    finally:
+        services.stop()

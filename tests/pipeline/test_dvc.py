@@ -1,14 +1,7 @@
 """What DVC gives beyond `dvc repro`: a remote in S3, experiments, plots without a network."""
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 
 import boto3
 import numpy as np
@@ -20,39 +13,20 @@ SCHEME = "naturalfinger"
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory):
+def s3(reproduced, services):
     """URL of a real server that speaks S3, with an empty bucket ``fingerprints``; the environment holds its keys."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = services.free_port()
     url = f"http://127.0.0.1:{port}"
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
-    log = tmp_path_factory.mktemp("s3") / "server.log"
-    with log.open("w") as output, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in keys.items():
             patch.setenv(name, value)
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ))
-        try:
-            _wait_for(url, server, log)
-            client = boto3.client("s3", endpoint_url=url)
-            client.create_bucket(Bucket="fingerprints")
-            client.close()
-            yield url
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def _wait_for(url, server, log):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"the S3 server did not start: {log.read_text()[-2000:]}")
+        server = services.start(reproduced, "moto.server", "-H", "127.0.0.1", "-p", str(port))
+        services.wait_for(lambda: services.answers(url), server)
+        client = boto3.client("s3", endpoint_url=url)
+        client.create_bucket(Bucket="fingerprints")
+        client.close()
+        yield url
 
 
 @pytest.fixture(scope="module")
