@@ -79,7 +79,7 @@ def plain_fit(
 
 
 def chosen_models(lineage):
-    """Source, mirror, one of each attack on weights, and every architecture from scratch, as a student, as a knockoff."""
+    """Source, mirror, one of each attack on weights; each architecture from scratch, as student and as knockoff."""
     attacks = ["finetune-FTAL", "prune-0.5", "noise-3", "adversarial-0.5"]
     wanted = {"source", "mirror", *(f"{attack}-source" for attack in attacks)}
     return [
