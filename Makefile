@@ -30,7 +30,7 @@ gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and
 	$(BIN)/python benchmarks/gpu.py --profile gpu-smoke --out out
 
 test: setup ## Run the tests, two at once
-	$(BIN)/pytest -n 2 --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Lint, types and layers
 	$(BIN)/ruff check .

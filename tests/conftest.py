@@ -8,7 +8,6 @@ import pytest  # noqa: E402 - torch reads its settings at import
 import torch  # noqa: E402
 from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
-from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
 from nf.data import Augment, Splits, prepare_splits  # noqa: E402
@@ -44,20 +43,8 @@ def victims(splits: Splits) -> dict[str, Classifier]:
     return trained
 
 
-class _PipelineBesideOthers(LoadScopeScheduling):
-    """One process runs the pipeline's tests, which share a run of it; the other runs the rest file by file."""
-
-    def _split_scope(self, nodeid):
-        file = nodeid.partition("::")[0]
-        return "pipeline" if "/pipeline/" in file else file
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return _PipelineBesideOthers(config, log)
-
-
 def pytest_collection_modifyitems(items):
-    """The pipeline's tests take as long as all others together, and so come first."""
+    """The pipeline's tests take longest, and so come first when several processes share the files."""
     items.sort(key=lambda item: item.path.parent.name != "pipeline")
 
 

@@ -93,8 +93,8 @@ def issued(operated):
 @pytest.fixture(scope="module")
 def watched(operated, issued, services):
     """A scheduled run of `watch`, due in the near future; the one that the server made of it."""
-    due = datetime.now(UTC) + timedelta(seconds=20)
-    schedule = ("--interval", "3600", "--anchor-date", due.isoformat(timespec="seconds"), "--accept-yes")
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
+    schedule = ("--interval", "3600", "--anchor-date", due.isoformat(), "--accept-yes")
     operated.run("prefect", "deployment", "schedule", "create", "watch/watch", *schedule)
     ended = ("COMPLETED", "FAILED", "CRASHED")
     services.wait_for(
