@@ -46,7 +46,7 @@ class NaturalFinger(Scheme):
         return self.config.twins
 
     def run(self, task: Task) -> Draft:
-        """Rounds of select, optimise and screen until there are enough; then keep the safest.
+        """Rounds of select, optimise and screen until there are enough; then keep the surest.
 
         Raises:
             ConfigError: the discriminator's term is wanted and the GAN has no discriminator.
@@ -63,7 +63,7 @@ class NaturalFinger(Scheme):
                 candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), number)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
             if sum(len(survivors.images) for survivors in rounds) >= task.queries:
-                return _safest(rounds, task.queries, funnel)
+                return _surest(rounds, task.queries, funnel)
         raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
 
     def _select(self, task: Task, frozen: TrainingModels, funnel: Funnel, seed: int) -> Candidates:
@@ -118,12 +118,11 @@ def _generate(task: Task, latents: Tensor, classes: Tensor, batch_size: int) -> 
     return torch.cat([task.require_gan().generate(*batch) for batch in batches])
 
 
-def _safest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
+def _surest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
     images = torch.cat([survivors.images for survivors in rounds])
     labels = torch.cat([survivors.candidates.positive_labels for survivors in rounds])
     negative_labels = torch.cat([survivors.candidates.negative_labels for survivors in rounds])
-    losses = torch.cat([survivors.losses for survivors in rounds])
-    kept = spread(losses, torch.cat([survivors.candidates.pairs for survivors in rounds]), queries)
+    kept = torch.cat([survivors.losses for survivors in rounds]).argsort(stable=True)[:queries]
     return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.pairs()})
 
 

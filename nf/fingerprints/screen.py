@@ -40,20 +40,22 @@ def screen(
         funnel: gets the number that passed each test.
 
     Returns:
-        (M,) int64 indices of the survivors, and (M,) float32 the CW loss of the model that is least sure of each, under
-        the transform that makes it so: negative, the lower the safer.
+        (M,) int64 indices of the survivors, and (M,) float32 the mean CW loss of each over all models and all that was
+        shown to them: negative, the lower the surer the models are.
     """
     asked = [(model, candidates.positive_labels) for model in models.positives]
     asked += [(model, candidates.negative_labels) for model in models.negatives]
     alive = torch.arange(len(images), device=images.device)
-    worst = torch.full((len(images),), -math.inf, device=images.device)
+    total, answers = torch.zeros(len(images), device=images.device), 0
     for test, views in _tests(images, config, generator):
         for view, (model, labels) in itertools.product(views, asked):
+            answers += 1
             if len(alive) > 0:  # not every network takes an empty batch
-                worst[alive] = torch.maximum(worst[alive], _losses(model, view[alive], labels[alive]))
-                alive = alive[worst[alive] < 0]
+                losses = _losses(model, view[alive], labels[alive])
+                total[alive] += losses
+                alive = alive[losses < 0]
         funnel.add(test, len(alive))
-    return alive, worst[alive]
+    return alive, total[alive] / answers
 
 
 def mean_losses(images: Tensor, candidates: Candidates, models: TrainingModels, config: NaturalFingerConfig) -> Tensor:

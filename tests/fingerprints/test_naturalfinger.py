@@ -52,7 +52,7 @@ def test_another_seed_makes_other_queries(queries, models, digits, gan):
     assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
 
 
-def test_of_more_survivors_the_safest_are_kept(models, digits, gan):
+def test_of_more_survivors_the_surest_are_kept(models, digits, gan):
     easy = replace(CONFIG, transforms=("identity",), max_rounds=1)
     more, fewer = (make(easy, models, digits, gan, queries=queries) for queries in (15, 5))
     assert (fewer.images == more.images[:5]).all()
