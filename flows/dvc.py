@@ -1,5 +1,6 @@
 """DVC from within a flow: its commands, and what it says is out of date."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -45,7 +46,8 @@ def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
     from dvc.repo import Repo
 
     try:
-        with Repo(str(ROOT)) as repo:
+        # DVC looks for a target in the current folder, and a worker of Prefect runs this in a folder of its own.
+        with contextlib.chdir(ROOT), Repo() as repo:
             graph = repo.index.graph  # edges lead from a stage to what it needs
             wanted = [stage for target in targets or ("",) for stage in repo.stage.collect(target, with_deps=True)]
             needs = {

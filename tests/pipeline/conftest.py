@@ -31,11 +31,11 @@ class Clone:
     def out(self) -> Path:
         return self.root / "out" / "smoke"
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the clone with its own code first on the path."""
+    def run(self, *command: str, check: bool = True, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone, or in ``folder``, with the clone's code first on the path."""
         result = subprocess.run(
             [sys.executable, "-m", *command],
-            cwd=self.root,
+            cwd=folder or self.root,
             env=self.environment(),
             capture_output=True,
             text=True,

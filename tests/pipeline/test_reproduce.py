@@ -179,6 +179,11 @@ def test_nothing_changed_nothing_runs(reproduced, command):
     assert "Running stage" not in again.stdout
 
 
+def test_a_worker_may_start_the_pipeline_from_any_folder(reproduced, tmp_path):
+    again = reproduced.run("flows", "reproduce", "report", folder=tmp_path)
+    assert "Data and pipelines are up to date" in again.stdout + again.stderr
+
+
 def test_an_unknown_target_is_one_line(reproduced):
     result = reproduced.run("flows", "reproduce", "evalute@akh", check=False)
     assert (result.returncode, result.stderr) == (
