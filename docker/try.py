@@ -84,10 +84,13 @@ def say(text: str) -> None:
 def build(base_image: str | None, network: str) -> dict[str, Any]:
     """Build the images; return the seconds that each took and its size in MB."""
     record = {}
-    base = ["--build-arg", f"BASE_IMAGE={base_image}"] if base_image else []
+    commit = run("git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*").strip()
+    options = ["--quiet", "--network", network, "--build-arg", f"COMMIT={commit}"]
+    if base_image:
+        options += ["--build-arg", f"BASE_IMAGE={base_image}"]
     for image, dockerfile in (IMAGES | LOCAL_POSTGRES if base_image else IMAGES).items():
         started = time.monotonic()
-        command = ["docker", "build", "--quiet", "--network", network, *base, "--file", dockerfile, "--tag", image, "."]
+        command = ["docker", "build", *options, "--file", dockerfile, "--tag", image, "."]
         run(*command, environment={"DOCKER_BUILDKIT": "1"})
         size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", image))
         record[image] = {"build_seconds": round(time.monotonic() - started, 1), "megabytes": round(size / 1e6)}

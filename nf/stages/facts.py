@@ -10,12 +10,15 @@ _PACKAGES = ("torch", "onnxruntime-gpu", "numpy", "scikit-learn", "prefect", "ml
 
 
 def git_commit(folder: Path = Path()) -> str:
-    """The commit that ``folder`` is at, with ``+changes`` where the tree differs from it; ``unknown`` outside git."""
+    """The commit that ``folder`` is at, with ``+changes`` where the tree differs from it.
+
+    Outside git it is what ``NF_COMMIT`` says, as in the images of ``docker/``, or ``unknown``.
+    """
     command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"]
     try:
         described = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("NF_COMMIT") or "unknown"
     return described.stdout.strip()
 
 

@@ -29,6 +29,7 @@ def test_a_worker_runs_the_pipeline_and_both_servers_know(record):
     assert stages | {"reproduce"} <= set(record["prefect_flows"])
     assert "sagan" in record["mlflow_runs"]
     assert any(name.startswith("naturalfinger-") for name in record["mlflow_runs"])
+    assert "pipeline-unknown" not in record["mlflow_runs"]  # it names the commit that the image is of
 
 
 def test_the_verify_image_tells_a_thief_from_an_honest_model(record):
