@@ -8,8 +8,12 @@ import argparse
 import json
 import re
 import sys
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
+from nf.core.architectures import DISPLAY_NAMES
 from nf.report.names import gan_name, scheme_name
 from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
 from nf.verification.proportions import Proportion
@@ -251,7 +255,62 @@ def gans_cifar10() -> str:
     return "\n".join([*lines, "", f"{how}; {run['note']}."])
 
 
-PAGES = (ROOT / "README.md", ROOT / "docs" / "gans.md", ROOT / "docs" / "comparison.md")
+def budget(profile: str) -> str:
+    """What the work of ``profile`` costs by architecture, and how much of a machine it used where that was measured."""
+    record = load(f"budget-{profile}")
+    if record is None:
+        return f"Nothing has been recorded yet: `python benchmarks/budget.py --profile {profile}` fills this place."
+    device, zoo = record["machine"], record["zoo"]
+    steps = device.get("steps")
+    measured = " batch | step, ms | share of the matrix product |" if steps else ""
+    lines = [
+        "| architecture | MMAC an image | epochs | models | PFLOP | share | seconds by arithmetic "
+        f"| by traffic, layers joined / each by itself |{measured}",
+        "|---|---|---|---|---|---|---|---|" + "---|" * measured.count("|"),
+    ]
+    total = _summed(zoo["by_architecture"].values())
+    for name, row in sorted(zoo["by_architecture"].items(), key=lambda item: -item[1]["macs"]):
+        cells = [
+            DISPLAY_NAMES[name],
+            f"{record['networks'][name]['macs'] / 1e6:.1f}",
+            str(record["epochs"][name]),
+            *_costs(row, total, device),
+        ]
+        if steps:
+            step = steps[name]
+            cells += [str(step["batch"]), f"{step['milliseconds']:.1f}", f"{step['share']:.0%}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    blank = "| " * measured.count("|")
+    lines.append(f"| **all** | | | {' | '.join(_costs(total, total, device))} |{blank}")
+    rest = {"training the GAN": record["gan_macs"], "moving 100 latents to the end": 100 * record["latent_macs"]}
+    lines += ["", "| the rest | PFLOP | seconds by arithmetic |", "|---|---|---|"]
+    for name, macs in rest.items():
+        lines.append(f"| {name} | {2 * macs / 1e15:.3g} | {2 * macs / device['tflops'] / 1e12:,.1f} |")
+    attacks = sorted(zoo["by_attack"].items(), key=lambda item: -item[1]["macs"])
+    shares = ", ".join(f"{name} {row['macs'] / total['macs']:.1%} ({row['models']} models)" for name, row in attacks)
+    rates = f"{device['tflops']:.3g} TFLOP/s, {device['terabytes_per_second']:.3g} TB/s"
+    return "\n".join([*lines, "", f"{device['device']}: {rates}. By attack: {shares}."])
+
+
+def _costs(row: dict, total: dict, device: dict) -> list[str]:
+    traffic = (row[key] / device["terabytes_per_second"] / 1e12 for key in ("step_bytes_fused", "step_bytes"))
+    return [
+        str(row["models"]),
+        f"{2 * row['macs'] / 1e15:.3g}",
+        f"{row['macs'] / total['macs']:.1%}",
+        f"{2 * row['macs'] / device['tflops'] / 1e12:,.0f}",
+        " / ".join(f"{seconds:,.0f}" for seconds in traffic),
+    ]
+
+
+def _summed(rows: Iterable[dict]) -> dict:
+    total = Counter()
+    for row in rows:
+        total.update(row)
+    return dict(total)
+
+
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("gans", "comparison", "performance")))
 TABLES = {
     "digits": digits,
     "schemes-digits": schemes_digits,
@@ -259,6 +318,8 @@ TABLES = {
     "cifar10": cifar10,
     "gans-digits": gans_digits,
     "gans-cifar10": gans_cifar10,
+    "budget-digits": partial(budget, "digits"),
+    "budget-cifar10": partial(budget, "cifar10"),
 }
 
 

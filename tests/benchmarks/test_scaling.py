@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "scaling.py"
+PATH = Path(__file__).parents[2] / "benchmarks" / "scaling.py"
 _spec = importlib.util.spec_from_file_location("scaling", PATH)
 scaling = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(scaling)
