@@ -15,6 +15,9 @@ from nf.core.threads import configure_math_libraries  # noqa: E402
 
 configure_math_libraries()
 
+# Each run in a docker pool has a container of its own; artifacts, and DVC's cache, are what they share.
+_VOLUMES = ("naturalfinger_out:/app/out", "naturalfinger_dvc:/app/.dvc")
+
 
 @click.group()
 def cli() -> None:
@@ -67,12 +70,17 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
 @cli.command()
 @click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
 @click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
-@click.option("--image", default="naturalfinger", show_default=True, help="What containers of a docker pool run.")
-def deploy(pool: str, kind: Literal["process", "docker"], image: str) -> None:
+@click.option("--image", default="naturalfinger:0.1.0", show_default=True, help="What containers of a docker pool run.")
+@click.option("--volume", "volumes", multiple=True, default=_VOLUMES, show_default=True, help="What they mount.")
+@click.option("--network", help="Their network, such as `host`. [default: Docker's bridge]")
+def deploy(
+    pool: str, kind: Literal["process", "docker"], image: str, volumes: tuple[str, ...], network: str | None
+) -> None:
     """Register what prefect.yaml lists on the server at PREFECT_API_URL; the pool is created if it is missing."""
+    from flows.deploy import Containers
     from flows.deploy import deploy as register
 
-    _or_one_line(register, pool, kind, image)
+    _or_one_line(register, pool, kind, Containers(image, volumes, network))
 
 
 @cli.command()

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from prefect import get_client
@@ -15,14 +17,32 @@ from nf.core.errors import ConfigError, NFError
 
 PoolType = Literal["process", "docker"]
 
+# What a run in a container is told of the environment that its pool was created in. Secrets do not go this way.
+_PASSED_ON = ("MLFLOW_TRACKING_URI", "NF_WEBHOOK_URL")
 
-def deploy(pool: str, kind: PoolType, image: str) -> None:
+
+@dataclass(frozen=True)
+class Containers:
+    """What a docker pool makes of a run.
+
+    Attributes:
+        image: it has this project installed.
+        volumes: ``volume-or-folder:/path[:ro]``; what runs share, as each has a container of its own.
+        network: mode of Docker's network, such as ``host``; ``None`` is Docker's own bridge.
+    """
+
+    image: str
+    volumes: Sequence[str]
+    network: str | None
+
+
+def deploy(pool: str, kind: PoolType, containers: Containers) -> None:
     """Create the work pool ``pool`` if it is missing and register every deployment of ``prefect.yaml`` in it.
 
     Args:
         pool: its name; a pool that exists keeps its settings.
         kind: what a worker makes of a run: a process of its own beside it, or a container.
-        image: of these containers; it has this project installed.
+        containers: settings of a new docker pool.
 
     Raises:
         ConfigError: no server is named, or the pool exists and is of another kind.
@@ -30,7 +50,7 @@ def deploy(pool: str, kind: PoolType, image: str) -> None:
     """
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigError("PREFECT_API_URL: expected the address of a Prefect server, got none")
-    _ensure_pool(pool, kind, image)
+    _ensure_pool(pool, kind, containers)
     finished = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=ROOT,
@@ -41,12 +61,13 @@ def deploy(pool: str, kind: PoolType, image: str) -> None:
         raise NFError(f"expected `prefect deploy --all` to succeed, it ended with status {finished.returncode}")
 
 
-def _ensure_pool(pool: str, kind: PoolType, image: str) -> None:
+def _ensure_pool(pool: str, kind: PoolType, containers: Containers) -> None:
     with get_client(sync_client=True) as client:
         try:
             known = client.read_work_pool(pool)
         except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=pool, type=kind, base_job_template=_job_template(kind, image)))
+            template = _job_template(kind, containers)
+            client.create_work_pool(WorkPoolCreate(name=pool, type=kind, base_job_template=template))
             return
     if known.type != kind:
         raise ConfigError(
@@ -55,11 +76,20 @@ def _ensure_pool(pool: str, kind: PoolType, image: str) -> None:
         )
 
 
-def _job_template(kind: PoolType, image: str) -> dict[str, Any]:
+def _job_template(kind: PoolType, containers: Containers) -> dict[str, Any]:
     worker = BaseWorker.get_worker_class_from_type(kind)
     if worker is None:
         raise ConfigError(f"work pool type {kind!r}: expected the package prefect-{kind} to be installed")
     template: dict[str, Any] = worker.get_default_base_job_template()
     if kind == "docker":
-        template["variables"]["properties"]["image"]["default"] = image
+        defaults = {
+            "image": containers.image,
+            "volumes": list(containers.volumes),
+            "network_mode": containers.network,
+            "auto_remove": True,
+            "env": {"PREFECT_HOME": "/app/.prefect"}
+            | {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)},
+        }
+        for name, value in defaults.items():
+            template["variables"]["properties"][name]["default"] = value
     return template

@@ -8,6 +8,11 @@ PREFECT_HOME = ROOT / ".prefect"
 MLFLOW_HOME = ROOT / ".mlflow"
 
 
+def project() -> dict[str, str]:
+    """The pull step of all deployments: without one Prefect runs a copy of the project, whose artifacts are lost."""
+    return {"directory": str(ROOT)}
+
+
 def configure() -> None:
     """Fill in the environment. Call it before prefect, mlflow or torch are imported."""
     defaults = {
