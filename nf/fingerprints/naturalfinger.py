@@ -46,7 +46,7 @@ class NaturalFinger(Scheme):
         return self.config.twins
 
     def run(self, task: Task) -> Draft:
-        """Rounds of select, optimise and screen until there are enough; then keep the surest.
+        """Rounds of select, optimise and screen until there are enough; then a choice of them.
 
         Raises:
             ConfigError: the discriminator's term is wanted and the GAN has no discriminator.
@@ -63,7 +63,7 @@ class NaturalFinger(Scheme):
                 candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), number)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
             if sum(len(survivors.images) for survivors in rounds) >= task.queries:
-                return _surest(rounds, task.queries, funnel)
+                return self._choose(rounds, task.queries, funnel)
         raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
 
     def _select(self, task: Task, frozen: TrainingModels, funnel: Funnel, seed: int) -> Candidates:
@@ -111,19 +111,21 @@ class NaturalFinger(Scheme):
         alive, losses = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
         return _Survivors(to_bytes(images[alive]), candidates.select(alive), losses)
 
+    def _choose(self, rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
+        """The wanted number of survivors, best first by the rule ``keep``."""
+        images = torch.cat([survivors.images for survivors in rounds])
+        losses = torch.cat([survivors.losses for survivors in rounds])
+        pairs = torch.cat([survivors.candidates.pairs for survivors in rounds])
+        surest = losses.argsort(stable=True)[:queries]
+        kept = surest if self.config.keep == "surest" else spread(losses, pairs, queries)
+        labels, negative_labels = pairs[kept].unbind(1)
+        return Draft(images[kept], labels, negative_labels, {"funnel": funnel.pairs()})
+
 
 @torch.no_grad()
 def _generate(task: Task, latents: Tensor, classes: Tensor, batch_size: int) -> Tensor:
     batches = zip(torch.split(latents, batch_size), torch.split(classes, batch_size), strict=True)
     return torch.cat([task.require_gan().generate(*batch) for batch in batches])
-
-
-def _surest(rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
-    images = torch.cat([survivors.images for survivors in rounds])
-    labels = torch.cat([survivors.candidates.positive_labels for survivors in rounds])
-    negative_labels = torch.cat([survivors.candidates.negative_labels for survivors in rounds])
-    kept = torch.cat([survivors.losses for survivors in rounds]).argsort(stable=True)[:queries]
-    return Draft(images[kept], labels[kept], negative_labels[kept], {"funnel": funnel.pairs()})
 
 
 def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:

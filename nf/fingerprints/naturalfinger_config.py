@@ -33,6 +33,8 @@ class NaturalFingerConfig:
         discriminator_weight: lambda of equation 1.
         straight_through_rounding: round images to uint8 in the loss.
         screen_repeats: draws of each random transform that a query must withstand.
+        keep: which survivors, if there are more than needed: the label pairs in turn (``spread``), so that what a
+            model gets wrong counts once, or those of which the training models are surest on average (``surest``).
         twins: honest models trained on the owner's own data join the negatives, so that the query set tells descent
             and not training data.
     """
@@ -55,6 +57,7 @@ class NaturalFingerConfig:
     discriminator_weight: float = 0.5
     straight_through_rounding: bool = False
     screen_repeats: int = 4
+    keep: Literal["spread", "surest"] = "spread"
     twins: bool = False
 
     def __post_init__(self) -> None:

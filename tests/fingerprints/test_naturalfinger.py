@@ -52,11 +52,16 @@ def test_another_seed_makes_other_queries(queries, models, digits, gan):
     assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
 
 
-def test_of_more_survivors_the_surest_are_kept(models, digits, gan):
-    easy = replace(CONFIG, transforms=("identity",), max_rounds=1)
+@pytest.mark.parametrize("keep", ["spread", "surest"])
+def test_of_more_survivors_the_best_are_kept(models, digits, gan, keep):
+    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, keep=keep)
     more, fewer = (make(easy, models, digits, gan, queries=queries) for queries in (15, 5))
     assert (fewer.images == more.images[:5]).all()
     assert more.card["funnel"] == fewer.card["funnel"]
+    if keep == "spread":
+        pairs = list(zip(more.labels, more.negative_labels, strict=True))
+        turn = len(set(pairs))
+        assert len(set(pairs[:turn])) == turn > 1
 
 
 @pytest.mark.parametrize(

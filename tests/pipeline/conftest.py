@@ -95,6 +95,12 @@ def make_clone(root: Path) -> Clone:
     return clone
 
 
+@pytest.fixture
+def project(tmp_path) -> Clone:
+    """A clone in which nothing has run yet."""
+    return make_clone(tmp_path / "project")
+
+
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory, worker_id) -> Clone:
     """A clone in which ``python -m flows reproduce`` has run, as ``make compare`` does.

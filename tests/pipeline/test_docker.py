@@ -5,6 +5,7 @@
 
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,17 @@ def record():
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
+IMAGE = "naturalfinger:0.1.0"
+
+
+@pytest.fixture
+def volume():
+    """Name of a volume of Docker that is removed afterwards."""
+    name = f"nf-try-{secrets.token_hex(4)}"
+    yield name
+    subprocess.run(["docker", "volume", "rm", "--force", name], check=True, capture_output=True)
+
+
 def test_a_worker_runs_the_pipeline_and_both_servers_know(record):
     stages = {"prepare", "zoo", "gan", "fingerprint", "export", "verify", "evaluate", "report"}
     assert stages | {"reproduce"} <= set(record["prefect_flows"])
@@ -41,3 +53,17 @@ def test_the_verify_image_tells_a_thief_from_an_honest_model(record):
 def test_the_verify_image_is_without_torch(record):
     sizes = {image.split(":")[0]: each["megabytes"] for image, each in record["images"].items()}
     assert sizes["naturalfinger-verify"] < 1500 < sizes["naturalfinger"]
+
+
+def test_a_docker_pool_runs_the_pipeline_in_a_container_and_keeps_its_artifacts(record, project, services, volume):
+    assert IMAGE in record["images"]
+    served = services.start_prefect(project)
+    (project.root / "params.yaml").chmod(0o644)  # the container is another user
+    mounts = (f"{volume}:/app/out", f"{project.root / 'params.yaml'}:/app/params.yaml:ro")
+    options = [option for mount in mounts for option in ("--volume", mount)]
+    served.run("flows", "deploy", "--pool", "boxes", "--type", "docker", "--network", "host", *options)
+    services.start(served, "prefect", "worker", "start", "--pool", "boxes", "--type", "docker")
+    served.run("prefect", "deployment", "run", "reproduce/reproduce", "--watch", "--watch-interval", "1")
+    listing = ["docker", "run", "--rm", "--volume", f"{volume}:/out:ro", "--entrypoint", "ls", IMAGE, "/out/smoke"]
+    kept = subprocess.run(listing, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    assert {"zoo", "gan", "fingerprints", "onnx", "report"} <= set(kept)
