@@ -87,8 +87,9 @@ def import_generator(
 
 
 def trained_gans(run: Run) -> list[str]:
-    """GANs of the profile that have been trained, by name; those from outside are not among them."""
-    return [name for name in sorted(run.profile.gans) if (run.layout.gan(name) / HISTORY_FILE).exists()]
+    """GANs of the profile whose training has ended, by name; those from outside are not among them."""
+    wanted = (HISTORY_FILE, QUALITY_FILE)  # of one that is still training there is a history only
+    return [name for name in sorted(run.profile.gans) if all((run.layout.gan(name) / file).exists() for file in wanted)]
 
 
 def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:
