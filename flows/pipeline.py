@@ -41,9 +41,14 @@ def reproduce(targets: list[str] | None = None) -> None:
 def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> list[str]:
     """Run each stage once those that it awaits are done; returns the names of those that failed.
 
-    After a failure those under way are finished and no other is begun.
+    After a failure those under way are finished and no other is begun. If this process is told to end, they end, too.
     """
-    task = make_task(_reproduce_stage, "stage", task_run_name="{name}")
+    running: set[subprocess.Popen[str]] = set()
+
+    def stage(name: str) -> None:
+        _reproduce_stage(name, running)
+
+    task = make_task(stage, "stage", task_run_name="{name}")
 
     @flow(name="stages", task_runner=ThreadPoolTaskRunner(max_workers=workers))  # type: ignore[arg-type]
     def stages() -> list[str]:
@@ -52,29 +57,36 @@ def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> lis
         order.prepare()
         failed: list[str] = []
         under_way = 0
-        while order.is_active() and not (failed and under_way == 0):
-            for name in () if failed else order.get_ready():
-                under_way += 1
-                task.submit(name).add_done_callback(lambda future, name=name: finished.put((name, future)))
-            name, future = finished.get()
-            under_way -= 1
-            order.done(name)
-            future.wait()  # what the task came to; the server may not know yet
-            if not future.state.is_completed():
-                failed.append(name)
+        try:
+            while order.is_active() and not (failed and under_way == 0):
+                for name in () if failed else order.get_ready():
+                    under_way += 1
+                    task.submit(name).add_done_callback(lambda future, name=name: finished.put((name, future)))
+                name, future = finished.get()
+                under_way -= 1
+                order.done(name)
+                future.wait()  # what the task came to; the server may not know yet
+                if not future.state.is_completed():
+                    failed.append(name)
+        except BaseException:  # SIGTERM and Ctrl-C are none of Exception
+            for process in running:
+                process.terminate()
+            raise
         return failed
 
     return stages()
 
 
-def _reproduce_stage(name: str) -> None:
-    """Run one stage and show its lines as they come.
+def _reproduce_stage(name: str, running: "set[subprocess.Popen[str]]") -> None:
+    """Run one stage and show its lines as they come; while it runs, its process is in ``running``.
 
     Raises:
         NFError: it failed.
     """
     with start_dvc("--wait-for-lock", "repro", "--single-item", name, stdout=subprocess.PIPE) as process:
+        running.add(process)
         for line in process.stdout or ():
             click.echo(line, nl=False)
+    running.discard(process)
     if process.returncode:
         raise NFError(f"{name}: expected it to succeed, it ended with status {process.returncode}")

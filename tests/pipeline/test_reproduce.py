@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 
 import numpy as np
+import psutil
 import pytest
 
 from nf.core.queries import QuerySet
@@ -206,6 +207,17 @@ def test_after_a_failure_no_stage_begins(reproduced):
     assert "expected all stages to succeed, fingerprint@naturalfinger did not" in result.stderr
     assert (metrics / "akh.json").read_bytes() == (reproduced.root / "kept.json").read_bytes()
     assert scores.exists()
+
+
+def test_told_to_end_it_ends_with_its_stages(project, services):
+    process = services.start(project, "flows", "reproduce", "zoo")
+    services.wait_for(lambda: list(project.out.glob("zoo/*/card.json")), process)
+    descendants = psutil.Process(process.pid).children(recursive=True)
+    assert any("stage zoo" in " ".join(each.cmdline()) for each in descendants)
+    process.terminate()
+    process.wait(timeout=60)
+    _, alive = psutil.wait_procs(descendants, timeout=30)
+    assert alive == []
 
 
 def test_only_what_depends_on_a_change_runs(reproduced):
