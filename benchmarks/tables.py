@@ -292,6 +292,24 @@ def budget(profile: str) -> str:
     return "\n".join([*lines, "", f"{device['device']}: {rates}. By attack: {shares}."])
 
 
+def cifar10_models() -> str:
+    """How accurate single models of the paper's setting got on a CPU, by schedule."""
+    record = load("cifar10-models")
+    if record is None:
+        return "Nothing has been recorded yet: `python benchmarks/cifar_models.py source` fills this place."
+    lines = [
+        "| model | width | training images | epochs | batch | learning rate | test accuracy | minutes |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    order = ("model", "width", "epochs", "batch_size", "learning_rate")
+    for row in sorted(record["models"], key=lambda row: [row[key] for key in order]):
+        cells = [f"`{row['model']}`", row["width"], f"{row['images']:,}", *(row[key] for key in order[2:])]
+        cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    files = ", ".join(sorted({row["files"] for row in record["models"]}))
+    return "\n".join([*lines, "", f"{record['machine']}, one thread a model; {files}; one run each."])
+
+
 def _costs(row: dict, total: dict, device: dict) -> list[str]:
     traffic = (row[key] / device["terabytes_per_second"] / 1e12 for key in ("step_bytes_fused", "step_bytes"))
     return [
@@ -320,6 +338,7 @@ TABLES = {
     "gans-cifar10": gans_cifar10,
     "budget-digits": partial(budget, "digits"),
     "budget-cifar10": partial(budget, "cifar10"),
+    "cifar10-models": cifar10_models,
 }
 
 

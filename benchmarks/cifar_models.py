@@ -1,0 +1,76 @@
+"""How accurate single models of the profile ``cifar10`` get, trained on a CPU: ``… --data FOLDER MODEL_ID …``.
+
+Builds each model as the zoo does, with forward passes in bfloat16 as on a GPU, and adds it to
+``results/cifar10-models.json``. A model takes minutes to hours. ``--data`` is that of ``benchmarks/gpu.py``;
+``python benchmarks/tables.py`` puts the record on ``docs/performance.md``.
+"""
+
+import argparse
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import gpu
+
+from nf.core.files import read_json, write_json
+from nf.data import prepare_splits
+from nf.models.engine import ENGINES, Engine
+from nf.stages.facts import git_commit, machine, versions
+from nf.zoo.build import build_model
+from nf.zoo.recipes import ZooPlan
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "results" / "cifar10-models.json"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Train the models one after another, and record each when it is done."""
+    ENGINES["cpu"] = Engine(half=True)
+    with tempfile.TemporaryDirectory() as folder:
+        options = argparse.Namespace(profile="cifar10", params=ROOT / "params.yaml", workers=None, data=arguments.data)
+        run = gpu.open_run(argparse.Namespace(**vars(options), out=Path(folder)), lambda *_: None)
+        wanted = {key: getattr(arguments, key) for key in ("epochs", "batch_size", "learning_rate")}
+        changes = {key: value for key, value in wanted.items() if value is not None}
+        zoo = replace(run.profile.zoo, training=replace(run.profile.zoo.training, **changes))
+        if arguments.width is not None:
+            zoo = replace(zoo, widths={"default": arguments.width})
+        profile = replace(run.profile, zoo=zoo)
+        splits = prepare_splits(profile.data, seed=profile.seed)
+        plan = ZooPlan(profile, splits.card)
+        for model_id in arguments.models:
+            started = time.monotonic()
+            card = build_model(plan, model_id, splits, Path(folder))
+            schedule = asdict(plan.training(plan.lineage[model_id].architecture))
+            facts = {
+                "model": model_id,
+                "width": zoo.width(card["architecture"]),
+                "images": len(splits[card["data"]].images),
+                **{key: schedule[key] for key in wanted},
+                "test_images": len(splits["test"].images),
+                "test_accuracy": card["test_accuracy"],
+                "seconds": round(time.monotonic() - started),
+                "files": "Parquet with JPEG copies" if arguments.data else "torchvision's",
+                "commit": git_commit(ROOT),
+            }
+            print(facts, flush=True)
+            add(facts)
+
+
+def add(facts: dict) -> None:
+    """Put one model into the record, in the place of an earlier run under the same schedule."""
+    known = read_json(RECORD)["models"] if RECORD.exists() else []
+    same = ("model", "width", "images", "epochs", "batch_size", "learning_rate")
+    kept = [each for each in known if any(each[key] != facts[key] for key in same)]
+    write_json(RECORD, {"machine": machine(), "versions": versions(), "models": [*kept, facts]})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL_ID")
+    parser.add_argument("--data", type=Path, help="Folder with Parquet files. [default: what the profile names]")
+    parser.add_argument("--width", type=float, help="Of the networks. [default: the profile's]")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    main(parser.parse_args())
