@@ -264,7 +264,7 @@ def budget(profile: str) -> str:
     steps = device.get("steps")
     measured = " batch | step, ms | share of the matrix product |" if steps else ""
     lines = [
-        "| architecture | MMAC an image | epochs | models | PFLOP | share | seconds by arithmetic "
+        "| architecture | MMAC an image | epochs | models | TFLOP | share | seconds by arithmetic "
         f"| by traffic, layers joined / each by itself |{measured}",
         "|---|---|---|---|---|---|---|---|" + "---|" * measured.count("|"),
     ]
@@ -280,12 +280,12 @@ def budget(profile: str) -> str:
             step = steps[name]
             cells += [str(step["batch"]), f"{step['milliseconds']:.1f}", f"{step['share']:.0%}"]
         lines.append(f"| {' | '.join(cells)} |")
-    blank = "| " * measured.count("|")
+    blank = " |" * measured.count("|")
     lines.append(f"| **all** | | | {' | '.join(_costs(total, total, device))} |{blank}")
     rest = {"training the GAN": record["gan_macs"], "moving 100 latents to the end": 100 * record["latent_macs"]}
-    lines += ["", "| the rest | PFLOP | seconds by arithmetic |", "|---|---|---|"]
+    lines += ["", "| the rest | TFLOP | seconds by arithmetic |", "|---|---|---|"]
     for name, macs in rest.items():
-        lines.append(f"| {name} | {2 * macs / 1e15:.3g} | {2 * macs / device['tflops'] / 1e12:,.1f} |")
+        lines.append(f"| {name} | {2 * macs / 1e12:,.2f} | {2 * macs / device['tflops'] / 1e12:,.1f} |")
     attacks = sorted(zoo["by_attack"].items(), key=lambda item: -item[1]["macs"])
     shares = ", ".join(f"{name} {row['macs'] / total['macs']:.1%} ({row['models']} models)" for name, row in attacks)
     rates = f"{device['tflops']:.3g} TFLOP/s, {device['terabytes_per_second']:.3g} TB/s"
@@ -314,7 +314,7 @@ def _costs(row: dict, total: dict, device: dict) -> list[str]:
     traffic = (row[key] / device["terabytes_per_second"] / 1e12 for key in ("step_bytes_fused", "step_bytes"))
     return [
         str(row["models"]),
-        f"{2 * row['macs'] / 1e15:.3g}",
+        f"{2 * row['macs'] / 1e12:,.2f}",
         f"{row['macs'] / total['macs']:.1%}",
         f"{2 * row['macs'] / device['tflops'] / 1e12:,.0f}",
         " / ".join(f"{seconds:,.0f}" for seconds in traffic),

@@ -163,9 +163,11 @@ def test_the_next_set_burns_the_one_before_and_mlflow_compares_them_once_it_is_b
     port = services.free_port()
     url = f"http://127.0.0.1:{port}"
     stores = ("--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "a"))
-    server = services.start(operated, "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), *stores)
+    lean = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # ten processes that nothing here needs
+    online = replace(operated, settings={**operated.settings, **lean, "MLFLOW_TRACKING_URI": url})
+    place = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    server = services.start(online, "mlflow", "server", *place, *stores)
     services.wait_for(lambda: services.answers(f"{url}/health"), server)
-    online = replace(operated, settings={**operated.settings, "MLFLOW_TRACKING_URI": url})
     assert online.run("flows", "send").stdout.split() == ["2", "sent"]
     assert outbox(operated) == []
     client = mlflow.MlflowClient(url)
