@@ -1,8 +1,8 @@
 """What the work of a profile costs and how much of a machine it uses: ``python benchmarks/budget.py --profile NAME``.
 
-Counts the multiply-accumulates of every model of the zoo, of the GAN and of moving latents, and the bytes that training
-moves through memory; with ``--measure`` it also times a training step of each architecture and a large matrix product
-on this machine. Writes ``results/budget-<profile>.json``; ``python benchmarks/tables.py`` puts it on
+Counts the multiply-accumulates of every model of the zoo, of the GAN and of moving latents, and the numbers that
+training moves through memory; with ``--measure`` it also times a training step of each architecture and a large matrix
+product on this machine. Writes ``results/budget-<profile>.json``; ``python benchmarks/tables.py`` puts it on
 ``docs/performance.md``.
 """
 
@@ -31,14 +31,13 @@ from nf.gan import GANS
 from nf.gan.definition import ImageShape
 from nf.models import ARCHITECTURES, build_classifier, fit, resolve_device
 from nf.stages.facts import git_commit, machine, versions
-from nf.zoo import fingerbench
+from nf.zoo.recipes import ZooPlan
 
 ROOT = Path(__file__).resolve().parent.parent
 # Images of each split, where no run has been recorded: CIFAR-10 halved, CIFAR-100 for knockoff.
 CIFAR_SIZES = {"A": 25_000, "B": 25_000, "finetune": 5_000, "knockoff": 50_000}
 # What one H100 is taken for until a run has measured it: a large bfloat16 matrix product, a copy within its memory.
-ASSUMED = {"device": "H100, assumed", "tflops": 790.0, "terabytes_per_second": 3.0}
-HALF_BYTES = 2
+ASSUMED = {"device": "H100, assumed", "tflops": 790.0, "terabytes_per_second": 3.0, "bytes_per_number": 2}
 # A training step is a forward pass and twice as much backward; without gradients of weights the backward is as much.
 STEP, INPUT_GRADIENT = 3, 2
 
@@ -68,7 +67,7 @@ def forward_elements(model: nn.Module, *inputs: torch.Tensor) -> tuple[int, int]
 
 
 def networks(profile: Profile) -> dict[str, dict[str, float]]:
-    """For each architecture: multiply-accumulates of one image, and bytes of its training step."""
+    """For each architecture: multiply-accumulates of one image, and the numbers that its training step moves."""
     found = {}
     image = torch.empty(1, profile.data.channels, profile.data.image_size, profile.data.image_size, device="meta")
     for name in profile.zoo.architectures:
@@ -78,46 +77,36 @@ def networks(profile: Profile) -> dict[str, dict[str, float]]:
         every, joined = forward_elements(model, image)
         found[name] = {
             "macs": forward_macs(model, image),
-            "step_bytes": STEP * HALF_BYTES * every,
-            "step_bytes_fused": STEP * HALF_BYTES * joined,
+            "step_numbers": STEP * every,
+            "step_numbers_joined": STEP * joined,
         }
     return found
 
 
-def passes(spec: ModelSpec, profile: Profile, sizes: dict[str, int]) -> Iterator[tuple[str, float, float]]:
+def passes(spec: ModelSpec, plan: ZooPlan, sizes: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     """How often an image goes through a network for one model: (architecture, images, forward passes' worth each)."""
-    section = parse_section(ATTACKS[spec.attack].config, profile.zoo.attacks.get(spec.attack, {}), spec.attack)
-    schedule = getattr(section, "schedule", None) or _schedule(profile, spec.architecture)
+    section = parse_section(ATTACKS[spec.attack].config, plan.attack_section(spec), spec.attack)
+    schedule = getattr(section, "schedule", None) or plan.training(spec.architecture)
     epochs = getattr(section, "epochs", None) or schedule.epochs
     images = sizes[spec.data] * epochs
     only_last = spec.attack == "finetune" and spec.level.endswith("LL")
     yield spec.architecture, images, 1 if only_last else STEP
-    if spec.attack == "distill":
-        yield _architecture(spec.parent, profile), images, 1
-    if spec.attack == "knockoff":
-        yield _architecture(spec.parent, profile), sizes[spec.data], 1
     if spec.attack == "adversarial":
         yield spec.architecture, images * float(spec.level), STEP + section.steps * INPUT_GRADIENT
+    if spec.attack in ("distill", "knockoff"):
+        asked = images if spec.attack == "distill" else sizes[spec.data]
+        yield plan.lineage[spec.parent].architecture, asked, 1
 
 
-def _schedule(profile: Profile, architecture: str) -> TrainingConfig:
-    values = {**vars(profile.zoo.training), **profile.zoo.overrides.get(architecture, {})}
-    return parse_section(TrainingConfig, values, architecture)
-
-
-def _architecture(model_id: str | None, profile: Profile) -> str:
-    return fingerbench(profile.zoo)[model_id or ""].architecture
-
-
-def zoo(profile: Profile, sizes: dict[str, int], cost: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """Multiply-accumulates and bytes of every model, and their sums by architecture and by attack."""
+def zoo(plan: ZooPlan, sizes: dict[str, int], cost: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Multiply-accumulates and moved numbers of every model, and their sums by architecture and by attack."""
     models: dict[str, dict[str, float]] = {}
     sums: dict[str, dict[str, Counter[str]]] = {"architecture": defaultdict(Counter), "attack": defaultdict(Counter)}
-    for spec in fingerbench(profile.zoo).trained().specs:
+    for spec in plan.lineage.specs:
         done = Counter[str]()
-        for architecture, images, worth in passes(spec, profile, sizes):
+        for architecture, images, worth in passes(spec, plan, sizes):
             done["macs"] += images * worth * cost[architecture]["macs"]
-            for key in ("step_bytes", "step_bytes_fused"):
+            for key in ("step_numbers", "step_numbers_joined"):
                 done[key] += images * worth / STEP * cost[architecture][key]
         models[spec.id] = dict(done)
         for kind, table in sums.items():
@@ -125,8 +114,9 @@ def zoo(profile: Profile, sizes: dict[str, int], cost: dict[str, dict[str, float
     return {"models": models, **{f"by_{kind}": {k: dict(v) for k, v in table.items()} for kind, table in sums.items()}}
 
 
-def gan_and_latents(profile: Profile, cost: dict[str, dict[str, float]]) -> dict[str, float]:
+def gan_and_latents(plan: ZooPlan, cost: dict[str, dict[str, float]]) -> dict[str, float]:
     """Multiply-accumulates of training the profile's first GAN, and of moving one latent to the end."""
+    profile = plan.profile
     name = next(iter(profile.gans))
     definition = GANS[name]
     config = parse_section(definition.config, profile.gans[name], name)
@@ -140,15 +130,15 @@ def gan_and_latents(profile: Profile, cost: dict[str, dict[str, float]]) -> dict
     step = config.batch_size * (critic + STEP * generate + INPUT_GRADIENT * judge)
     latents = parse_section(SCHEMES["naturalfinger"].Config, profile.schemes["naturalfinger"], "naturalfinger")
     pool = [*profile.zoo.pool.positive, *profile.zoo.pool.negative]
-    asked = sum(cost[_architecture(model_id, profile)]["macs"] for model_id in pool)
+    asked = sum(cost[plan.lineage[model_id].architecture]["macs"] for model_id in pool)
     updates = len(profile.zoo.pool.positive) / latents.chunk
     moved = latents.epochs * INPUT_GRADIENT * (asked + updates * (generate + judge))
     return {"gan_macs": step * config.steps, "latent_macs": moved}
 
 
-def measure(profile: Profile, cost: dict[str, dict[str, float]], repeats: int) -> dict[str, Any]:
+def measure(plan: ZooPlan, cost: dict[str, dict[str, float]], repeats: int) -> dict[str, Any]:
     """Seconds of a training step of each architecture by ``fit``, and of a matrix product, on this machine."""
-    device = torch.device(resolve_device(profile.execution.device))
+    device = torch.device(resolve_device(plan.profile.execution.device))
     on_gpu = device.type == "cuda"
     side = 8192 if on_gpu else 1024
     kind = torch.bfloat16 if on_gpu else torch.float32
@@ -157,9 +147,9 @@ def measure(profile: Profile, cost: dict[str, dict[str, float]], repeats: int) -
     copied = _seconds(lambda: left.clone(), device, repeats)
     peak = 2 * side**3 / product
     found = {}
-    for name in profile.zoo.architectures:
-        schedule = _schedule(profile, name)
-        step = _step_seconds(profile, name, schedule, device, repeats)
+    for name in plan.profile.zoo.architectures:
+        schedule = plan.training(name)
+        step = _step_seconds(plan.profile, name, schedule.batch_size, device, repeats)
         flops = 2 * STEP * cost[name]["macs"] * schedule.batch_size
         found[name] = {
             "batch": schedule.batch_size,
@@ -170,12 +160,13 @@ def measure(profile: Profile, cost: dict[str, dict[str, float]], repeats: int) -
         "device": torch.cuda.get_device_name() if on_gpu else f"{machine()}, {torch.get_num_threads()} thread",
         "tflops": round(peak / 1e12, 4),
         "terabytes_per_second": round(2 * left.numel() * left.element_size() / copied / 1e12, 4),
+        "bytes_per_number": left.element_size(),
         "repeats": repeats,
         "steps": found,
     }
 
 
-def _step_seconds(profile: Profile, name: str, schedule: TrainingConfig, device: torch.device, repeats: int) -> float:
+def _step_seconds(profile: Profile, name: str, batch_size: int, device: torch.device, repeats: int) -> float:
     """Of what ``fit`` takes for many batches, less what it takes for few: preparations count in both."""
     data = profile.data
     seed = derive_seed(profile.seed, "budget", name)
@@ -184,13 +175,13 @@ def _step_seconds(profile: Profile, name: str, schedule: TrainingConfig, device:
     form = {"width": profile.zoo.width(name), "in_channels": data.channels, "num_classes": CLASSES}
     model = build_classifier(name, **form, mean=mean, std=std, seed=seed).to(device)
     generator = torch.Generator().manual_seed(seed)
-    shape = (many * schedule.batch_size, data.channels, data.image_size, data.image_size)
+    shape = (many * batch_size, data.channels, data.image_size, data.image_size)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
     labels = torch.randint(CLASSES, (len(images),), generator=generator)
-    config = TrainingConfig(1, schedule.batch_size, 1e-3)
+    config = TrainingConfig(1, batch_size, 1e-3)
 
     def train(batches: int) -> float:
-        count = batches * schedule.batch_size
+        count = batches * batch_size
         started = time.perf_counter()
         fit(model, images[:count], labels[:count], config, seed=seed, augment=Augment(data.padding, data.flip))
         return time.perf_counter() - started
@@ -222,14 +213,15 @@ if __name__ == "__main__":
     recorded = ROOT / "results" / f"{profile.name}.json"
     sizes = read_json(recorded)["images"] if recorded.exists() else CIFAR_SIZES
     cost = networks(profile)
+    plan = ZooPlan(profile, data={})  # what is counted depends on no image
     facts = {
-        "what": f"multiply-accumulates and bytes of the profile {profile.name}",
+        "what": f"multiply-accumulates and moved numbers of the profile {profile.name}",
         "images": sizes,
-        "epochs": {name: _schedule(profile, name).epochs for name in profile.zoo.architectures},
+        "epochs": {name: plan.training(name).epochs for name in profile.zoo.architectures},
         "networks": cost,
-        "zoo": zoo(profile, sizes, cost),
-        **gan_and_latents(profile, cost),
-        "machine": measure(profile, cost, arguments.repeats) if arguments.measure else ASSUMED,
+        "zoo": zoo(plan, sizes, cost),
+        **gan_and_latents(plan, cost),
+        "machine": measure(plan, cost, arguments.repeats) if arguments.measure else ASSUMED,
         "versions": versions(),
         "commit": git_commit(ROOT),
     }

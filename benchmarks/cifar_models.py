@@ -28,8 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     """Train the models one after another, and record each when it is done."""
     ENGINES["cpu"] = Engine(half=True)
     with tempfile.TemporaryDirectory() as folder:
-        options = argparse.Namespace(profile="cifar10", params=ROOT / "params.yaml", workers=None, data=arguments.data)
-        run = gpu.open_run(argparse.Namespace(**vars(options), out=Path(folder)), lambda *_: None)
+        arguments.out = Path(folder)
+        run = gpu.open_run(arguments, lambda *_: None)
         wanted = {key: getattr(arguments, key) for key in ("epochs", "batch_size", "learning_rate")}
         changes = {key: value for key, value in wanted.items() if value is not None}
         zoo = replace(run.profile.zoo, training=replace(run.profile.zoo.training, **changes))
@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
                 "test_images": len(splits["test"].images),
                 "test_accuracy": card["test_accuracy"],
                 "seconds": round(time.monotonic() - started),
-                "files": "Parquet with JPEG copies" if arguments.data else "torchvision's",
+                "files": arguments.files,
                 "commit": git_commit(ROOT),
             }
             print(facts, flush=True)
@@ -69,8 +69,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL_ID")
     parser.add_argument("--data", type=Path, help="Folder with Parquet files. [default: what the profile names]")
+    parser.add_argument("--files", default="", help="What they are, such as JPEG copies of quality 50.")
     parser.add_argument("--width", type=float, help="Of the networks. [default: the profile's]")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.set_defaults(profile="cifar10", params=ROOT / "params.yaml", workers=None)
     main(parser.parse_args())

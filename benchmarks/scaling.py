@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE, MEASURED, RECORD = ROOT / "docs/scaling.md", ROOT / "results/zoo-seconds.json", ROOT / "results/scaling.json"
 WORKERS = (1, 2, 8, 32, 128, 512)
 TASK_SECONDS = 0.14  # per task through Prefect on Dask, measured with two workers; taken to pass one process in turn
-BUDGET = ROOT / "results/budget-cifar10.json"  # multiply-accumulates and bytes of each model, by benchmarks/budget.py
+BUDGET = ROOT / "results/budget-cifar10.json"  # what each model costs, by benchmarks/budget.py
 GPU_SHARE = 0.2  # of a matrix product's speed, taken to be what training reaches
 SOURCES = 1000
 
@@ -134,9 +134,10 @@ def simulate() -> dict[str, object]:
 def _gpu_seconds(budget: Mapping[str, Any]) -> dict[str, float]:
     """Of each model: its arithmetic at ``GPU_SHARE`` of the budget's speed, or its traffic layer by layer if longer."""
     device = budget["machine"]
-    speed, rate = GPU_SHARE * 1e12 * device["tflops"], 1e12 * device["terabytes_per_second"]
+    speed = GPU_SHARE * 1e12 * device["tflops"]
+    rate = 1e12 * device["terabytes_per_second"] / device["bytes_per_number"]
     models = budget["zoo"]["models"].items()
-    return {name: max(2 * model["macs"] / speed, model["step_bytes"] / rate) for name, model in models}
+    return {name: max(2 * model["macs"] / speed, model["step_numbers"] / rate) for name, model in models}
 
 
 def _tasks(lineage: Lineage, seconds: Mapping[str, float]) -> dict[str, Work]:

@@ -285,7 +285,7 @@ def budget(profile: str) -> str:
     rest = {"training the GAN": record["gan_macs"], "moving 100 latents to the end": 100 * record["latent_macs"]}
     lines += ["", "| the rest | TFLOP | seconds by arithmetic |", "|---|---|---|"]
     for name, macs in rest.items():
-        lines.append(f"| {name} | {2 * macs / 1e12:,.2f} | {2 * macs / device['tflops'] / 1e12:,.1f} |")
+        lines.append(f"| {name} | {_tflop(macs)} | {2 * macs / device['tflops'] / 1e12:,.1f} |")
     attacks = sorted(zoo["by_attack"].items(), key=lambda item: -item[1]["macs"])
     shares = ", ".join(f"{name} {row['macs'] / total['macs']:.1%} ({row['models']} models)" for name, row in attacks)
     rates = f"{device['tflops']:.3g} TFLOP/s, {device['terabytes_per_second']:.3g} TB/s"
@@ -311,14 +311,20 @@ def cifar10_models() -> str:
 
 
 def _costs(row: dict, total: dict, device: dict) -> list[str]:
-    traffic = (row[key] / device["terabytes_per_second"] / 1e12 for key in ("step_bytes_fused", "step_bytes"))
+    rate = 1e12 * device["terabytes_per_second"] / device["bytes_per_number"]
+    traffic = (row[key] / rate for key in ("step_numbers_joined", "step_numbers"))
     return [
         str(row["models"]),
-        f"{2 * row['macs'] / 1e12:,.2f}",
+        _tflop(row["macs"]),
         f"{row['macs'] / total['macs']:.1%}",
         f"{2 * row['macs'] / device['tflops'] / 1e12:,.0f}",
         " / ".join(f"{seconds:,.0f}" for seconds in traffic),
     ]
+
+
+def _tflop(macs: float) -> str:
+    tflop = 2 * macs / 1e12
+    return f"{tflop:,.0f}" if tflop >= 100 else f"{tflop:.2f}"
 
 
 def _summed(rows: Iterable[dict]) -> dict:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nf.core.config import load_profile
-from nf.zoo import fingerbench
+from nf.zoo.recipes import ZooPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"A": 1000, "B": 1000, "finetune": 100, "knockoff": 500}
@@ -24,8 +24,8 @@ def budget():
 
 
 @pytest.fixture(scope="module")
-def profile():
-    return load_profile(ROOT / "params.yaml", "cifar10")
+def plan():
+    return ZooPlan(load_profile(ROOT / "params.yaml", "cifar10"), data={})
 
 
 def test_elements_of_a_forward_pass_by_hand(budget):
@@ -56,14 +56,15 @@ def test_macs_of_a_convolution_by_hand(budget):
         ("adversarial-0.5-source", lambda _: [("resnet18", 100 * 10, 3), ("resnet18", 500.0, 3 + 10 * 2)]),
     ],
 )
-def test_passes_of_one_model(budget, profile, model_id, expected):
-    spec = fingerbench(profile.zoo)[model_id]
-    assert list(budget.passes(spec, profile, SIZES)) == expected(profile.zoo.training.epochs)
+def test_passes_of_one_model(budget, plan, model_id, expected):
+    assert list(budget.passes(plan.lineage[model_id], plan, SIZES)) == expected(plan.profile.zoo.training.epochs)
 
 
-def test_sums_by_architecture_and_by_attack_are_those_of_the_models(budget, profile):
-    cost = {name: {"macs": 1.0, "step_bytes": 2.0, "step_bytes_fused": 1.0} for name in profile.zoo.architectures}
-    counted = budget.zoo(profile, SIZES, cost)
+def test_sums_by_architecture_and_by_attack_are_those_of_the_models(budget, plan):
+    cost = {
+        name: {"macs": 1.0, "step_numbers": 2.0, "step_numbers_joined": 1.0} for name in plan.profile.zoo.architectures
+    }
+    counted = budget.zoo(plan, SIZES, cost)
     total = sum(model["macs"] for model in counted["models"].values())
     for table in (counted["by_architecture"], counted["by_attack"]):
         assert sum(row["macs"] for row in table.values()) == pytest.approx(total)

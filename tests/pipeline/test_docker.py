@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "naturalfinger:0.1.0"
 
 pytestmark = pytest.mark.skipif(os.environ.get("NF_DOCKER") != "1", reason="builds images: set NF_DOCKER=1 to run it")
 
@@ -23,9 +24,6 @@ def record():
     arguments = shlex.split(os.environ.get("NF_DOCKER_ARGUMENTS", ""))
     command = [sys.executable, str(ROOT / "docker" / "try.py"), *arguments]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-
-
-IMAGE = "naturalfinger:0.1.0"
 
 
 @pytest.fixture
