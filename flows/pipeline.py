@@ -4,7 +4,9 @@ Each DVC stage in it reports as a flow of its own.
 """
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from graphlib import TopologicalSorter
 from queue import SimpleQueue
 
@@ -38,55 +40,96 @@ def reproduce(targets: list[str] | None = None) -> None:
         raise NFError(f"expected all stages to succeed, {', '.join(failed)} did not; the lines of each say why")
 
 
+class _Processes:
+    """The processes of stages under way."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[str]] = set()
+        self._ended = False
+
+    def add(self, process: "subprocess.Popen[str]") -> None:
+        """Count ``process`` among them; if all have been told to end, so is this one."""
+        self._running.add(process)
+        if self._ended:
+            process.terminate()
+
+    def discard(self, process: "subprocess.Popen[str]") -> None:
+        """Count ``process`` no longer."""
+        self._running.discard(process)
+
+    def end(self) -> None:
+        """Tell all of them to end, and those that start later."""
+        self._ended = True
+        for process in self._running.copy():
+            process.terminate()
+
+
 def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> list[str]:
     """Run each stage once those that it awaits are done; returns the names of those that failed.
 
     After a failure those under way are finished and no other is begun. If this process is told to end, they end, too.
     """
-    running: set[subprocess.Popen[str]] = set()
+    processes = _Processes()
 
     def stage(name: str) -> None:
-        _reproduce_stage(name, running)
+        _reproduce_stage(name, processes)
 
     task = make_task(stage, "stage", task_run_name="{name}")
 
     @flow(name="stages", task_runner=ThreadPoolTaskRunner(max_workers=workers))  # type: ignore[arg-type]
     def stages() -> list[str]:
-        finished: SimpleQueue[tuple[str, PrefectFuture[None]]] = SimpleQueue()
-        order = TopologicalSorter(awaited)
-        order.prepare()
-        failed: list[str] = []
-        under_way = 0
         try:
-            while order.is_active() and not (failed and under_way == 0):
-                for name in () if failed else order.get_ready():
-                    under_way += 1
-                    task.submit(name).add_done_callback(lambda future, name=name: finished.put((name, future)))
-                name, future = finished.get()
-                under_way -= 1
-                order.done(name)
-                future.wait()  # what the task came to; the server may not know yet
-                if not future.state.is_completed():
-                    failed.append(name)
-        except BaseException:  # SIGTERM and Ctrl-C are none of Exception
-            for process in running:
-                process.terminate()
+            return _in_order(awaited, workers, task.submit)
+        except BaseException:  # SIGTERM and Ctrl-C are no Exception
+            processes.end()  # here, as this flow waits for its tasks before it ends
             raise
-        return failed
 
     return stages()
 
 
-def _reproduce_stage(name: str, running: "set[subprocess.Popen[str]]") -> None:
-    """Run one stage and show its lines as they come; while it runs, its process is in ``running``.
+def _in_order(
+    awaited: Mapping[str, Sequence[str]], workers: int, submit: Callable[[str], PrefectFuture[None]]
+) -> list[str]:
+    """Submit each stage once those that it awaits are done, until one fails; returns the names of those that failed.
+
+    No more at once than there are workers: what a task runner has in its queue could not be kept from beginning.
+    """
+    finished: SimpleQueue[tuple[str, PrefectFuture[None]]] = SimpleQueue()
+
+    def ended(name: str, future: PrefectFuture[None]) -> None:
+        finished.put((name, future))
+
+    order = TopologicalSorter(awaited)
+    order.prepare()
+    ready: deque[str] = deque()
+    failed: list[str] = []
+    under_way = 0
+    while True:
+        ready.extend(order.get_ready())
+        while ready and under_way < workers and not failed:
+            name = ready.popleft()
+            under_way += 1
+            submit(name).add_done_callback(partial(ended, name))
+        if not under_way:
+            return failed
+        name, future = finished.get()
+        under_way -= 1
+        order.done(name)
+        future.wait()  # what the task came to; the server may not know yet
+        if not future.state.is_completed():
+            failed.append(name)
+
+
+def _reproduce_stage(name: str, processes: _Processes) -> None:
+    """Run one stage as one of ``processes`` and show its lines as they come.
 
     Raises:
         NFError: it failed.
     """
     with start_dvc("--wait-for-lock", "repro", "--single-item", name, stdout=subprocess.PIPE) as process:
-        running.add(process)
+        processes.add(process)
         for line in process.stdout or ():
             click.echo(line, nl=False)
-    running.discard(process)
+    processes.discard(process)
     if process.returncode:
         raise NFError(f"{name}: expected it to succeed, it ended with status {process.returncode}")
