@@ -47,6 +47,7 @@ def prefect_server() -> Iterator[None]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is not for it: stages report to it how they ended
             preexec_fn=die_with_parent,
         )
     try:

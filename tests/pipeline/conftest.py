@@ -129,10 +129,15 @@ class Services:
     processes: list[subprocess.Popen] = field(default_factory=list)
 
     def start(self, clone: Clone, *command: str) -> subprocess.Popen:
-        """Run a command in the clone like ``Clone.run``, without waiting for its end."""
+        """Run a command in the clone like ``Clone.run``, without waiting for its end, in a group like a shell's job."""
         with self._log_of(len(self.processes)).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=clone.root, env=clone.environment(), stdout=log, stderr=log
+                [sys.executable, "-m", *command],
+                cwd=clone.root,
+                env=clone.environment(),
+                stdout=log,
+                stderr=log,
+                process_group=0,
             )
         self.processes.append(process)
         return process

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
 import sqlite3
 
 import numpy as np
@@ -209,12 +211,18 @@ def test_after_a_failure_no_stage_begins(reproduced):
     assert scores.exists()
 
 
-def test_told_to_end_it_ends_with_its_stages(project, services):
+def _press_ctrl_c(process):
+    """A terminal interrupts all of a job's processes at once."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("send", [psutil.Process.terminate, _press_ctrl_c])
+def test_told_to_end_it_ends_with_its_stages(project, services, send):
     process = services.start(project, "flows", "reproduce", "zoo")
     services.wait_for(lambda: list(project.out.glob("zoo/*/card.json")), process)
     descendants = psutil.Process(process.pid).children(recursive=True)
     assert any("stage zoo" in " ".join(each.cmdline()) for each in descendants)
-    process.terminate()
+    send(psutil.Process(process.pid))
     process.wait(timeout=60)
     _, alive = psutil.wait_procs(descendants, timeout=30)
     assert alive == []
