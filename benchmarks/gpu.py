@@ -6,10 +6,14 @@ command. It needs torch and what ``nf`` needs, and nothing of Prefect, MLflow or
 
 ``--data`` holds ``cifar10/`` and, for what thieves ask about, ``cifar100/`` or ``tiny-imagenet-32/``, each with
 ``train*.parquet``, the first also ``test*.parquet``. Without it the images are those that the profile names.
+
+Kernels of the ``--workers`` processes run at once only under NVIDIA's multi-process service: start it with
+``nvidia-cuda-mps-control -d`` before. Without it the processes take turns.
 """
 
 import argparse
 import importlib.util
+import os
 import shutil
 import sys
 import time
@@ -154,7 +158,7 @@ def write_record(
 
 
 def hardware() -> dict[str, Any]:
-    """The device that the run computed on."""
+    """The device that the run computed on; ``mps`` says whether NVIDIA's multi-process service runs."""
     import torch
 
     if not torch.cuda.is_available():
@@ -165,6 +169,7 @@ def hardware() -> dict[str, Any]:
         "memory_gib": round(properties.total_memory / 2**30, 1),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
+        "mps": (Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")) / "control").exists(),
     }
 
 

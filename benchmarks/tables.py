@@ -310,6 +310,28 @@ def cifar10_models() -> str:
     return "\n".join([*lines, "", f"{record['machine']}, one thread a model; {files}; one run each."])
 
 
+def settings_digits() -> str:
+    """How settings of NaturalFinger fare on two zoos, a row for those of a zoo and a setting."""
+    record = load("settings-digits")
+    if record is None:
+        return "Nothing has been recorded yet: `python benchmarks/settings.py --out FOLDER` fills this place."
+    groups: dict[tuple, list[dict]] = {}
+    for row in record["query_sets"]:
+        groups.setdefault((row["zoo"], row["setting"]), []).append(row)
+    lines = [
+        "| zoo | settings | ARUC | AUC | TPR at FPR 0 | stolen found | honest accused |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (zoo, setting), sets in groups.items():
+        wrong = [each["at_threshold"] for each in sets]
+        found = " / ".join(f"{each['positives'] - each['false_negatives']}" for each in wrong)
+        accused = " / ".join(f"{each['false_positives']}" for each in wrong)
+        figures = (" / ".join(f"{each[key]:.3f}" for each in sets) for key in ("aruc", "roc_auc", "tpr_at_fpr_0"))
+        cells = [*figures, f"{found} of {wrong[0]['positives']}", f"{accused} of {wrong[0]['negatives']}"]
+        lines.append(f"| {zoo} | {setting} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _costs(row: dict, total: dict, device: dict) -> list[str]:
     rate = 1e12 * device["terabytes_per_second"] / device["bytes_per_number"]
     traffic = (row[key] / rate for key in ("step_numbers_joined", "step_numbers"))
@@ -345,6 +367,7 @@ TABLES = {
     "budget-digits": partial(budget, "digits"),
     "budget-cifar10": partial(budget, "cifar10"),
     "cifar10-models": cifar10_models,
+    "settings-digits": settings_digits,
 }
 
 
