@@ -29,7 +29,7 @@ from nf.data import Augment
 from nf.fingerprints import SCHEMES
 from nf.gan import GANS
 from nf.gan.definition import ImageShape
-from nf.models import ARCHITECTURES, build_classifier, fit, resolve_device
+from nf.models import ARCHITECTURES, FULL_SIZE, build_classifier, fit, resolve_device
 from nf.stages.facts import git_commit, machine, versions
 from nf.zoo.recipes import ZooPlan
 
@@ -72,7 +72,8 @@ def networks(profile: Profile) -> dict[str, dict[str, float]]:
     image = torch.empty(1, profile.data.channels, profile.data.image_size, profile.data.image_size, device="meta")
     for name in profile.zoo.architectures:
         with torch.device("meta"):
-            body, features = ARCHITECTURES[name](width=profile.zoo.width(name), in_channels=profile.data.channels)
+            builders = FULL_SIZE if name in profile.zoo.full_size else ARCHITECTURES
+            body, features = builders[name](width=profile.zoo.width(name), in_channels=profile.data.channels)
             model = nn.Sequential(body, nn.Linear(features, CLASSES)).eval()
         every, joined = forward_elements(model, image)
         found[name] = {
@@ -172,7 +173,7 @@ def _step_seconds(profile: Profile, name: str, batch_size: int, device: torch.de
     seed = derive_seed(profile.seed, "budget", name)
     few, many = 4, 4 + repeats
     mean, std = [0.5] * data.channels, [0.25] * data.channels
-    form = {"width": profile.zoo.width(name), "in_channels": data.channels, "num_classes": CLASSES}
+    form = {**profile.zoo.network(name), "in_channels": data.channels, "num_classes": CLASSES}
     model = build_classifier(name, **form, mean=mean, std=std, seed=seed).to(device)
     generator = torch.Generator().manual_seed(seed)
     shape = (many * batch_size, data.channels, data.image_size, data.image_size)

@@ -15,6 +15,7 @@ import gpu
 
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
+from nf.models import FULL_SIZE
 from nf.models.engine import ENGINES, Engine
 from nf.stages.facts import git_commit, machine, versions
 from nf.zoo.build import build_model
@@ -35,6 +36,8 @@ def main(arguments: argparse.Namespace) -> None:
         zoo = replace(run.profile.zoo, training=replace(run.profile.zoo.training, **changes))
         if arguments.width is not None:
             zoo = replace(zoo, widths={"default": arguments.width})
+        if arguments.full_size is not None:
+            zoo = replace(zoo, full_size=tuple(FULL_SIZE) if arguments.full_size else ())
         profile = replace(run.profile, zoo=zoo)
         splits = prepare_splits(profile.data, seed=profile.seed)
         plan = ZooPlan(profile, splits.card)
@@ -45,6 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
             facts = {
                 "model": model_id,
                 "width": zoo.width(card["architecture"]),
+                "full_size": card["architecture"] in zoo.full_size,
                 "images": len(splits[card["data"]].images),
                 **{key: schedule[key] for key in wanted},
                 "test_images": len(splits["test"].images),
@@ -60,7 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
 def add(facts: dict) -> None:
     """Put one model into the record, in the place of an earlier run under the same schedule."""
     known = read_json(RECORD)["models"] if RECORD.exists() else []
-    same = ("model", "width", "images", "epochs", "batch_size", "learning_rate")
+    same = ("model", "width", "full_size", "images", "epochs", "batch_size", "learning_rate")
     kept = [each for each in known if any(each[key] != facts[key] for key in same)]
     write_json(RECORD, {"machine": machine(), "versions": versions(), "models": [*kept, facts]})
 
@@ -71,6 +75,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, help="Folder with Parquet files. [default: what the profile names]")
     parser.add_argument("--files", default="", help="What they are, such as JPEG copies of quality 50.")
     parser.add_argument("--width", type=float, help="Of the networks. [default: the profile's]")
+    parser.add_argument(
+        "--full-size", action=argparse.BooleanOptionalAction, help="Stems halve no image. [default: the profile's]"
+    )
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)

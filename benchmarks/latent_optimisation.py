@@ -42,7 +42,7 @@ def make_task(device="cpu"):
         "std": [0.35] * data.channels,
     }
     networks = [
-        build_classifier(name, width=zoo.width(name), seed=seed, **form).eval().to(device)
+        build_classifier(name, seed=seed, **form, **zoo.network(name)).eval().to(device)
         for seed, name in enumerate(names)
     ]
     ids = tuple(f"{seed}-{name}" for seed, name in enumerate(names))

@@ -63,24 +63,32 @@ def schemes_digits() -> str:
         return (
             "No comparison of this profile has been recorded yet: `make compare`, then `python benchmarks/record.py`."
         )
-    lines = [
-        "| scheme | ARUC | AUC | TPR at FPR 0 | stolen found | honest accused | twins accused | queries detected |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    return _schemes(run)
+
+
+def _schemes(run: dict) -> str:
+    """All schemes of a run, the highest ARUC first; columns of twins and detection only where they were measured."""
+    twins = any("twin" in found["plus"] for found in run["schemes"].values())
+    header = ["scheme", "ARUC", "AUC", "TPR at FPR 0", "stolen found", "honest accused"]
+    header += [*(["twins accused"] if twins else []), *(["queries detected"] if run["detection"] else [])]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, found in sorted(run["schemes"].items(), key=lambda item: -item[1]["aruc"]):
-        wrong, twins = found["at_threshold"], found["plus"].get("twin")
+        wrong = found["at_threshold"]
         cells = [
+            scheme_name(name),
             _interval(found, "aruc"),
             f"{found['roc_auc']:.3f}",
             f"{found['tpr_at_fpr_0']:.3f}",
             f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
             f"{wrong['false_positives']} of {wrong['negatives']}",
-            f"{twins['called_stolen']} of {twins['models']}" if twins else "not measured",
-            f"{found_by['naive']['detection_rate']:.1%}"
-            if (found_by := run["detection"].get(name))
-            else "not measured",
         ]
-        lines.append(f"| {scheme_name(name)} | {' | '.join(cells)} |")
+        if twins:
+            accused = found["plus"].get("twin")
+            cells.append(f"{accused['called_stolen']} of {accused['models']}" if accused else "not measured")
+        if run["detection"]:
+            judged = run["detection"].get(name)
+            cells.append(f"{judged['naive']['detection_rate']:.1%}" if judged else "not measured")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -133,9 +141,7 @@ def cifar10() -> str:
     else:
         parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)]
     if trial is not None:
-        found = trial["schemes"]["naturalfinger"]
-        header = f"| CIFAR-10 images, cut down: {trial['note']} | |"
-        parts.append("\n".join([header, "|---|---|", *_figures(found)]))
+        parts += [f"Cut down: {trial['note']}", _schemes(trial)]
     return "\n\n".join(parts)
 
 
@@ -298,12 +304,13 @@ def cifar10_models() -> str:
     if record is None:
         return "Nothing has been recorded yet: `python benchmarks/cifar_models.py source` fills this place."
     lines = [
-        "| model | width | training images | epochs | batch | learning rate | test accuracy | minutes |",
-        "|---|---|---|---|---|---|---|---|",
+        "| model | width | stem | training images | epochs | batch | learning rate | test accuracy | minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    order = ("model", "width", "epochs", "batch_size", "learning_rate")
+    order = ("model", "width", "full_size", "epochs", "batch_size", "learning_rate")
     for row in sorted(record["models"], key=lambda row: [row[key] for key in order]):
-        cells = [f"`{row['model']}`", row["width"], f"{row['images']:,}", *(row[key] for key in order[2:])]
+        stem = "full size" if row["full_size"] else "halves"
+        cells = [f"`{row['model']}`", row["width"], stem, f"{row['images']:,}", *(row[key] for key in order[3:])]
         cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     files = ", ".join(sorted({row["files"] for row in record["models"]}))

@@ -144,6 +144,7 @@ class ZooConfig:
         source: architecture of the source model and its mirror.
         architectures: all architectures, ``source`` among them.
         widths: width multiplier by architecture; ``default`` for the others.
+        full_size: architectures of ``nf.models.FULL_SIZE`` whose stem is not to halve the image.
         training: from-scratch schedule.
         overrides: schedules that differ from ``training``, by architecture.
         levels: strengths or modes by attack, where not all of the paper's are wanted.
@@ -166,6 +167,12 @@ class ZooConfig:
     weights: Literal["float32", "float16"] = "float32"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    full_size: tuple[str, ...] = ()
+
+    def network(self, architecture: str) -> dict[str, Any]:
+        """What the profile says about networks of ``architecture``, as arguments of ``nf.models.build_classifier``."""
+        full_size = {"full_size": True} if architecture in self.full_size else {}
+        return {"width": self.width(architecture), **full_size}
 
     def width(self, architecture: str) -> float:
         """Width multiplier of ``architecture``."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -54,6 +55,21 @@ ARCHITECTURES: dict[str, Builder] = {
 }
 
 
+FULL_SIZE: dict[str, Builder] = {
+    "densenet121": partial(densenet121, full_size=True),
+    "efficientnet": partial(efficientnet, full_size=True),
+    "googlenet": partial(googlenet, full_size=True),
+    "inception_v3": partial(inception_v3, full_size=True),
+    "mobilenet_v2": partial(mobilenet_v2, full_size=True),
+    "resnet18": partial(resnet18, full_size=True),
+    "resnet34": partial(resnet34, full_size=True),
+    "resnet50": partial(resnet50, full_size=True),
+    "se_resnet18": partial(se_resnet18, full_size=True),
+    "squeezenet": partial(squeezenet, full_size=True),
+}
+"""Those whose stem halves the image, without that: more accurate at 32x32 pixels, for up to four times the work."""
+
+
 def build_classifier(
     architecture: str,
     *,
@@ -63,6 +79,7 @@ def build_classifier(
     mean: Sequence[float],
     std: Sequence[float],
     seed: int,
+    full_size: bool = False,
 ) -> Classifier:
     """An untrained classifier on the CPU; equal arguments give equal weights, and no global generator moves.
 
@@ -74,6 +91,7 @@ def build_classifier(
         mean: per channel, in units of the [0, 1] range.
         std: likewise, positive.
         seed: of the initial weights, in [0, 2**63).
+        full_size: take it from ``FULL_SIZE``.
 
     Raises:
         UnknownNameError: there is no such architecture.
@@ -81,11 +99,14 @@ def build_classifier(
     """
     if architecture not in ARCHITECTURES:
         raise UnknownNameError("architecture", architecture, ARCHITECTURES)
+    if full_size and architecture not in FULL_SIZE:
+        raise UnknownNameError("architecture whose stem halves the image", architecture, FULL_SIZE)
     _check(width, in_channels, num_classes, mean, std)
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of every GPU, outside the fence.
         torch.default_generator.manual_seed(seed)
-        body, feature_dim = ARCHITECTURES[architecture](width=width, in_channels=in_channels)
+        builders = FULL_SIZE if full_size else ARCHITECTURES
+        body, feature_dim = builders[architecture](width=width, in_channels=in_channels)
         classifier = Classifier(body, feature_dim, num_classes, mean, std)
         initialise(classifier)
     return classifier

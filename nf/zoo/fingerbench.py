@@ -45,6 +45,8 @@ def fingerbench(config: ZooConfig) -> Lineage:
     """
     if config.source not in config.architectures:
         raise ConfigError(f"zoo.source: expected one of {', '.join(config.architectures)}, got {config.source!r}")
+    for name in config.full_size:
+        _architecture(name, config)
     suspects = [parse_id(model_id, config, "suspects") for model_id in _suspect_ids(config)]
     training = [parse_id(model_id, config, "training") for model_id in (*config.pool.positive, *config.pool.negative)]
     known = {spec.id for spec in suspects}

@@ -49,7 +49,7 @@ class ZooPlan:
         """Arguments of ``build_classifier``, without the seed."""
         return {
             "architecture": architecture,
-            "width": self.profile.zoo.width(architecture),
+            **self.profile.zoo.network(architecture),
             "in_channels": self.data["image_shape"][0],
             "num_classes": len(self.data["class_names"]),
             "mean": list(self.data["mean"]),

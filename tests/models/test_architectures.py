@@ -11,7 +11,7 @@ from nf.models.architectures.blocks import Inception, SqueezeExcite, conv_bn_rel
 from nf.models.architectures.residual import basic_block
 from nf.models.architectures.shufflenet_v2 import shuffle
 from nf.models.classifier import Classifier
-from nf.models.registry import ARCHITECTURES, build_classifier
+from nf.models.registry import ARCHITECTURES, FULL_SIZE, build_classifier
 
 WIDTH = 0.125
 
@@ -185,6 +185,32 @@ def test_the_last_maps_of_a_small_image_are_not_empty_and_not_large(architecture
         model(images(1, size=size))
         assert least <= min(seen["maps"])
         assert max(seen["maps"]) <= most
+
+
+@pytest.mark.parametrize("architecture", FULL_SIZE)
+def test_a_stem_at_full_size_doubles_all_maps_and_adds_no_parameter(architecture):
+    seen = {}
+    halved, full = (
+        build_classifier(
+            architecture, width=WIDTH, in_channels=1, num_classes=10, mean=[0], std=[1], seed=0, full_size=full_size
+        ).eval()
+        for full_size in (False, True)
+    )
+    for name, model in (("halved", halved), ("full", full)):
+        model.body[-1].register_forward_pre_hook(
+            lambda _, inputs, name=name: seen.update({name: inputs[0].shape[2:].numel()})
+        )
+        model(images(1, size=32))
+    assert parameters(full) == parameters(halved)
+    # InceptionV3's stem has convolutions without padding before and after the pool.
+    assert seen["full"] / seen["halved"] == pytest.approx(4, rel=0.35)
+
+
+def test_what_never_halved_has_no_full_size():
+    with pytest.raises(UnknownNameError, match="unknown architecture whose stem halves the image 'vgg13_bn'"):
+        build_classifier(
+            "vgg13_bn", width=WIDTH, in_channels=1, num_classes=10, mean=[0], std=[1], seed=0, full_size=True
+        )
 
 
 def test_normalisation_is_inside():

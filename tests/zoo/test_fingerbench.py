@@ -170,3 +170,17 @@ def test_an_override_of_one_architecture_spares_the_others():
     changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
     made_by = {"scratch-xception", "distill-resnet18-scratch-xception", "twin-xception"}
     assert changed == made_by | {f"{a}-xception-{v}" for a in ("distill", "knockoff") for v in ("source", "mirror")}
+
+
+def test_a_stem_at_full_size_makes_other_models_of_that_architecture():
+    before = ZooPlan(PROFILE, DATA)
+    after = ZooPlan(replace(PROFILE, zoo=replace(ZOO, full_size=("mobilenet_v2",))), DATA)
+    assert after.build_arguments("mobilenet_v2") == {**before.build_arguments("mobilenet_v2"), "full_size": True}
+    changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
+    assert {"scratch-mobilenet_v2", "distill-resnet18-scratch-mobilenet_v2"} <= changed
+    assert all("mobilenet_v2" in model_id for model_id in changed)
+
+
+def test_full_size_names_an_architecture_of_the_zoo():
+    with pytest.raises(UnknownNameError, match="unknown architecture of the zoo 'alexnet'"):
+        fingerbench(replace(ZOO, full_size=("alexnet",)))

@@ -52,6 +52,11 @@ def conv_bn_relu(
     return conv_bn(in_channels, out_channels, kernel, stride=stride, padding=padding, activation=relu)
 
 
+def halving_pool(full_size: bool) -> list[nn.Module]:
+    """The 2x2 max-pool of a stem that halves the image, or nothing."""
+    return [] if full_size else [nn.MaxPool2d(2)]
+
+
 def depthwise(channels: int, kernel: int, *, stride: int, activation: nn.Module | None) -> nn.Sequential:
     """``conv_bn`` with one filter per channel."""
     return conv_bn(channels, channels, kernel, stride=stride, groups=channels, activation=activation)

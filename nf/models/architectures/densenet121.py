@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nf.models.architectures.blocks import GlobalAveragePool, conv_bn_relu, scaled
+from nf.models.architectures.blocks import GlobalAveragePool, conv_bn_relu, halving_pool, scaled
 
 _DEPTHS = (6, 12, 24, 16)
 _GROWTH = 32
@@ -30,11 +30,11 @@ class _DenseLayer(nn.Module):
         return torch.cat((x, self.layers(x)), dim=1)
 
 
-def densenet121(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """DenseNet121's body and its number of features; total stride 16."""
+def densenet121(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """DenseNet121's body and its number of features; total stride 16, at full size 8."""
     growth = scaled(_GROWTH, width, least=4)
     channels = 2 * growth
-    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels), nn.MaxPool2d(2)]
+    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels), *halving_pool(full_size)]
     for stage, depth in enumerate(_DEPTHS):
         if stage > 0:
             transition = nn.Conv2d(channels, channels // 2, 1, bias=False)

@@ -17,10 +17,11 @@ _STAGES = (
 _REDUCTION = 4
 
 
-def efficientnet(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """EfficientNet-B0's body and its number of features; total stride 8."""
+def efficientnet(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """EfficientNet-B0's body and its number of features; total stride 8, at full size 4."""
     channels = scaled(32, width)
-    layers: list[nn.Module] = [conv_bn(in_channels, channels, stride=2, activation=nn.SiLU(inplace=True))]
+    stem = conv_bn(in_channels, channels, stride=1 if full_size else 2, activation=nn.SiLU(inplace=True))
+    layers: list[nn.Module] = [stem]
     for expansion, planes, blocks, first_stride, kernel in _STAGES:
         for index in range(blocks):
             out_channels = scaled(planes, width)

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from nf.models.architectures.blocks import GlobalAveragePool, Inception, conv_bn_relu, scaled
+from nf.models.architectures.blocks import GlobalAveragePool, Inception, conv_bn_relu, halving_pool, scaled
 
 # Channels of (1x1, 3x3 reduced, 3x3, 5x5 reduced, 5x5, pooled) in table 1 of the paper; ``None`` is a 2x2 max-pool.
 _LAYOUT = (
@@ -20,12 +20,12 @@ _LAYOUT = (
 )
 
 
-def googlenet(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """GoogLeNet's body and its number of features; total stride 8."""
+def googlenet(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """GoogLeNet's body and its number of features; total stride 8, at full size 4."""
     stem, channels = scaled(64, width), scaled(192, width)
     layers: list[nn.Module] = [
         conv_bn_relu(in_channels, stem),
-        nn.MaxPool2d(2),
+        *halving_pool(full_size),
         conv_bn_relu(stem, stem, 1),
         conv_bn_relu(stem, channels),
     ]

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from nf.models.architectures.blocks import Concat, GlobalAveragePool, Inception, conv_bn_relu, scaled
+from nf.models.architectures.blocks import Concat, GlobalAveragePool, Inception, conv_bn_relu, halving_pool, scaled
 
 
 def _pool_branch(in_channels: int, out_channels: int) -> nn.Module:
@@ -66,23 +66,23 @@ def _module_e(in_channels: int, width: float) -> tuple[nn.Module, int]:
     return module, c320 + 4 * c384 + c192
 
 
-def _stem(in_channels: int, width: float) -> tuple[nn.Module, int]:
-    """The five convolutions of the published stem (table 1) halved once instead of three times."""
+def _stem(in_channels: int, width: float, full_size: bool) -> tuple[nn.Module, int]:
+    """The five convolutions of the published stem (table 1) halved once instead of three times, or not at all."""
     c32, c64, c80, c192 = (scaled(size, width) for size in (32, 64, 80, 192))
     stem = nn.Sequential(
         conv_bn_relu(in_channels, c32),
         conv_bn_relu(c32, c32, padding=0),
         conv_bn_relu(c32, c64),
-        nn.MaxPool2d(2),
+        *halving_pool(full_size),
         conv_bn_relu(c64, c80, 1),
         conv_bn_relu(c80, c192, padding=0),
     )
     return stem, c192
 
 
-def inception_v3(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """InceptionV3's body and its number of features; total stride 8."""
-    stem, channels = _stem(in_channels, width)
+def inception_v3(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """InceptionV3's body and its number of features; total stride 8, at full size 4."""
+    stem, channels = _stem(in_channels, width, full_size)
     layers = [stem]
     for pooled in (32, 64, 64):
         module, channels = _module_a(channels, scaled(pooled, width), width)

@@ -8,10 +8,11 @@ from nf.models.architectures.blocks import GlobalAveragePool, conv_bn, inverted_
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 1), (6, 320, 1, 1))
 
 
-def mobilenet_v2(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """MobileNetV2's body and its number of features; total stride 8."""
+def mobilenet_v2(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """MobileNetV2's body and its number of features; total stride 8, at full size 4."""
     channels = scaled(32, width)
-    layers: list[nn.Module] = [conv_bn(in_channels, channels, stride=2, activation=nn.ReLU6(inplace=True))]
+    stem = conv_bn(in_channels, channels, stride=1 if full_size else 2, activation=nn.ReLU6(inplace=True))
+    layers: list[nn.Module] = [stem]
     for expansion, planes, blocks, first_stride in _STAGES:
         for index in range(blocks):
             stride = first_stride if index == 0 else 1

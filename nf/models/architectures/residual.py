@@ -11,6 +11,7 @@ from nf.models.architectures.blocks import (
     SqueezeExcite,
     conv_bn,
     conv_bn_relu,
+    halving_pool,
     projection,
     scaled,
 )
@@ -51,10 +52,12 @@ def bottleneck(in_channels: int, planes: int, stride: int) -> tuple[nn.Module, i
     return Residual(main, projection(in_channels, out_channels, stride), nn.ReLU(inplace=True)), out_channels
 
 
-def resnet(block: Block, depths: Sequence[int], *, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """Four stages of ``depths`` blocks behind a 3x3 convolution and a 2x2 max-pool; total stride 16."""
+def resnet(
+    block: Block, depths: Sequence[int], *, width: float, in_channels: int, full_size: bool
+) -> tuple[nn.Module, int]:
+    """Four stages of ``depths`` blocks behind a 3x3 convolution and a 2x2 max-pool; total stride 16, without it 8."""
     channels = scaled(64, width)
-    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels), nn.MaxPool2d(2)]
+    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels), *halving_pool(full_size)]
     for stage, depth in enumerate(depths):
         planes = scaled(64 * 2**stage, width)
         for index in range(depth):

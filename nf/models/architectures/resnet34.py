@@ -5,6 +5,6 @@ from torch import nn
 from nf.models.architectures.residual import basic_block, resnet
 
 
-def resnet34(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
+def resnet34(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
     """ResNet34's body and its number of features."""
-    return resnet(basic_block, (3, 4, 6, 3), width=width, in_channels=in_channels)
+    return resnet(basic_block, (3, 4, 6, 3), width=width, in_channels=in_channels, full_size=full_size)

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from nf.models.architectures.blocks import Concat, GlobalAveragePool, conv_bn_relu, scaled
+from nf.models.architectures.blocks import Concat, GlobalAveragePool, conv_bn_relu, halving_pool, scaled
 
 # (squeeze, expand) channels; ``None`` is a 2x2 max-pool.
-_LAYOUT = (None, (16, 64), (16, 64), None, (32, 128), (32, 128), None, (48, 192), (48, 192), (64, 256), (64, 256))
+_LAYOUT = ((16, 64), (16, 64), None, (32, 128), (32, 128), None, (48, 192), (48, 192), (64, 256), (64, 256))
 
 
 def _fire(in_channels: int, squeeze: int, expand: int) -> nn.Module:
@@ -14,10 +14,10 @@ def _fire(in_channels: int, squeeze: int, expand: int) -> nn.Module:
     return nn.Sequential(conv_bn_relu(in_channels, squeeze, 1), wide)
 
 
-def squeezenet(*, width: float, in_channels: int) -> tuple[nn.Module, int]:
-    """SqueezeNet's body and its number of features; total stride 8."""
+def squeezenet(*, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """SqueezeNet's body and its number of features; total stride 8, at full size 4."""
     channels = scaled(64, width)
-    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels)]
+    layers: list[nn.Module] = [conv_bn_relu(in_channels, channels), *halving_pool(full_size)]
     for entry in _LAYOUT:
         if entry is None:
             layers.append(nn.MaxPool2d(2))
