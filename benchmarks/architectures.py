@@ -10,16 +10,16 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nf.core.architectures import DISPLAY_NAMES
-from nf.models.registry import ARCHITECTURES, FULL_SIZE, Builder
+from nf.models import FULL_SIZE, build_body
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "architectures.md"
 CHANNELS, CLASSES, SIZES = 3, 10, (32, 16)
 
 
-def measure(build: Builder) -> tuple[int, list[int]]:
+def measure(architecture: str, *, full_size: bool = False) -> tuple[int, list[int]]:
     """Parameters with the last layer, and forward multiply-accumulates of one image by size; nothing is computed."""
     with torch.device("meta"):
-        body, features = build(width=1.0, in_channels=CHANNELS)
+        body, features = build_body(architecture, width=1.0, in_channels=CHANNELS, full_size=full_size)
         model = nn.Sequential(body, nn.Linear(features, CLASSES)).eval()
         counts = []
         for size in SIZES:
@@ -32,14 +32,13 @@ def measure(build: Builder) -> tuple[int, list[int]]:
 def table() -> str:
     """All architectures as Markdown."""
     sizes = " | ".join(f"MMAC at {CHANNELS}x{size}x{size}" for size in SIZES)
-    header = f"| architecture | parameters, million | {sizes} | at {CHANNELS}x{SIZES[0]}x{SIZES[0]} at full size |"
+    header = f"| architecture | parameters, million | {sizes} | MMAC at {CHANNELS}x{SIZES[0]}x{SIZES[0]}, full size |"
     lines = [header, "|---|---|---|" + "---|" * len(SIZES)]
     for name, display in DISPLAY_NAMES.items():
-        parameters, counts = measure(ARCHITECTURES[name])
-        if name in FULL_SIZE:
-            counts.append(measure(FULL_SIZE[name])[1][0])
-        cells = " | ".join(f"{count / 1e6:.1f}" for count in counts) + ("" if name in FULL_SIZE else " |")
-        lines.append(f"| {display} | {parameters / 1e6:.2f} | {cells} |")
+        parameters, counts = measure(name)
+        cells = [display, f"{parameters / 1e6:.2f}", *(f"{count / 1e6:.1f}" for count in counts)]
+        cells.append(f"{measure(name, full_size=True)[1][0] / 1e6:.1f}" if name in FULL_SIZE else "never halved")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

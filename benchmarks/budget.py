@@ -29,7 +29,7 @@ from nf.data import Augment
 from nf.fingerprints import SCHEMES
 from nf.gan import GANS
 from nf.gan.definition import ImageShape
-from nf.models import ARCHITECTURES, FULL_SIZE, build_classifier, fit, resolve_device
+from nf.models import build_body, build_classifier, fit, resolve_device
 from nf.stages.facts import git_commit, machine, versions
 from nf.zoo.recipes import ZooPlan
 
@@ -72,8 +72,7 @@ def networks(profile: Profile) -> dict[str, dict[str, float]]:
     image = torch.empty(1, profile.data.channels, profile.data.image_size, profile.data.image_size, device="meta")
     for name in profile.zoo.architectures:
         with torch.device("meta"):
-            builders = FULL_SIZE if name in profile.zoo.full_size else ARCHITECTURES
-            body, features = builders[name](width=profile.zoo.width(name), in_channels=profile.data.channels)
+            body, features = build_body(name, in_channels=profile.data.channels, **profile.zoo.network(name))
             model = nn.Sequential(body, nn.Linear(features, CLASSES)).eval()
         every, joined = forward_elements(model, image)
         found[name] = {

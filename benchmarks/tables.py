@@ -69,7 +69,7 @@ def schemes_digits() -> str:
 def _schemes(run: dict) -> str:
     """All schemes of a run, the highest ARUC first; columns of twins and detection only where they were measured."""
     twins = any("twin" in found["plus"] for found in run["schemes"].values())
-    header = ["scheme", "ARUC", "AUC", "TPR at FPR 0", "stolen found", "honest accused"]
+    header = ["scheme", "ARUC (95 % interval)", "AUC", "TPR at FPR 0", "stolen found", "honest accused"]
     header += [*(["twins accused"] if twins else []), *(["queries detected"] if run["detection"] else [])]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, found in sorted(run["schemes"].items(), key=lambda item: -item[1]["aruc"]):
@@ -314,7 +314,9 @@ def cifar10_models() -> str:
         cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     files = ", ".join(sorted({row["files"] for row in record["models"]}))
-    return "\n".join([*lines, "", f"{record['machine']}, one thread a model; {files}; one run each."])
+    return "\n".join(
+        [*lines, "", f"{record['machine']}, one thread a model, some beside other work; {files}; one run each."]
+    )
 
 
 def settings_digits() -> str:
@@ -330,13 +332,20 @@ def settings_digits() -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for (zoo, setting), sets in groups.items():
-        wrong = [each["at_threshold"] for each in sets]
-        found = " / ".join(f"{each['positives'] - each['false_negatives']}" for each in wrong)
-        accused = " / ".join(f"{each['false_positives']}" for each in wrong)
-        figures = (" / ".join(f"{each[key]:.3f}" for each in sets) for key in ("aruc", "roc_auc", "tpr_at_fpr_0"))
-        cells = [*figures, f"{found} of {wrong[0]['positives']}", f"{accused} of {wrong[0]['negatives']}"]
-        lines.append(f"| {zoo} | {setting} | {' | '.join(cells)} |")
+        columns = zip(*(_query_set_cells(each) for each in sets), strict=True)
+        lines.append(f"| {zoo} | {setting} | {' | '.join(' / '.join(cells) for cells in columns)} |")
     return "\n".join(lines)
+
+
+def _query_set_cells(row: dict) -> list[str]:
+    if "shortage" in row:
+        return ["too few queries"] * 5
+    wrong = row["at_threshold"]
+    return [
+        *(f"{row[key]:.3f}" for key in ("aruc", "roc_auc", "tpr_at_fpr_0")),
+        f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
+        f"{wrong['false_positives']} of {wrong['negatives']}",
+    ]
 
 
 def _costs(row: dict, total: dict, device: dict) -> list[str]:

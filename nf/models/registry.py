@@ -67,7 +67,21 @@ FULL_SIZE: dict[str, Builder] = {
     "se_resnet18": partial(se_resnet18, full_size=True),
     "squeezenet": partial(squeezenet, full_size=True),
 }
-"""Those whose stem halves the image, without that: more accurate at 32x32 pixels, for up to four times the work."""
+"""Those whose stem halves the image, without that: larger maps, for up to four times the work."""
+
+
+def build_body(architecture: str, *, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
+    """(body, number of features); see ``build_classifier``.
+
+    Raises:
+        UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
+    """
+    if architecture not in ARCHITECTURES:
+        raise UnknownNameError("architecture", architecture, ARCHITECTURES)
+    if full_size and architecture not in FULL_SIZE:
+        raise UnknownNameError("architecture whose stem halves the image", architecture, FULL_SIZE)
+    builders = FULL_SIZE if full_size else ARCHITECTURES
+    return builders[architecture](width=width, in_channels=in_channels)
 
 
 def build_classifier(
@@ -91,22 +105,17 @@ def build_classifier(
         mean: per channel, in units of the [0, 1] range.
         std: likewise, positive.
         seed: of the initial weights, in [0, 2**63).
-        full_size: take it from ``FULL_SIZE``.
+        full_size: leave the halving of the image out of the stem; for those in ``FULL_SIZE``.
 
     Raises:
-        UnknownNameError: there is no such architecture.
+        UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
         ConfigError: another argument is out of its range.
     """
-    if architecture not in ARCHITECTURES:
-        raise UnknownNameError("architecture", architecture, ARCHITECTURES)
-    if full_size and architecture not in FULL_SIZE:
-        raise UnknownNameError("architecture whose stem halves the image", architecture, FULL_SIZE)
     _check(width, in_channels, num_classes, mean, std)
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of every GPU, outside the fence.
         torch.default_generator.manual_seed(seed)
-        builders = FULL_SIZE if full_size else ARCHITECTURES
-        body, feature_dim = builders[architecture](width=width, in_channels=in_channels)
+        body, feature_dim = build_body(architecture, width=width, in_channels=in_channels, full_size=full_size)
         classifier = Classifier(body, feature_dim, num_classes, mean, std)
         initialise(classifier)
     return classifier

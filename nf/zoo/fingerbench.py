@@ -15,6 +15,7 @@ from dataclasses import replace
 from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.lineage import MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
+from nf.models import FULL_SIZE
 
 FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
 PRUNING_RATIOS = tuple(f"{i / 10}" for i in range(1, 10))
@@ -41,12 +42,15 @@ def fingerbench(config: ZooConfig) -> Lineage:
     training negatives do not, and twins learn from the owner's data besides.
 
     Raises:
-        ConfigError: a training model is also a suspect, has the wrong role, or an id says nothing.
+        ConfigError: a training model is also a suspect, has the wrong role, or an id says nothing; an architecture
+            cannot be built at full size, or the zoo has none of that name.
     """
     if config.source not in config.architectures:
         raise ConfigError(f"zoo.source: expected one of {', '.join(config.architectures)}, got {config.source!r}")
     for name in config.full_size:
-        _architecture(name, config)
+        if name not in FULL_SIZE or name not in config.architectures:
+            possible = [each for each in config.architectures if each in FULL_SIZE]
+            raise UnknownNameError("architecture in zoo.full_size", name, possible)
     suspects = [parse_id(model_id, config, "suspects") for model_id in _suspect_ids(config)]
     training = [parse_id(model_id, config, "training") for model_id in (*config.pool.positive, *config.pool.negative)]
     known = {spec.id for spec in suspects}

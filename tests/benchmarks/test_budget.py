@@ -1,6 +1,7 @@
 """The budget counts what training does: checked by hand on small networks and single models."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,12 @@ def test_sums_by_architecture_and_by_attack_are_those_of_the_models(budget, plan
     for table in (counted["by_architecture"], counted["by_attack"]):
         assert sum(row["macs"] for row in table.values()) == pytest.approx(total)
         assert sum(row["models"] for row in table.values()) == len(counted["models"])
+
+
+def test_a_stem_at_full_size_is_in_the_budget(budget, plan):
+    profile = plan.profile
+    wanted = replace(profile, zoo=replace(profile.zoo, architectures=("resnet18", "vgg13_bn"), full_size=("resnet18",)))
+    costs = budget.networks(wanted)
+    halved = budget.networks(replace(wanted, zoo=replace(wanted.zoo, full_size=())))
+    assert costs["resnet18"]["macs"] / halved["resnet18"]["macs"] == pytest.approx(4, rel=0.02)
+    assert costs["vgg13_bn"] == halved["vgg13_bn"]

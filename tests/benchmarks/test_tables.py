@@ -106,3 +106,17 @@ def test_variants_stand_beside_the_papers_ablation(tables, tmp_path, record):
         "| label-transform-published | 1 | 0.800 | 0.91 |",
         "",
     ]
+
+
+def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_short(tables, tmp_path):
+    found = {"aruc": 0.5, "roc_auc": 0.98, "tpr_at_fpr_0": 0.75}
+    wrong = {"positives": 63, "false_negatives": 2, "negatives": 91, "false_positives": 5}
+    sets = [
+        {"zoo": 1, "setting": "in use", "draw": 0, **found, "at_threshold": wrong},
+        {"zoo": 1, "setting": "in use", "draw": 1, "shortage": "12 of 100"},
+        {"zoo": 0, "setting": "in use", "draw": 0, **found, "at_threshold": wrong},
+    ]
+    (tmp_path / "results" / "settings-digits.json").write_text(json.dumps({"query_sets": sets}))
+    rows = tables.settings_digits().splitlines()[2:]
+    assert rows[0].startswith("| 1 | in use | 0.500 / too few queries | 0.980 / too few queries |")
+    assert rows[1] == "| 0 | in use | 0.500 | 0.980 | 0.750 | 61 of 63 | 5 of 91 |"

@@ -181,6 +181,14 @@ def test_a_stem_at_full_size_makes_other_models_of_that_architecture():
     assert all("mobilenet_v2" in model_id for model_id in changed)
 
 
-def test_full_size_names_an_architecture_of_the_zoo():
-    with pytest.raises(UnknownNameError, match="unknown architecture of the zoo 'alexnet'"):
-        fingerbench(replace(ZOO, full_size=("alexnet",)))
+@pytest.mark.parametrize("name", ["alexnet", "vgg13_bn"])
+def test_what_cannot_be_at_full_size_is_refused_before_anything_is_built(name):
+    message = f"unknown architecture in zoo.full_size '{name}': expected one of densenet121, .*squeezenet$"
+    with pytest.raises(UnknownNameError, match=message):
+        fingerbench(replace(ZOO, full_size=("resnet18", name)))
+
+
+def test_full_size_is_for_architectures_of_the_zoo():
+    fewer = replace(ZOO, architectures=("resnet18", "vgg13_bn"), full_size=("resnet34",))
+    with pytest.raises(UnknownNameError, match=r"'resnet34': expected one of resnet18$"):
+        fingerbench(fewer)
