@@ -6,8 +6,6 @@ configure_math_libraries()
 
 import pytest  # noqa: E402 - torch reads its settings at import
 import torch  # noqa: E402
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
 
 from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
 from nf.data import Augment, Splits, prepare_splits  # noqa: E402
@@ -46,6 +44,10 @@ def victims(splits: Splits) -> dict[str, Classifier]:
 def pytest_collection_modifyitems(items):
     """The pipeline's tests take longest, and so come first when several processes share the files."""
     items.sort(key=lambda item: item.path.parent.name != "pipeline")
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="there is no GPU"))
 
 
 BROWSER_FLAGS = (
@@ -64,6 +66,10 @@ BROWSER_FLAGS = (
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """Headless Chromium that keeps what pages log. Needs Chromium and its driver, and fails without them."""
+    # A bare machine with a GPU runs the tests of the GPU, and has neither.
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     for flag in (*BROWSER_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):

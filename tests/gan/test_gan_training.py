@@ -229,7 +229,7 @@ def test_updates_whose_losses_draw_are_not_recorded(name, max_shift, shades, tin
     assert (tmp_path / "card.json").exists()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", ["sagan", "contragan"])
 def test_on_a_gpu_recorded_updates_do_what_plain_ones_do(name, shades, tiny_of, tmp_path, monkeypatch, caplog):
     config = dataclasses.replace(tiny_of(name), max_shift=0, steps=6)
