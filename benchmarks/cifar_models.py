@@ -6,12 +6,16 @@ Builds each model as the zoo does, with forward passes in bfloat16 as on a GPU, 
 """
 
 import argparse
+import io
 import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import gpu
+import pyarrow as pa
+from PIL import Image
+from pyarrow import parquet
 
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
@@ -30,6 +34,8 @@ def main(arguments: argparse.Namespace) -> None:
     ENGINES["cpu"] = Engine(half=True)
     with tempfile.TemporaryDirectory() as folder:
         arguments.out = Path(folder)
+        if arguments.compress_again is not None:
+            arguments.data = compressed(arguments.data, Path(folder) / "data", arguments.compress_again)
         run = gpu.open_run(arguments, lambda *_: None)
         wanted = {key: getattr(arguments, key) for key in ("epochs", "batch_size", "learning_rate")}
         changes = {key: value for key, value in wanted.items() if value is not None}
@@ -55,16 +61,34 @@ def main(arguments: argparse.Namespace) -> None:
                 "test_accuracy": card["test_accuracy"],
                 "seconds": round(time.monotonic() - started),
                 "files": arguments.files,
+                "compressed_again": arguments.compress_again,
                 "commit": git_commit(ROOT),
             }
             print(facts, flush=True)
             add(facts)
 
 
+def compressed(data: Path, target: Path, quality: int) -> Path:
+    """The Parquet files below ``data`` in ``target``, their images once more compressed; returns ``target``."""
+    for path in data.glob("*/*.parquet"):
+        table = parquet.read_table(path)
+        rows = table.to_pylist()
+        column = next(name for name, value in rows[0].items() if isinstance(value, dict))
+        for row in rows:
+            buffer = io.BytesIO()
+            image = Image.open(io.BytesIO(row[column]["bytes"])).convert("RGB")
+            image.save(buffer, format="JPEG", quality=quality)
+            row[column]["bytes"] = buffer.getvalue()
+        copy = target / path.relative_to(data)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pa.Table.from_pylist(rows, schema=table.schema), copy)
+    return target
+
+
 def add(facts: dict) -> None:
     """Put one model into the record, in the place of an earlier run under the same schedule."""
     known = read_json(RECORD)["models"] if RECORD.exists() else []
-    same = ("model", "width", "full_size", "images", "epochs", "batch_size", "learning_rate")
+    same = ("model", "width", "full_size", "images", "epochs", "batch_size", "learning_rate", "compressed_again")
     kept = [each for each in known if any(each[key] != facts[key] for key in same)]
     write_json(RECORD, {"machine": machine(), "versions": versions(), "models": [*kept, facts]})
 
@@ -74,6 +98,9 @@ if __name__ == "__main__":
     parser.add_argument("models", nargs="+", metavar="MODEL_ID")
     parser.add_argument("--data", type=Path, help="Folder with Parquet files. [default: what the profile names]")
     parser.add_argument("--files", default="", help="What they are, such as JPEG copies of quality 50.")
+    parser.add_argument(
+        "--compress-again", type=int, metavar="QUALITY", help="As JPEG, the files in --data, to see what that costs."
+    )
     parser.add_argument("--width", type=float, help="Of the networks. [default: the profile's]")
     parser.add_argument(
         "--full-size", action=argparse.BooleanOptionalAction, help="Stems halve no image. [default: the profile's]"

@@ -304,18 +304,21 @@ def cifar10_models() -> str:
     if record is None:
         return "Nothing has been recorded yet: `python benchmarks/cifar_models.py source` fills this place."
     lines = [
-        "| model | width | stem | training images | epochs | batch | learning rate | test accuracy | minutes |",
+        "| model | width | stem | epochs | batch | learning rate | JPEG again | test accuracy | minutes |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     order = ("model", "width", "full_size", "epochs", "batch_size", "learning_rate")
-    for row in sorted(record["models"], key=lambda row: [row[key] for key in order]):
+    for row in sorted(
+        record["models"], key=lambda row: [*(row[key] for key in order), -(row["compressed_again"] or 100)]
+    ):
         stem = "full size" if row["full_size"] else "halves"
-        cells = [f"`{row['model']}`", row["width"], stem, f"{row['images']:,}", *(row[key] for key in order[3:])]
+        again = f"quality {row['compressed_again']}" if row["compressed_again"] else "no"
+        cells = [f"`{row['model']}`", row["width"], stem, *(row[key] for key in order[3:]), again]
         cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    files = ", ".join(sorted({row["files"] for row in record["models"]}))
+    files = ", ".join(sorted({f"{row['images']:,} {row['files']}" for row in record["models"]}))
     return "\n".join(
-        [*lines, "", f"{record['machine']}, one thread a model, some beside other work; {files}; one run each."]
+        [*lines, "", f"{files}; {record['machine']}, one thread a model, some beside other work; one run each."]
     )
 
 
