@@ -109,4 +109,7 @@ if __name__ == "__main__":
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.set_defaults(profile="cifar10", params=ROOT / "params.yaml", workers=None)
-    main(parser.parse_args())
+    arguments = parser.parse_args()
+    if arguments.compress_again is not None and arguments.data is None:
+        parser.error("--compress-again: expected a folder of Parquet files in --data, got none")
+    main(arguments)

@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.parent.name != "pipeline")
     if not torch.cuda.is_available():
         for item in items:
-            if "gpu" in item.keywords:
+            if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="there is no GPU"))
 
 

@@ -130,14 +130,15 @@ def test_recording_computes_nothing_and_a_replay_repeats_the_kernels_only():
 @pytest.mark.parametrize(
     "forbidden",
     [
-        lambda batch: batch.sum().item(),
-        lambda batch: batch + torch.ones(2).to("cuda"),
-        lambda batch: batch + torch.rand(2, device="cuda", generator=torch.Generator("cuda").manual_seed(0)),
+        lambda batch, _: batch.sum().item(),
+        lambda batch, _: batch + torch.ones(2).to("cuda"),
+        lambda batch, stranger: batch + torch.rand(2, device="cuda", generator=stranger),
     ],
     ids=["waits for the device", "copies from the host", "draws from an unknown generator"],
 )
 def test_what_cannot_be_recorded_says_so(forbidden):
     """The last of this file: what a failed recording leaves behind is CUDA's."""
-    batch = torch.ones(2, device="cuda")
+    batch, stranger = torch.ones(2, device="cuda"), torch.Generator("cuda").manual_seed(0)
+    forbidden(batch, stranger)  # is no error outside of a recording
     with torch.cuda.stream(torch.cuda.Stream()), pytest.raises(RuntimeError):
-        record_cuda_graph(lambda: forbidden(batch), ())
+        record_cuda_graph(lambda: forbidden(batch, stranger), ())
