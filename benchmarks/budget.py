@@ -183,7 +183,15 @@ def _step_seconds(profile: Profile, name: str, batch_size: int, device: torch.de
     def train(batches: int) -> float:
         count = batches * batch_size
         started = time.perf_counter()
-        fit(model, images[:count], labels[:count], config, seed=seed, augment=Augment(data.padding, data.flip))
+        fit(
+            model,
+            images[:count],
+            labels[:count],
+            config,
+            seed=seed,
+            augment=Augment(data.padding, data.flip),
+            precision=profile.zoo.precision,
+        )
         return time.perf_counter() - started
 
     train(few)

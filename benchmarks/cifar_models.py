@@ -20,7 +20,6 @@ from pyarrow import parquet
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
 from nf.models import FULL_SIZE
-from nf.models.engine import ENGINES, Engine
 from nf.stages.facts import git_commit, machine, versions
 from nf.zoo.build import build_model
 from nf.zoo.recipes import ZooPlan
@@ -31,7 +30,6 @@ RECORD = ROOT / "results" / "cifar10-models.json"
 
 def main(arguments: argparse.Namespace) -> None:
     """Train the models one after another, and record each when it is done."""
-    ENGINES["cpu"] = Engine(half=True)
     with tempfile.TemporaryDirectory() as folder:
         arguments.out = Path(folder)
         if arguments.compress_again is not None:
@@ -39,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
         run = gpu.open_run(arguments, lambda *_: None)
         wanted = {key: getattr(arguments, key) for key in ("epochs", "batch_size", "learning_rate")}
         changes = {key: value for key, value in wanted.items() if value is not None}
-        zoo = replace(run.profile.zoo, training=replace(run.profile.zoo.training, **changes))
+        zoo = replace(run.profile.zoo, precision="bfloat16", training=replace(run.profile.zoo.training, **changes))
         if arguments.width is not None:
             zoo = replace(zoo, widths={"default": arguments.width})
         if arguments.full_size is not None:

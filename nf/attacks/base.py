@@ -26,6 +26,7 @@ class Job:
         training: from-scratch schedule of that architecture.
         augment: training augmentation.
         seed: for everything that is drawn.
+        precision: of forward passes while training, as in ``ZooConfig``.
     """
 
     level: str
@@ -36,6 +37,7 @@ class Job:
     training: TrainingConfig
     augment: Augment
     seed: int
+    precision: str | None = None
 
     def images(self) -> Tensor:
         """(N, C, H, W) uint8 of the split."""

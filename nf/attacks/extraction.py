@@ -34,7 +34,7 @@ class KnockoffConfig:
 def train(job: Job, _: ScratchConfig) -> Outcome:
     """Train from scratch on the labels of the split."""
     model = job.fresh()
-    fit(model, job.images(), job.labels(), job.training, seed=job.seed, augment=job.augment)
+    fit(model, job.images(), job.labels(), job.training, seed=job.seed, precision=job.precision, augment=job.augment)
     return Outcome(model)
 
 
@@ -52,7 +52,16 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
 
     model = job.fresh()
-    fit(model, job.images(), job.labels(), job.training, seed=job.seed, augment=job.augment, objective=objective)
+    fit(
+        model,
+        job.images(),
+        job.labels(),
+        job.training,
+        seed=job.seed,
+        precision=job.precision,
+        augment=job.augment,
+        objective=objective,
+    )
     return Outcome(model, {"agreement": _agreement(model, teacher, job)})
 
 
@@ -73,7 +82,7 @@ def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
         job.training.clip_norm,
     )
     model = job.fresh()
-    fit(model, job.images(), answers, schedule, seed=job.seed, objective=cross_entropy)
+    fit(model, job.images(), answers, schedule, seed=job.seed, precision=job.precision, objective=cross_entropy)
     return Outcome(model, {"agreement": _agreement(model, victim, job)})
 
 

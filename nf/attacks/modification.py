@@ -40,7 +40,16 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
             fresh = nn.Linear(model.classifier.in_features, model.classifier.out_features)
         model.classifier.load_state_dict(fresh.state_dict())
     trainable: Literal["all", "classifier"] = "all" if job.level.endswith("AL") else "classifier"
-    fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment, trainable=trainable)
+    fit(
+        model,
+        job.images(),
+        job.labels(),
+        config.schedule,
+        seed=job.seed,
+        precision=job.precision,
+        augment=job.augment,
+        trainable=trainable,
+    )
     return Outcome(model)
 
 
@@ -57,7 +66,16 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
             for weight, mask in masks:
                 weight.mul_(mask)
 
-    fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment, after_step=hold)
+    fit(
+        model,
+        job.images(),
+        job.labels(),
+        config.schedule,
+        seed=job.seed,
+        precision=job.precision,
+        augment=job.augment,
+        after_step=hold,
+    )
     zeros = sum(int((weight == 0).sum()) for weight, _ in masks)
     return Outcome(model, {"sparsity": round(zeros / sum(weight.numel() for weight, _ in masks), 6)})
 
@@ -66,7 +84,7 @@ def add_noise(job: Job, config: FineTuningConfig) -> Outcome:
     """Add N(0, std(w) / level) to each convolution's weights, then fine-tune; a smaller level is a stronger attack."""
     model = copy.deepcopy(job.stolen())
     disturb_weights(model, job.strength(), torch.Generator().manual_seed(job.seed))
-    fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, augment=job.augment)
+    fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, precision=job.precision, augment=job.augment)
     return Outcome(model)
 
 
@@ -101,6 +119,7 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
         job.labels(),
         config.schedule,
         seed=job.seed,
+        precision=job.precision,
         augment=job.augment,
         objective=objective,
         draws_from=[generator],

@@ -151,6 +151,8 @@ class ZooConfig:
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
         plus: suspects beyond the paper's.
+        precision: of forward passes while training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a GPU and
+            float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others slower.
         source_weights: safetensors file with the weights of a source model that is trained already.
         weights: what filters and matrices are rounded to once a model is trained, which halves its file; biases, norms
             and computation stay float32.
@@ -164,6 +166,7 @@ class ZooConfig:
     pool: PoolConfig
     plus: PlusConfig = PlusConfig()
     source_weights: str | None = None
+    precision: Literal["float32", "bfloat16"] | None = None
     weights: Literal["float32", "float16"] = "float32"
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -44,6 +44,10 @@ class Engine:
     half: bool = False
     fused: bool = False
     record: Recorder | None = None
+
+    def at(self, precision: str | None) -> "Engine":
+        """The same with forward passes in ``float32`` or ``bfloat16``; ``None`` leaves the device's own."""
+        return self if precision is None else replace(self, half=precision == "bfloat16")
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """Where the loss is computed. Autocast's own cache is off: nothing that it keeps may outlive a recording."""

@@ -38,6 +38,7 @@ def fit(
     trainable: Literal["all", "classifier"] = "all",
     after_step: Callable[[Classifier], None] | None = None,
     draws_from: Sequence[torch.Generator] = (),
+    precision: str | None = None,
 ) -> None:
     """Train ``model`` in place and leave it in eval mode.
 
@@ -52,12 +53,13 @@ def fit(
         trainable: ``classifier`` freezes everything before the last layer, batch statistics included.
         after_step: called after each update, e.g. to hold a pruning mask; recorded like ``objective``.
         draws_from: generators that ``objective`` uses, on the model's device.
+        precision: of forward passes, as in ``ZooConfig``.
 
     Raises:
         TrainingError: the loss is no longer finite.
     """
     device = model.mean.device
-    engine = ENGINES[device.type]
+    engine = ENGINES[device.type].at(precision)
     images, targets = images.to(device), targets.to(device)
     generator = torch.Generator(device).manual_seed(seed)
     steps = math.ceil(len(images) / config.batch_size)

@@ -59,6 +59,7 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         training=plan.training(spec.architecture),
         augment=Augment(plan.profile.data.padding, plan.profile.data.flip),
         seed=seed,
+        precision=plan.profile.zoo.precision,
     )
     given = plan.profile.zoo.source_weights if model_id == SOURCE_ID else None
     if given is not None:

@@ -69,6 +69,7 @@ class ZooPlan:
         data = self.profile.data
         weights = self.profile.zoo.source_weights if spec.id == SOURCE_ID else None
         rounded = {"rounded": "float16"} if self.profile.zoo.weights == "float16" else {}
+        precision = {"precision": self.profile.zoo.precision} if self.profile.zoo.precision else {}
         return {
             "version": VERSION,
             "weights": sha256_file(Path(weights)) if weights else None,
@@ -79,4 +80,5 @@ class ZooPlan:
             "training": asdict(self.training(spec.architecture)) if fresh else None,
             "augment": None if spec.attack == "knockoff" else [data.padding, data.flip],
             **rounded,
+            **precision,
         }

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -66,6 +68,18 @@ def test_contract(attack, job, victims, splits):
     assert same(before, victims["source"].state_dict(), before)
     assert torch.equal(generator, torch.get_rng_state())
     assert not same(before, first.model.state_dict(), before)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_attack_trains_in_the_precision_of_its_job(attack, job):
+    exact = run_attack(attack, SECTIONS.get(attack, {}), job(attack)).model.state_dict()
+    rounded = run_attack(
+        attack, SECTIONS.get(attack, {}), replace(job(attack), precision="bfloat16")
+    ).model.state_dict()
+    assert not same(exact, rounded, ["classifier.weight"])
+    assert {name: tensor.dtype for name, tensor in rounded.items()} == {
+        name: tensor.dtype for name, tensor in exact.items()
+    }
 
 
 @pytest.mark.parametrize(("mode", "all_layers", "forgets"), [

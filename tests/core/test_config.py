@@ -11,7 +11,7 @@ from nf.core.errors import ConfigError, UnknownNameError
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
-@pytest.mark.parametrize("name", ["digits", "cifar10", "smoke"])
+@pytest.mark.parametrize("name", ["digits", "cifar10", "cifar10-small", "gpu-smoke", "smoke"])
 def test_every_profile_of_the_project_can_be_read(name):
     profile = load_profile(PARAMS, name)
     assert profile.name == name
@@ -24,7 +24,8 @@ def test_the_named_profile_is_the_default():
 
 def test_an_unknown_profile_lists_the_known():
     with pytest.raises(
-        UnknownNameError, match="unknown profile 'mnist': expected one of cifar10, digits, gpu-smoke, smoke"
+        UnknownNameError,
+        match="unknown profile 'mnist': expected one of cifar10, cifar10-small, digits, gpu-smoke, smoke",
     ):
         load_profile(PARAMS, "mnist")
 

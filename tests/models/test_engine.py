@@ -90,5 +90,12 @@ def test_half_precision_learns_and_keeps_float32_weights(trained, splits):
     assert accuracy(model, torch.from_numpy(splits["A"].images), torch.from_numpy(splits["A"].labels)) > 0.8
 
 
+def test_the_precision_that_is_asked_for_goes_before_the_devices_own(trained):
+    single, half = trained(Engine()), trained(Engine(half=True))
+    assert not same(single, half)
+    assert same(trained(Engine(half=True), precision="float32"), single)
+    assert same(trained(Engine(), precision="bfloat16"), half)
+
+
 def test_no_gradients_are_left_behind(trained):
     assert all(p.grad is None for p in trained(Engine()).parameters())

@@ -96,7 +96,10 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
         (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
         (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
-        (("zoo", "--profile", "mnist"), "unknown profile 'mnist': expected one of cifar10, digits, gpu-smoke, smoke"),
+        (
+            ("zoo", "--profile", "mnist"),
+            "unknown profile 'mnist': expected one of cifar10, cifar10-small, digits, gpu-smoke, smoke",
+        ),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
     ],

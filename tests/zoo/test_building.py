@@ -83,6 +83,17 @@ def test_rounding_is_part_of_every_recipe(prepared):
     assert not set(plan.hashes.values()) & set(replace(plan, profile=rounded).hashes.values())
 
 
+def test_precision_is_part_of_every_recipe_and_reaches_the_training(prepared, splits, tmp_path):
+    plan = plan_zoo(prepared)
+    faster = replace(plan, profile=replace(plan.profile, zoo=replace(plan.profile.zoo, precision="bfloat16")))
+    assert not set(plan.hashes.values()) & set(faster.hashes.values())
+    stored = []
+    for folder, each in (("exact", plan), ("faster", faster)):
+        build_model(each, "scratch-vgg13_bn", splits, tmp_path / folder)
+        stored.append(load_file(tmp_path / folder / "scratch-vgg13_bn" / "weights.safetensors"))
+    assert any(not torch.equal(stored[0][name], stored[1][name]) for name in stored[0])
+
+
 def test_cards_of_float32_models_say_nothing_of_rounding(prepared, splits, tmp_path):
     card = build_model(plan_zoo(prepared), "scratch-vgg13_bn", splits, tmp_path)
     assert "weights" not in card
