@@ -1,6 +1,6 @@
-"""How accurate single models of the profile ``cifar10`` get, trained on a CPU: ``… --data FOLDER MODEL_ID …``.
+"""How accurate single models of the profile ``cifar10`` get, trained one by one: ``… --data FOLDER MODEL_ID …``.
 
-Builds each model as the zoo does, with forward passes in bfloat16 as on a GPU, and adds it to
+Builds each model as the zoo does, with forward passes in bfloat16 also on a CPU, and adds it to
 ``results/cifar10-models.json``. A model takes minutes to hours. ``--data`` is that of ``benchmarks/gpu.py``;
 ``python benchmarks/tables.py`` puts the record on ``docs/performance.md``.
 """
@@ -19,7 +19,7 @@ from pyarrow import parquet
 
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
-from nf.models import FULL_SIZE
+from nf.models import FULL_SIZE, resolve_device
 from nf.stages.facts import git_commit, machine, versions
 from nf.zoo.build import build_model
 from nf.zoo.recipes import ZooPlan
@@ -45,9 +45,10 @@ def main(arguments: argparse.Namespace) -> None:
         profile = replace(run.profile, zoo=zoo)
         splits = prepare_splits(profile.data, seed=profile.seed)
         plan = ZooPlan(profile, splits.card)
+        device = resolve_device(profile.execution.device)
         for model_id in arguments.models:
             started = time.monotonic()
-            card = build_model(plan, model_id, splits, Path(folder))
+            card = build_model(plan, model_id, splits, Path(folder), device=device)
             schedule = asdict(plan.training(plan.lineage[model_id].architecture))
             facts = {
                 "model": model_id,

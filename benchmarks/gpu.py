@@ -56,7 +56,7 @@ def main(arguments: argparse.Namespace) -> None:
         run = open_run(arguments, progress)
         schemes = arguments.schemes or list(run.profile.schemes)
         ledger = Ledger(run.layout.root / "ledger.json", utilisation)
-        todo = list(parts(run, schemes, arguments.gan, arguments.variants, left))
+        todo = list(parts(run, schemes, arguments.gan, arguments.variants, lambda: min(left(), arguments.zoo_seconds)))
         missing = work(run, todo, left, ledger)
     path = write_record(run, arguments, schemes, ledger.parts, missing)
     print(f"{len(todo) - len(missing)} of {len(todo)} parts are there, written to {path}")
@@ -101,7 +101,8 @@ def work(run: Any, todo: list[Any], left: Callable[[], float], ledger: Any) -> d
     missing: dict[str, str] = {}
     failed: dict[str, str] = {}
     for part in todo:
-        reason = failed.get(part.item) or attempt(run, part, left, ledger)
+        held_up = missing.get("zoo") if part.asks_all else None
+        reason = held_up or failed.get(part.item) or attempt(run, part, left, ledger)
         if reason:
             missing[part.name] = reason
         if reason and part.item and reason != _OUT_OF_TIME:
@@ -193,6 +194,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, help="Folder of image Parquet files; see above.")
     parser.add_argument("--out", type=Path, required=True, help="Where artifacts and the record go.")
     parser.add_argument("--max-seconds", type=float, default=float("inf"), help="Stop cleanly after so long.")
+    parser.add_argument(
+        "--zoo-seconds", type=float, default=float("inf"), help="Begin no model after so long; go on to the query sets."
+    )
     parser.add_argument("--profile", default="cifar10")
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="The settings.")
     parser.add_argument("--schemes", nargs="*", help="Only these.")

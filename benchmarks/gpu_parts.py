@@ -19,41 +19,50 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """One step of the run; ``item`` is the scheme, GAN or variant that it is about, if any."""
+    """One step of the run.
+
+    Attributes:
+        name: what it is called in the record.
+        item: the scheme, GAN or variant that it is about, if any.
+        done: whether it is there.
+        make: makes it.
+        asks_all: it asks every suspect, so that it waits for the whole zoo.
+    """
 
     name: str
     item: str
     done: Callable[[], bool]
     make: Callable[[], object]
+    asks_all: bool = False
 
 
 def parts(
-    run: Run, schemes: list[str], gan: str, variants: list[str], seconds_left: Callable[[], float]
+    run: Run, schemes: list[str], gan: str, variants: list[str], zoo_seconds: Callable[[], float]
 ) -> Iterator[Part]:
     """All parts, each after those whose files it reads."""
     layout = run.layout
     images, exported = layout.data / "card.json", layout.onnx / COPIES_FILE
     yield Part("prepare", "", images.exists, partial(load_stage("prepare"), run))
-    yield Part("zoo", "", partial(_zoo_is_whole, run), partial(_build_zoo, run, seconds_left))
+    yield Part("zoo", "", partial(_zoo_is_whole, run), partial(_build_zoo, run, zoo_seconds))
     quality = layout.gan(gan) / QUALITY_FILE
     yield Part(f"gan@{gan}", gan, partial(newer, quality, images), partial(load_stage("gan"), run, gan))
     for name in schemes:
         made = partial(has_query_set, run, name)
         yield Part(f"fingerprint@{name}", name, made, partial(load_stage("fingerprint"), run, name))
     whole = partial(newer, exported, layout.zoo / SUMMARY_FILE)
-    yield Part("export", "", whole, partial(load_stage("export"), run))
+    yield Part("export", "", whole, partial(load_stage("export"), run), asks_all=True)
     for name in schemes:
         queries, scores = layout.fingerprint(name) / "card.json", layout.scores(name)
         asked = partial(newer, scores, queries, exported)
-        yield Part(f"verify@{name}", name, asked, partial(load_stage("verify"), run, name))
+        yield Part(f"verify@{name}", name, asked, partial(load_stage("verify"), run, name), asks_all=True)
         measured = partial(newer, layout.metrics(name), scores)
-        yield Part(f"evaluate@{name}", name, measured, partial(load_stage("evaluate"), run, name))
+        yield Part(f"evaluate@{name}", name, measured, partial(load_stage("evaluate"), run, name), asks_all=True)
     for name in schemes:
         judged = partial(newer, layout.detection(name), layout.fingerprint(name) / "card.json")
         yield Part(f"detect@{name}", name, judged, partial(load_stage("detect"), run, name))
     for name in variants:
         known = partial(newer, layout.variant(name, 0), exported)
-        yield Part(f"variant@{name}", name, known, partial(load_stage("variant"), run, f"{name}/0"))
+        yield Part(f"variant@{name}", name, known, partial(load_stage("variant"), run, f"{name}/0"), asks_all=True)
 
 
 def newer(written: Path, *sources: Path) -> bool:
@@ -67,8 +76,8 @@ def _zoo_is_whole(run: Run) -> bool:
     return (run.layout.zoo / SUMMARY_FILE).exists() and not missing_models(run, plan_zoo(run))
 
 
-def _build_zoo(run: Run, seconds_left: Callable[[], float]) -> None:
+def _build_zoo(run: Run, zoo_seconds: Callable[[], float]) -> None:
     plan = plan_zoo(run)
-    if build_models(run, plan, missing_models(run, plan), max_seconds=seconds_left()):
+    if build_models(run, plan, missing_models(run, plan), max_seconds=zoo_seconds()):
         raise OutOfTimeError
     summarise_zoo(run, plan)

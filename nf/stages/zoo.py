@@ -28,10 +28,16 @@ def plan_zoo(run: Run) -> ZooPlan:
 
 
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
-    """Ids still to be built, parents first; models that the plan does not list are deleted."""
+    """Ids still to be built, parents first; models that the plan does not list are deleted.
+
+    What query sets are made from comes before the other suspects: a zoo that is cut can do with it.
+    """
     run.layout.zoo.mkdir(parents=True, exist_ok=True)
     remove_strangers(plan, run.layout.zoo)
-    return [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]
+    training = [spec.id for spec in plan.lineage.select(pool="training")]
+    first = {*training, *(parent.id for model_id in training for parent in plan.lineage.ancestors(model_id))}
+    missing = [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]
+    return sorted(missing, key=lambda model_id: model_id not in first)
 
 
 def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:

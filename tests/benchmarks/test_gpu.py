@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from nf.stages import load_stage
+from nf.stages.run import Run
+from nf.stages.zoo import build_models, missing_models, plan_zoo
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -21,10 +25,26 @@ def call(out, *options):
     return json.loads((out / "record" / "gpu-smoke.json").read_text()), result.stdout
 
 
+def build_training_models(out):
+    run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=out)
+    load_stage("prepare")(run)
+    plan = plan_zoo(run)
+    pool = run.profile.zoo.pool
+    first = missing_models(run, plan)[: 1 + len(pool.positive) + len(pool.negative)]
+    assert set(first) == {"source", *pool.positive, *pool.negative}
+    assert first[0] == "source"
+    assert build_models(run, plan, first) == []
+
+
 def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     record, said = call(tmp_path, "--max-seconds", "0")
     assert set(record["missing"].values()) == {"out of time"}
     assert "0 of 12 parts are there" in said
+    build_training_models(tmp_path)
+    record, said = call(tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
+    asking_all = {f"{stage}@{scheme}" for stage in ("verify", "evaluate") for scheme in ("naturalfinger", "akh")}
+    assert record["missing"] == dict.fromkeys(["zoo", "export", *asking_all], "out of time")
+    assert {"gan@sagan", "fingerprint@naturalfinger", "fingerprint@akh"} < record["parts"].keys()
     record, said = call(tmp_path)
     assert record["missing"] == {}
     assert set(record["schemes"]) == set(record["detection"]) == {"naturalfinger", "akh"}
