@@ -1,5 +1,6 @@
 """NaturalFinger: GAN images on which stolen and honest models disagree (paper, section 3.2 and algorithm 1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -54,15 +55,17 @@ class NaturalFinger(Scheme):
         """
         if self.config.discriminator != "none":
             task.require_gan().require_discriminator()
-        funnel, rounds = Funnel(), []
+        funnel = Funnel()
+        rounds: list[_Survivors] = []
         frozen = task.models.map(freeze)
         for number in range(self.config.max_rounds):
             seed = derive_seed(task.seed, self.name, number)
             candidates = self._select(task, frozen, funnel, derive_seed(seed, "select"))
             if len(candidates) > 0:
-                candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), number)
+                figures = {"round": number + 1, "candidates": len(candidates), "found": _count(rounds)}
+                candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), figures)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
-            if sum(len(survivors.images) for survivors in rounds) >= task.queries:
+            if _count(rounds) >= task.queries:
                 return self._choose(rounds, task.queries, funnel)
         raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
 
@@ -93,13 +96,13 @@ class NaturalFinger(Scheme):
         return candidates.select(shortlist)
 
     def _optimise(
-        self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, number: int
+        self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, figures: Mapping[str, float]
     ) -> Candidates:
-        """Step 3, with progress reported to the caller."""
+        """Step 3, with progress and ``figures`` reported to the caller."""
 
         def report(done: int, total: int) -> None:
             if task.progress is not None:
-                task.progress(done, total, {"round": number + 1, "candidates": len(candidates)})
+                task.progress(done, total, figures)
 
         latents = optimise(candidates, task.require_gan(), frozen, self.config, seed=seed, progress=report)
         return replace(candidates, latents=latents)
@@ -120,6 +123,11 @@ class NaturalFinger(Scheme):
         kept = surest if self.config.keep == "surest" else spread(losses, pairs, queries)
         labels, negative_labels = pairs[kept].unbind(1)
         return Draft(images[kept], labels, negative_labels, {"funnel": funnel.pairs()})
+
+
+def _count(rounds: list[_Survivors]) -> int:
+    """Queries found so far."""
+    return sum(len(survivors.images) for survivors in rounds)
 
 
 @torch.no_grad()

@@ -100,7 +100,7 @@ def test_progress_counts_updates_and_names_the_round(models, digits, gan):
     seen = []
     make(CONFIG, models, digits, gan, queries=1, progress=lambda *step: seen.append(step))
     done, total, facts = seen[-1]
-    assert (done, facts["round"]) == (total, 1)
+    assert (done, facts["round"], facts["found"]) == (total, 1, 0)
     assert total == CONFIG.epochs  # three and three models in chunks of four, all candidates in one batch
 
 
