@@ -115,6 +115,10 @@ def _other_gan(run: Run, queries: QuerySet, splits: Splits, device: str) -> Gan:
             return load_gan(run.layout.gan(name), device)
     name = str(card.get("name", next(iter(run.profile.gans))))
     own = splits["A"]
+
+    def report(step: int, steps: int, _: Mapping[str, float]) -> None:
+        run.progress(step, steps, f"a second {name}")
+
     return train_gan(
         name,
         parse_section(find_gan(name).config, run.profile.section("gans", name), f"gans.{name}"),
@@ -124,4 +128,5 @@ def _other_gan(run: Run, queries: QuerySet, splits: Splits, device: str) -> Gan:
         seed=derive_seed(run.profile.seed, "detect", "gan", name),
         folder=run.layout.decoy(name),
         device=device,
+        progress=report,
     )

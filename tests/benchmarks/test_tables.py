@@ -72,6 +72,23 @@ def test_the_table_stands_beside_the_papers_numbers(tables, tmp_path, record):
     assert not any("| variant |" in line for line in lines)
 
 
+def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tables, tmp_path, record):
+    found = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, "plus": {"twin": {"models": 5, "called_stolen": 2}}}
+    small = {
+        **record,
+        "n": {"runs": 1, "models": 115, "queries": 100},
+        "zoo": {"scratch_accuracy_mean": 0.651},
+        "machine": "Linux, 2 cores",
+        "schemes": {name: {**scores, **found} for name, scores in record["schemes"].items()},
+    }
+    (tmp_path / "results" / "cifar10-small.json").write_text(json.dumps(small))
+    text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
+    assert "No full-width run has been recorded yet" in text
+    assert "154 suspects under all six attacks" in text
+    assert "accurate to 65.1% from scratch. Images: cifar10/train.parquet and CIFAR100. JPEG copies. 1 run" in text
+    assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% |" in text
+
+
 def variant(name, **parameters):
     settings = {
         "label": "negative",
