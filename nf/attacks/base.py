@@ -10,7 +10,7 @@ from torch import Tensor
 from nf.core.config import TrainingConfig
 from nf.core.errors import ConfigError
 from nf.data import Augment, Splits
-from nf.models.classifier import Classifier
+from nf.models import Classifier, fit
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,19 @@ class Job:
     def labels(self) -> Tensor:
         """(N,) int64 of the split."""
         return torch.from_numpy(self.splits[self.data].labels)
+
+    def fit(self, model: Classifier, schedule: TrainingConfig, **options: Any) -> None:
+        """Train ``model`` in place on the split and its labels; ``options`` are further ones of ``nf.models.fit``."""
+        fit(
+            model,
+            self.images(),
+            self.labels(),
+            schedule,
+            seed=self.seed,
+            augment=self.augment,
+            precision=self.precision,
+            **options,
+        )
 
     def stolen(self) -> Classifier:
         """The victim.

@@ -34,7 +34,7 @@ class KnockoffConfig:
 def train(job: Job, _: ScratchConfig) -> Outcome:
     """Train from scratch on the labels of the split."""
     model = job.fresh()
-    fit(model, job.images(), job.labels(), job.training, seed=job.seed, precision=job.precision, augment=job.augment)
+    job.fit(model, job.training)
     return Outcome(model)
 
 
@@ -52,16 +52,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
 
     model = job.fresh()
-    fit(
-        model,
-        job.images(),
-        job.labels(),
-        job.training,
-        seed=job.seed,
-        precision=job.precision,
-        augment=job.augment,
-        objective=objective,
-    )
+    job.fit(model, job.training, objective=objective)
     return Outcome(model, {"agreement": _agreement(model, teacher, job)})
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from nf.attacks.base import FineTuningConfig, Job, Outcome
 from nf.attacks.gradient import pgd
 from nf.core.errors import UnknownNameError
-from nf.models import Classifier, fit
+from nf.models import Classifier
 
 FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
 
@@ -40,16 +40,7 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
             fresh = nn.Linear(model.classifier.in_features, model.classifier.out_features)
         model.classifier.load_state_dict(fresh.state_dict())
     trainable: Literal["all", "classifier"] = "all" if job.level.endswith("AL") else "classifier"
-    fit(
-        model,
-        job.images(),
-        job.labels(),
-        config.schedule,
-        seed=job.seed,
-        precision=job.precision,
-        augment=job.augment,
-        trainable=trainable,
-    )
+    job.fit(model, config.schedule, trainable=trainable)
     return Outcome(model)
 
 
@@ -66,16 +57,7 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
             for weight, mask in masks:
                 weight.mul_(mask)
 
-    fit(
-        model,
-        job.images(),
-        job.labels(),
-        config.schedule,
-        seed=job.seed,
-        precision=job.precision,
-        augment=job.augment,
-        after_step=hold,
-    )
+    job.fit(model, config.schedule, after_step=hold)
     zeros = sum(int((weight == 0).sum()) for weight, _ in masks)
     return Outcome(model, {"sparsity": round(zeros / sum(weight.numel() for weight, _ in masks), 6)})
 
@@ -84,7 +66,7 @@ def add_noise(job: Job, config: FineTuningConfig) -> Outcome:
     """Add N(0, std(w) / level) to each convolution's weights, then fine-tune; a smaller level is a stronger attack."""
     model = copy.deepcopy(job.stolen())
     disturb_weights(model, job.strength(), torch.Generator().manual_seed(job.seed))
-    fit(model, job.images(), job.labels(), config.schedule, seed=job.seed, precision=job.precision, augment=job.augment)
+    job.fit(model, config.schedule)
     return Outcome(model)
 
 
@@ -113,17 +95,7 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
         joined = torch.cat([images, attacked])
         return functional.cross_entropy(model(joined), torch.cat([labels, labels[:count]]))
 
-    fit(
-        model,
-        job.images(),
-        job.labels(),
-        config.schedule,
-        seed=job.seed,
-        precision=job.precision,
-        augment=job.augment,
-        objective=objective,
-        draws_from=[generator],
-    )
+    job.fit(model, config.schedule, objective=objective, draws_from=[generator])
     return Outcome(model)
 
 

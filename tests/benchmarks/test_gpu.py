@@ -1,9 +1,12 @@
 """The script of the paper's setting, at its smallest, on the CPU: cut by the clock, then gone on with to the end."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from nf.stages import load_stage
 from nf.stages.run import Run
@@ -55,3 +58,18 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     again, said = call(tmp_path)
     assert again["parts"] == record["parts"]  # nothing was made anew
     assert "12 of 12 parts are there" in said
+    a_detectors_second_gan_can_be_stopped(tmp_path)
+
+
+def a_detectors_second_gan_can_be_stopped(out):
+    class StoppedError(Exception):
+        pass
+
+    def stop(done, total, what):
+        assert (done, total, what) == (10, 60, "a second sagan")
+        raise StoppedError
+
+    run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=out, progress=stop)
+    shutil.rmtree(run.layout.decoy("sagan"))
+    with pytest.raises(StoppedError):
+        load_stage("detect")(run, "naturalfinger")
