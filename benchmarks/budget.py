@@ -174,10 +174,10 @@ def _step_seconds(profile: Profile, name: str, batch_size: int, device: torch.de
     mean, std = [0.5] * data.channels, [0.25] * data.channels
     form = {**profile.zoo.network(name), "in_channels": data.channels, "num_classes": CLASSES}
     model = build_classifier(name, **form, mean=mean, std=std, seed=seed).to(device)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     shape = (many * batch_size, data.channels, data.image_size, data.image_size)
-    images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    labels = torch.randint(CLASSES, (len(images),), generator=generator)
+    images = torch.randint(256, shape, dtype=torch.uint8, generator=generator, device=device)
+    labels = torch.randint(CLASSES, (len(images),), generator=generator, device=device)
     config = TrainingConfig(1, batch_size, 1e-3)
 
     def train(batches: int) -> float:

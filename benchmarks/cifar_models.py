@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gpu
 import pyarrow as pa
+import torch
 from PIL import Image
 from pyarrow import parquet
 
@@ -25,7 +26,6 @@ from nf.zoo.build import build_model
 from nf.zoo.recipes import ZooPlan
 
 ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "results" / "cifar10-models.json"
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -59,12 +59,13 @@ def main(arguments: argparse.Namespace) -> None:
                 "test_images": len(splits["test"].images),
                 "test_accuracy": card["test_accuracy"],
                 "seconds": round(time.monotonic() - started),
+                "device": torch.cuda.get_device_name() if device == "cuda" else machine(),
                 "files": arguments.files,
                 "compressed_again": arguments.compress_again,
                 "commit": git_commit(ROOT),
             }
             print(facts, flush=True)
-            add(facts)
+            add(facts, arguments.record)
 
 
 def compressed(data: Path, target: Path, quality: int) -> Path:
@@ -84,12 +85,13 @@ def compressed(data: Path, target: Path, quality: int) -> Path:
     return target
 
 
-def add(facts: dict) -> None:
+def add(facts: dict, record: Path) -> None:
     """Put one model into the record, in the place of an earlier run under the same schedule."""
-    known = read_json(RECORD)["models"] if RECORD.exists() else []
+    known = read_json(record)["models"] if record.exists() else []
     same = ("model", "width", "full_size", "images", "epochs", "batch_size", "learning_rate", "compressed_again")
+    same += ("device",)
     kept = [each for each in known if any(each[key] != facts[key] for key in same)]
-    write_json(RECORD, {"machine": machine(), "versions": versions(), "models": [*kept, facts]})
+    write_json(record, {"versions": versions(), "models": [*kept, facts]})
 
 
 if __name__ == "__main__":
@@ -107,6 +109,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--record", type=Path, default=ROOT / "results" / "cifar10-models.json")
     parser.set_defaults(profile="cifar10", params=ROOT / "params.yaml", workers=None)
     arguments = parser.parse_args()
     if arguments.compress_again is not None and arguments.data is None:

@@ -34,13 +34,11 @@ _OUT_OF_TIME = "out of time"
 
 def main(arguments: argparse.Namespace) -> None:
     """Do what is left within the budget, then write the record."""
-    import torch
     from gpu_parts import OutOfTimeError, parts
     from ledger import Ledger, Utilisation
 
     from nf.cli.progress import show_progress
 
-    torch.backends.cudnn.benchmark = True  # shapes hardly change, so the search for the fastest kernels pays
     deadline = time.monotonic() + arguments.max_seconds
 
     def left() -> float:

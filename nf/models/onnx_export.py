@@ -5,6 +5,7 @@ becomes a template; every further one is a copy of it with its own weights, fill
 """
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import as_completed
@@ -186,7 +187,8 @@ def export_all(
 ) -> Iterator[tuple[Path, Parity]]:
     """Write many saved models and compare each file with its model, in ``workers`` single-threaded processes.
 
-    Models that are built alike go to one process, which traces once for all of them.
+    Models that are built alike go to one process, which traces once for all of them; where that would be more than an
+    even share, to several.
 
     Args:
         files: folder of a saved model to the ONNX file to write.
@@ -195,7 +197,7 @@ def export_all(
         workers: number of processes, at least 1.
 
     Yields:
-        The folder of each model and its parity, as kinds of models are finished.
+        The folder of each model and its parity, as shares of models are finished.
 
     Raises:
         NFError: what went wrong with a model, also if a process died.
@@ -203,9 +205,12 @@ def export_all(
     groups: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
     for folder, path in files.items():
         groups[canonical_json(read_json(folder / CARD_FILE)["build"])].append((folder, path))
+    share = math.ceil(len(files) / workers)
+    shares = [(key, group[i : i + share]) for key, group in groups.items() for i in range(0, len(group), share)]
+    shares.sort(key=lambda item: len(item[1]), reverse=True)  # the longest first, so that none is left over at the end
     pool = worker_pool(workers, torch.set_num_threads, 1)
     try:
-        futures = [pool.submit(_export_group, key, group, images, open_suspect) for key, group in groups.items()]
+        futures = [pool.submit(_export_group, key, group, images, open_suspect) for key, group in shares]
         for future in as_completed(futures):
             yield from future.result()
     except BrokenProcessPool as error:

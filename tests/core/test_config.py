@@ -25,7 +25,7 @@ def test_the_named_profile_is_the_default():
 def test_an_unknown_profile_lists_the_known():
     with pytest.raises(
         UnknownNameError,
-        match="unknown profile 'mnist': expected one of cifar10, cifar10-small, digits, gpu-smoke, smoke",
+        match="unknown profile 'mnist': expected one of cifar10, cifar10-brief, cifar10-small, digits, gpu-smoke,",
     ):
         load_profile(PARAMS, "mnist")
 
