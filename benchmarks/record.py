@@ -17,9 +17,9 @@ from nf.stages.zoo import SUMMARY_FILE
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def record(run: Run, note: str) -> Path:
+def record(run: Run, note: str, name: str) -> Path:
     """Write down metrics, zoo accuracies, GAN quality and times of a run, and of its comparison what is there."""
-    path = ROOT / "results" / f"{run.profile.name}.json"
+    path = ROOT / "results" / f"{name}.json"
     write_json(path, gather(run, note))
     return path
 
@@ -64,7 +64,7 @@ def _zoo(run: Run, cards: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def record_gans(run: Run, note: str) -> Path:
+def record_gans(run: Run, note: str, name: str) -> Path:
     """Gather quality and size of a run's GANs."""
     profile = run.profile.name
     gans = {}
@@ -72,7 +72,7 @@ def record_gans(run: Run, note: str) -> Path:
         folder = run.layout.gan(name)
         card = read_json(folder / "card.json")
         gans[name] = {"steps": card["steps"], "parameters": card["parameters"], **read_json(folder / QUALITY_FILE)}
-    path = ROOT / "results" / f"gans-{profile}.json"
+    path = ROOT / "results" / f"gans-{name}.json"
     write_json(
         path,
         {
@@ -95,7 +95,9 @@ if __name__ == "__main__":
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="The settings of the run.")
     parser.add_argument("--out", type=Path, default=ROOT / "out")
     parser.add_argument("--note", default="", help="What is particular about this run.")
+    parser.add_argument("--name", help="Of the record. [default: the profile's]")
     parser.add_argument("--gans", action="store_true", help="Record the GANs and nothing else.")
     arguments = parser.parse_args()
     write = record_gans if arguments.gans else record
-    print(write(Run.open(arguments.profile, params=arguments.params, out=arguments.out), arguments.note))
+    run = Run.open(arguments.profile, params=arguments.params, out=arguments.out)
+    print(write(run, arguments.note, arguments.name or run.profile.name))

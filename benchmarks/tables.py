@@ -53,7 +53,21 @@ def digits() -> str:
         )
     if speed := load("latent-optimisation"):
         lines.append(f"| optimising latents, against a plain loop at equal work | {speed['ratio']:.2f} times as fast |")
+    if repeat := load("digits-repeat"):
+        lines += ["", _repeated(repeat)]
     return "\n".join(lines)
+
+
+def _repeated(run: dict) -> str:
+    """How far figures move where only the processor is another."""
+    found = run["schemes"]["naturalfinger"]
+    wrong = found["at_threshold"]
+    return (
+        f"Equal work gives equal bytes on processors of one kind. {run['note']} ARUC {_interval(found, 'aruc')}, AUC "
+        f"{found['roc_auc']:.3f}, TPR at FPR 0 {found['tpr_at_fpr_0']:.3f}, "
+        f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']} stolen models found, "
+        f"{wrong['false_positives']} of {wrong['negatives']} honest ones accused."
+    )
 
 
 def schemes_digits() -> str:
@@ -138,6 +152,8 @@ def cifar10() -> str:
             "No full-width run has been recorded yet: `python benchmarks/gpu.py --data FOLDER --out out` on a machine "
             "with a GPU, with `out/record/cifar10.json` copied to `results/`, fills this place."
         ]
+        if brief := load("cifar10-brief"):
+            parts.append(_begun(brief))
     else:
         parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)]
     if small is not None:
@@ -162,6 +178,23 @@ def _beside_the_paper(run: dict) -> str:
         ]
         lines.append(f"| {scheme_name(name)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _begun(run: dict) -> str:
+    """What there is of a run at full width that the clock ended."""
+    zoo = run["zoo"]
+    return (
+        "The profile `cifar10-brief` has the suspects of `cifar10-small` at full width, after eight epochs each. On "
+        f"one {run['hardware']['device']} {run['n']['models']} models were built in {run['seconds']['zoo']:.0f} s, "
+        f"accurate to {zoo['scratch_accuracy_mean']:.1%} from scratch, and sets of {run['n']['queries']} queries made "
+        f"({_query_set_seconds(run)}); then its time was over, and no suspect has been asked yet. "
+        f"`python benchmarks/gpu.py --profile cifar10-brief --data FOLDER --out out` does all of it."
+    )
+
+
+def _query_set_seconds(run: dict) -> str:
+    found = {stage.split("@")[1]: value for stage, value in run["seconds"].items() if stage.startswith("fingerprint@")}
+    return ", ".join(f"{scheme_name(name)} {found[name]:.0f} s" for name in sorted(found))
 
 
 def _without_a_gpu(run: dict) -> str:
@@ -314,7 +347,7 @@ def budget(profile: str) -> str:
 
 
 def cifar10_models() -> str:
-    """How accurate single models of the paper's setting got on a CPU, by schedule."""
+    """How accurate single models of the paper's setting got, by schedule."""
     record = load("cifar10-models")
     if record is None:
         return "Nothing has been recorded yet: `python benchmarks/cifar_models.py source` fills this place."
@@ -332,9 +365,68 @@ def cifar10_models() -> str:
         cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     files = ", ".join(sorted({f"{row['images']:,} {row['files']}" for row in record["models"]}))
-    return "\n".join(
-        [*lines, "", f"{files}; {record['machine']}, one thread a model, some beside other work; one run each."]
-    )
+    devices = ", ".join(sorted({row["device"] for row in record["models"]}))
+    return "\n".join([*lines, "", f"{files}; {devices}, one thread a model, some beside other work; one run each."])
+
+
+def h100() -> str:
+    """What was measured on a GPU, beside what was aimed at."""
+    run, latents, brief = load("h100"), load("latent-optimisation-cuda"), load("cifar10-brief")
+    total, asked = load("budget-cifar10"), load("verification-cifar10")
+    if not (run and latents and brief and total and asked):
+        return "Nothing has been recorded yet."
+    work = 2 * sum(row["macs"] for row in total["zoo"]["by_architecture"].values()) / 1e12
+    rates = {each["batch"]: each["tflops"] for each in run["side_by_side"]}
+    minutes = ", ".join(f"{work / rate / 60:.0f} at batches of {batch}" for batch, rate in sorted(rates.items()))
+    side, begun, step, round_ = run["side_by_side"][0], run["zoo_brief"], run["sagan"], run["latents"]
+    sagan = " to ".join(f"{steps * step['milliseconds'] / 6e4:.1f}" for steps in (14_000, 20_000))
+    rows = [
+        (
+            f"the zoo of `cifar10`, {work:,.0f} TFLOP",
+            "20 minutes",
+            f"by rate, minutes: {minutes} ({side['models']} models side by side in {side['processes']} processes, "
+            f"{side['epochs']} epochs: {' and '.join(f'{rate:.0f}' for _, rate in sorted(rates.items()))} TFLOP/s)",
+        ),
+        (
+            f"the zoo of `cifar10-brief`, {begun['tflop']:,} TFLOP, beside its SAGAN",
+            "",
+            f"{begun['seconds'] / 60:.1f} minutes, {begun['tflops']:.0f} TFLOP/s",
+        ),
+        (
+            "a SAGAN of 14,000 to 20,000 steps",
+            "8 minutes",
+            f"{sagan} minutes at {step['milliseconds']} ms a step of five updates of D (n = {step['n']})",
+        ),
+        (
+            f"moving {round_['latents']} latents for 1,000 epochs, a round of `cifar10`",
+            "2 minutes a query set",
+            f"{1000 * round_['seconds_per_epoch'] / 60:.1f} minutes by rate "
+            f"(over {round_['epochs']} epochs, n = {round_['n']})",
+        ),
+        (
+            "latents against a plain loop",
+            "10 times as fast",
+            f"{latents['ratio']:.1f} times ({latents['what'].split(':')[0].split(', ', 1)[1]}; recording included, "
+            f"over {latents['epochs_at_once']['ours']} epochs; n = {latents['ours']['n']} each)",
+        ),
+        ("query sets of `cifar10-brief`", "2 minutes each", _query_set_seconds(brief)),
+        (
+            f"asking {asked['suspects']} suspects {asked['queries']} queries",
+            "3 minutes",
+            f"{' / '.join(f'{value:.0f}' for value in asked['seconds'])} s, not there but on {asked['machine']}",
+        ),
+    ]
+    lines = ["| what | aim | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    lines += ["", "| one model alone | batch | ms a step | TFLOP/s | operations a step |", "|---|---|---|---|---|"]
+    for each in run["steps"]:
+        cells = [
+            DISPLAY_NAMES[each["architecture"]],
+            each["batch"],
+            f"{each['milliseconds']:.1f}",
+            f"{each['tflops']:.0f}",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} | {run['ops'][each['architecture']]} |")
+    return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
 
 
 def settings_digits() -> str:
@@ -401,6 +493,7 @@ TABLES = {
     "budget-digits": partial(budget, "digits"),
     "budget-cifar10": partial(budget, "cifar10"),
     "cifar10-models": cifar10_models,
+    "h100": h100,
     "settings-digits": settings_digits,
 }
 

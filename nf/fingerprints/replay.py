@@ -1,5 +1,6 @@
 """Networks on a GPU: recorded once and replayed, as starting their hundreds of kernels one by one takes longer."""
 
+import warnings
 from collections.abc import Callable
 from typing import cast
 
@@ -26,8 +27,11 @@ def replayed(network: Network, *examples: Tensor) -> Network:
     if examples[0].device.type != "cuda":
         return network
     held = tuple(example.detach().clone().requires_grad_(example.requires_grad) for example in examples)
-    # Through a function, as a module would be changed in place.
-    return cast(Network, torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held))
+    with warnings.catch_warnings():
+        # It warms up on one stream and records on another, and warns of that itself; nothing else uses either.
+        warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
+        # Through a function, as a module would be changed in place.
+        return cast(Network, torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held))
 
 
 def rounded(network: Network, device: torch.device) -> Network:
