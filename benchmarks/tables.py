@@ -152,10 +152,10 @@ def cifar10() -> str:
             "No full-width run has been recorded yet: `python benchmarks/gpu.py --data FOLDER --out out` on a machine "
             "with a GPU, with `out/record/cifar10.json` copied to `results/`, fills this place."
         ]
-        if brief := load("cifar10-brief"):
-            parts.append(_begun(brief))
     else:
         parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)]
+    if brief := load("cifar10-brief"):
+        parts += [_within_minutes(brief), *([_schemes(brief)] if brief["schemes"] else [])]
     if small is not None:
         parts += [_without_a_gpu(small), _schemes(small)]
     return "\n\n".join(parts)
@@ -180,15 +180,18 @@ def _beside_the_paper(run: dict) -> str:
     return "\n".join(lines)
 
 
-def _begun(run: dict) -> str:
-    """What there is of a run at full width that the clock ended."""
+def _within_minutes(run: dict) -> str:
+    """The short run at full width, and what is missing of it where the clock ended it."""
     zoo = run["zoo"]
+    short = (
+        " Then its time was over, and no suspect has been asked yet: `python benchmarks/gpu.py --profile cifar10-brief "
+        "--data FOLDER --out out` does all of it."
+    )
     return (
         "The profile `cifar10-brief` has the suspects of `cifar10-small` at full width, after eight epochs each. On "
         f"one {run['hardware']['device']} {run['n']['models']} models were built in {run['seconds']['zoo']:.0f} s, "
         f"accurate to {zoo['scratch_accuracy_mean']:.1%} from scratch, and sets of {run['n']['queries']} queries made "
-        f"({_query_set_seconds(run)}); then its time was over, and no suspect has been asked yet. "
-        f"`python benchmarks/gpu.py --profile cifar10-brief --data FOLDER --out out` does all of it."
+        f"({_query_set_seconds(run)}).{'' if run['schemes'] else short}"
     )
 
 
@@ -425,7 +428,7 @@ def h100() -> str:
             f"{each['milliseconds']:.1f}",
             f"{each['tflops']:.0f}",
         ]
-        lines.append(f"| {' | '.join(map(str, cells))} | {run['ops'][each['architecture']]} |")
+        lines.append(f"| {' | '.join(map(str, cells))} | {run['ops'][each['architecture']]:,} |")
     return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
 
 

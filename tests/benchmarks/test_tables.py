@@ -89,6 +89,26 @@ def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tabl
     assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% |" in text
 
 
+def test_a_short_run_at_full_width_says_what_it_lacks(tables, tmp_path, record):
+    found = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, "plus": {}}
+    brief = {
+        **record,
+        "zoo": {"scratch_accuracy_mean": 0.75},
+        "seconds": {"zoo": 180.0, "fingerprint@naturalfinger": 28.4},
+        "schemes": {},
+        "detection": {},
+    }
+    place, path = "<!-- results:cifar10 -->\n<!-- /results:cifar10 -->", tmp_path / "results" / "cifar10-brief.json"
+    path.write_text(json.dumps(brief))
+    text = tables.rendered(place)
+    assert "On one NVIDIA H100 170 models were built in 180 s, accurate to 75.0% from scratch" in text
+    assert "(NaturalFinger 28 s). Then its time was over, and no suspect has been asked yet" in text
+    path.write_text(json.dumps({**brief, "schemes": {"akh": {**record["schemes"]["akh"], **found}}}))
+    text = tables.rendered(place)
+    assert "| AKH | 0.600, 0.590 to 0.620 | 0.900 | 0.800 | 60 of 63 | 9 of 91 |" in text
+    assert "no suspect" not in text
+
+
 def variant(name, **parameters):
     settings = {
         "label": "negative",
