@@ -98,7 +98,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
         (("fingerprint", "magic"), "'magic': expected one of akh"),
         (
             ("zoo", "--profile", "mnist"),
-            "unknown profile 'mnist': expected one of cifar10, cifar10-small, digits, gpu-smoke, smoke",
+            "unknown profile 'mnist': expected one of cifar10, cifar10-brief, cifar10-small, digits, gpu-smoke,",
         ),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
