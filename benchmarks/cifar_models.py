@@ -88,8 +88,8 @@ def compressed(data: Path, target: Path, quality: int) -> Path:
 def add(facts: dict, record: Path) -> None:
     """Put one model into the record, in the place of an earlier run under the same schedule."""
     known = read_json(record)["models"] if record.exists() else []
-    same = ("model", "width", "full_size", "images", "epochs", "batch_size", "learning_rate", "compressed_again")
-    same += ("device",)
+    size, schedule = ("model", "width", "full_size"), ("images", "epochs", "batch_size", "learning_rate")
+    same = (*size, *schedule, "compressed_again", "device")
     kept = [each for each in known if any(each[key] != facts[key] for key in same)]
     write_json(record, {"versions": versions(), "models": [*kept, facts]})
 

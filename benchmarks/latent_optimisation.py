@@ -163,7 +163,7 @@ def compare(rounds: int, epochs: int, device: str, record: Path) -> None:
     size = "1x16x16" if device == "cpu" else "3x32x32, full width, on a GPU"
     load = f"{LATENTS} latents through 16 networks"
     what = f"seconds per epoch of latent optimisation, {load} at {size}: plain loop over ours"
-    facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
+    facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT), "epochs_at_once": SPAN[device]}
     if device == "cuda":
         import torch
 
