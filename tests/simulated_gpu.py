@@ -4,7 +4,8 @@
 script. Its tensors say that they lie on ``cuda:0`` and compute on the CPU. It refuses what CUDA refuses:
 
 - work on tensors of both devices, numbers and indices apart; a generator of the other device; ``numpy`` of its tensors;
-- in a recording: waiting for the device, copies from or to the host, generators that are not registered.
+- in a recording: waiting for the device, copies from or to the host, generators that are not registered;
+- a replay that reads memory which nobody holds any more: CUDA would read whatever lies there by then.
 
 A recording computes nothing, and a replay repeats its kernels on the same memory without a line of the Python that they
 came from. What is not simulated: speed, streams, the size of the memory, and bfloat16, as autocast does nothing here.
@@ -12,6 +13,7 @@ came from. What is not simulated: speed, streams, the size of the memory, and bf
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -110,6 +112,7 @@ class SimulatedGraph:
     def __init__(self) -> None:
         self.generators: list[torch.Generator] = []
         self.kernels: list[tuple[Callable[..., Any], tuple, dict, Any]] = []
+        self._borrowed: list[tuple[Tensor, int]] = []
         self._overwritten: list[tuple[Tensor, Tensor]] = []
 
     def register_generator_state(self, generator: torch.Generator) -> None:
@@ -131,16 +134,31 @@ class SimulatedGraph:
             self._overwritten.clear()
             for generator, state in states:
                 generator.set_state(state)
+            self._borrowed = self._memory_of_others()
 
     def run(self, operator, *args, **kwargs):
         """Run and note a kernel."""
         self._overwritten += [(tensor, tensor.clone()) for tensor in _written(operator, args, kwargs)]
         results = operator(*args, **kwargs)
         if not _is_view(operator):
-            self.kernels.append((operator, args, kwargs, results))
+            self.kernels.append((operator, *tree_map(_another_name, (args, kwargs, results))))
         return results
 
+    def _memory_of_others(self) -> list[tuple[Tensor, int]]:
+        """A tensor in each piece of memory that the recording uses and has not made, and how many it has of it."""
+        used, made = Counter[int](), set[int]()
+        tensors: dict[int, Tensor] = {}
+        for _, args, kwargs, results in self.kernels:
+            read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+            written = [leaf for leaf in tree_leaves(results) if isinstance(leaf, Tensor)]
+            tensors |= {_memory(tensor): tensor for tensor in read}
+            made |= {_memory(tensor) for tensor in written} - tensors.keys()
+            used.update(map(_memory, read + written))
+        return [(tensor, used[memory]) for memory, tensor in tensors.items() if memory not in made]
+
     def replay(self) -> None:
+        if any(torch._C._storage_Use_Count(_memory(tensor)) - 1 <= own for tensor, own in self._borrowed):
+            raise RuntimeError("an illegal memory access: a recording is replayed without the tensors that it reads")
         with _disable_current_modes(), torch.no_grad():
             for operator, args, kwargs, results in self.kernels:
                 again = operator(*args, **kwargs)
@@ -227,6 +245,14 @@ def _written(operator, args, kwargs) -> list[Tensor]:
         if unsaid or (argument.alias_info is not None and argument.alias_info.is_write):
             written += [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
     return written
+
+
+def _another_name(value):
+    return value.detach() if isinstance(value, Tensor) else value
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
 
 
 def _is_view(operator) -> bool:

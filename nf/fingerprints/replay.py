@@ -3,12 +3,24 @@
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 Network = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """Recorded kernels and the network that they come from: they read its weights, and do not hold them."""
+
+    kernels: Network
+    network: Network
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        return self.kernels(*inputs)
 
 
 def replayed(network: Network, *examples: Tensor) -> Network:
@@ -32,7 +44,8 @@ def replayed(network: Network, *examples: Tensor) -> Network:
         # It warms up on one stream and records on another, and warns of that itself; nothing else uses either.
         warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
         # Through a function, as a module would be changed in place.
-        return cast(Network, torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held))
+        kernels = torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held)
+    return _Recording(cast(Network, kernels), network)
 
 
 def rounded(network: nn.Module, device: torch.device) -> Network:
