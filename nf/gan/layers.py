@@ -1,6 +1,7 @@
 """Layers that the GANs share. They hold plain weights; ``nf.gan.spectral`` normalises them from outside."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -31,9 +32,11 @@ class _ModulatedBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Normalise ``x`` (N, C, H, W) for ``condition``, one row an image."""
-        gain: Tensor = 1 + self.gain(condition)
-        bias: Tensor = self.bias(condition)
-        return torch.addcmul(bias[:, :, None, None], self.norm(x), gain[:, :, None, None])
+        normed: Tensor = self.norm(x)
+        # Autocast leaves what is looked up in float32, and would take the maps there with it.
+        gain = (1 + self.gain(condition)).to(normed.dtype)
+        bias = self.bias(condition).to(normed.dtype)
+        return torch.addcmul(bias[:, :, None, None], normed, gain[:, :, None, None])
 
 
 class ConditionalBatchNorm(_ModulatedBatchNorm):
@@ -96,10 +99,17 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Map (N, C, H, W) to (N, C, 2H, 2W)."""
-        h = F.interpolate(F.relu(self.norm1(x, condition)), scale_factor=2.0)
+        h = _doubled(F.relu(self.norm1(x, condition)))
         h = F.relu(self.norm2(self.conv1(h), condition))
         # A 1x1 convolution before the up-sampling equals one after it, at a quarter of the work.
-        return torch.add(self.conv2(h), F.interpolate(self.shortcut(x), scale_factor=2.0))
+        return torch.add(self.conv2(h), _doubled(self.shortcut(x)))
+
+
+def _doubled(x: Tensor) -> Tensor:
+    """Each pixel of ``x`` (N, C, H, W) as a square of four; autocast would do even that in float32 on a GPU."""
+    kind = x.device.type
+    with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
+        return F.interpolate(x, scale_factor=2.0)
 
 
 class DownBlock(nn.Module):

@@ -24,7 +24,7 @@ Progress = Callable[[int, int, dict[str, float]], None]
 Measure = Callable[[Gan], dict[str, float]]
 
 CHECKPOINT_FILE = "checkpoint.pt"
-_CHECKPOINT_FORMAT = 2
+_CHECKPOINT_FORMAT = 3
 _REPORT_EVERY = 10
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from nf.core.seeds import derive_seed
 from nf.gan.augment import mirror
 from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, build_networks, draw_latents
 from nf.gan.model import Gan
-from nf.gan.spectral import initialise, plain_weights
+from nf.gan.spectral import SpectralNorm, initialise, plain_weights
 from nf.models.engine import ENGINES, Update
 
 # Batches that the final statistics of batch norm are taken over.
@@ -35,10 +35,15 @@ class Training:
         self.definition, self.config, self.shape, self.seed = definition, config, shape, seed
         self.images, self.labels = images.to(device), labels.to(device)
         generator, discriminator = build_networks(definition, config, shape)
-        initialise(generator, derive_seed(seed, "generator"), spectral=definition.spectral_generator)
-        initialise(discriminator, derive_seed(seed, "discriminator"), spectral=definition.spectral_discriminator)
-        for network in (generator, discriminator):
+        self._norms: list[SpectralNorm] = []
+        for network, role, spectral in (
+            (generator, "generator", definition.spectral_generator),
+            (discriminator, "discriminator", definition.spectral_discriminator),
+        ):
+            initialise(network, derive_seed(seed, role))
             self._place(network)
+            if spectral:
+                self._norms.append(SpectralNorm(network, derive_seed(seed, "spectral norm", role)))
         # On the CPU whatever the device, so that the same images are drawn everywhere.
         self.rng = torch.Generator().manual_seed(derive_seed(seed, "batches"))
         self.game = Game(generator, discriminator, config, self.rng)
@@ -96,13 +101,13 @@ class Training:
         self._losses.append({**self._named("d", d_losses.clone()), **self._named("g", g_losses.clone())})
 
     def _plain_update_d(self, images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Tensor:
-        with self._autocast():
+        with self._computing():
             terms = self.definition.d_loss(self.game, images, labels, z, fake_labels)
         self._names["d"] = tuple(terms)
         return _descend(terms, self.optimizer_d)
 
     def _plain_update_g(self, z: Tensor, labels: Tensor) -> Tensor:
-        with self._autocast():
+        with self._computing():
             terms = self.definition.g_loss(self.game, z, labels)
         self._names["g"] = tuple(terms)
         return _descend(terms, self.optimizer_g)
@@ -110,9 +115,15 @@ class Training:
     def _named(self, player: str, losses: Tensor) -> dict[str, Tensor]:
         return {f"{player}_{name}": loss for name, loss in zip(self._names[player], losses, strict=True)}
 
-    def _autocast(self) -> torch.autocast:
-        enabled = self.config.precision == "bfloat16"
-        return torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled)
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Where losses are computed: weights normalised, in the precision of the config."""
+        with ExitStack() as stack:
+            for norm in self._norms:
+                stack.enter_context(norm.applied())
+            enabled = self.config.precision == "bfloat16"
+            stack.enter_context(torch.autocast(self.images.device.type, torch.bfloat16, enabled=enabled))
+            yield
 
     def _draw_real(self) -> tuple[Tensor, Tensor]:
         drawn = torch.randint(len(self.images), (self.config.batch_size,), generator=self.rng)
@@ -147,8 +158,9 @@ class Training:
     def freeze(self) -> Gan:
         """The GAN as it is now: plain weights, and batch norm's statistics taken anew for the averaged generator."""
         generator, discriminator = build_networks(self.definition, self.config, self.shape)
-        generator.load_state_dict(plain_weights(self.average))
-        discriminator.load_state_dict(plain_weights(self.game.discriminator))
+        kind = self.definition
+        generator.load_state_dict(plain_weights(self.average, spectral=kind.spectral_generator))
+        discriminator.load_state_dict(plain_weights(self.game.discriminator, spectral=kind.spectral_discriminator))
         for network in (generator, discriminator):
             self._place(network)
         self._settle(generator, torch.Generator().manual_seed(derive_seed(self.seed, "settle")))
@@ -172,6 +184,7 @@ class Training:
             "average": self.average.state_dict(),
             "optimizer_g": self.optimizer_g.state_dict(),
             "optimizer_d": self.optimizer_d.state_dict(),
+            "singular_vectors": [vectors for norm in self._norms for vectors in norm.vectors],
             "rng": self.rng.get_state(),
             "step": self.step,
         }
@@ -183,6 +196,9 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer_g.load_state_dict(state["optimizer_g"])
         self.optimizer_d.load_state_dict(state["optimizer_d"])
+        vectors = (vectors for norm in self._norms for vectors in norm.vectors)
+        for mine, saved in zip(vectors, state["singular_vectors"], strict=True):
+            mine.copy_(saved)
         self.rng.set_state(state["rng"].cpu())
         self.step = state["step"]
 
