@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from nf.core.architectures import DISPLAY_NAMES
+from nf.models import FULL_SIZE
 from nf.report.names import gan_name, scheme_name
 from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
 from nf.verification.proportions import Proportion
@@ -80,10 +81,11 @@ def schemes_digits() -> str:
     return _schemes(run)
 
 
-def _schemes(run: dict) -> str:
+def _schemes(run: dict, *, paper: bool = False) -> str:
     """All schemes of a run, the highest ARUC first; columns of twins and detection only where they were measured."""
     twins = any("twin" in found["plus"] for found in run["schemes"].values())
-    header = ["scheme", "ARUC (95 % interval)", "AUC", "TPR at FPR 0", "stolen found", "honest accused"]
+    header = ["scheme", "ARUC (95 % interval)", *(["paper's ARUC"] if paper else []), "AUC", "TPR at FPR 0"]
+    header += ["stolen found", "honest accused"]
     header += [*(["twins accused"] if twins else []), *(["queries detected"] if run["detection"] else [])]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, found in sorted(run["schemes"].items(), key=lambda item: -item[1]["aruc"]):
@@ -91,6 +93,7 @@ def _schemes(run: dict) -> str:
         cells = [
             scheme_name(name),
             _interval(found, "aruc"),
+            *([_stated(_PAPER_ARUC.get(name), ".3f")] if paper else []),
             f"{found['roc_auc']:.3f}",
             f"{found['tpr_at_fpr_0']:.3f}",
             f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
@@ -149,13 +152,13 @@ def cifar10() -> str:
     run, small = load("cifar10"), load("cifar10-small")
     if run is None:
         parts = [
-            "No full-width run has been recorded yet: `python benchmarks/gpu.py --data FOLDER --out out` on a machine "
-            "with a GPU, with `out/record/cifar10.json` copied to `results/`, fills this place."
+            "The whole of `cifar10` has not been run yet: `python benchmarks/gpu.py --data FOLDER --out out` on a "
+            "machine with a GPU, with `out/record/cifar10.json` copied to `results/`, fills this place."
         ]
     else:
         parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)]
     if brief := load("cifar10-brief"):
-        parts += [_within_minutes(brief), *([_schemes(brief)] if brief["schemes"] else [])]
+        parts += [_within_minutes(brief), _schemes(brief, paper=True)]
     if small is not None:
         parts += [_without_a_gpu(small), _schemes(small)]
     return "\n\n".join(parts)
@@ -181,17 +184,20 @@ def _beside_the_paper(run: dict) -> str:
 
 
 def _within_minutes(run: dict) -> str:
-    """The short run at full width, and what is missing of it where the clock ended it."""
-    zoo = run["zoo"]
-    short = (
-        " Then its time was over, and no suspect has been asked yet: `python benchmarks/gpu.py --profile cifar10-brief "
-        "--data FOLDER --out out` does all of it."
+    """The short run at full width."""
+    ours = run["schemes"]["naturalfinger"]
+    judged, gap, n = ours["at_threshold"], ours["perfect_range"], run["n"]
+    minutes = sum(part["seconds"] for name, part in run["parts"].items() if not name.startswith("detect@")) / 60
+    apart = (
+        f" Every threshold between {gap['low']:.2f} and {gap['high']:.2f} would tell NaturalFinger's thieves from "
+        "honest models without an error."
     )
     return (
-        "The profile `cifar10-brief` has the suspects of `cifar10-small` at full width, after eight epochs each. On "
-        f"one {run['hardware']['device']} {run['n']['models']} models were built in {run['seconds']['zoo']:.0f} s, "
-        f"accurate to {zoo['scratch_accuracy_mean']:.1%} from scratch, and sets of {run['n']['queries']} queries made "
-        f"({_query_set_seconds(run)}).{'' if run['schemes'] else short}"
+        "The profile `cifar10-brief` has five of the architectures at full width, after eight epochs each: "
+        f"{judged['positives'] + judged['negatives']} suspects under all six attacks, accurate to "
+        f"{run['zoo']['scratch_accuracy_mean']:.1%} from scratch. {_images(run)} {n['runs']} run, {n['models']} "
+        f"models, {n['queries']} queries a scheme, {minutes:.1f} minutes from the images to all scores on one "
+        f"{run['hardware']['device']}, commit {run['commit']}.{apart if gap['width'] else ''}"
     )
 
 
@@ -355,50 +361,53 @@ def cifar10_models() -> str:
     if record is None:
         return "Nothing has been recorded yet: `python benchmarks/cifar_models.py source` fills this place."
     lines = [
-        "| model | width | stem | epochs | batch | learning rate | JPEG again | test accuracy | minutes |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| model | width | stem | epochs | batch | learning rate | JPEG again | test accuracy | minutes | on |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     order = ("model", "width", "full_size", "epochs", "batch_size", "learning_rate")
     for row in sorted(
-        record["models"], key=lambda row: [*(row[key] for key in order), -(row["compressed_again"] or 100)]
+        record["models"],
+        key=lambda row: [*(row[key] for key in order), -(row["compressed_again"] or 100), row["device"]],
     ):
-        stem = "full size" if row["full_size"] else "halves"
+        network = row["model"].removeprefix("scratch-") if "-" in row["model"] else "resnet18"
+        stem = "full size" if row["full_size"] else "halves" if network in FULL_SIZE else "as ever"
         again = f"quality {row['compressed_again']}" if row["compressed_again"] else "no"
         cells = [f"`{row['model']}`", row["width"], stem, *(row[key] for key in order[3:]), again]
-        cells += [f"{row['test_accuracy']:.1%}", round(row["seconds"] / 60)]
+        minutes = row["seconds"] / 60
+        cells += [f"{row['test_accuracy']:.1%}", f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.1f}"]
+        cells.append("CPU" if "cores" in row["device"] else "GPU")
         lines.append(f"| {' | '.join(map(str, cells))} |")
     files = ", ".join(sorted({f"{row['images']:,} {row['files']}" for row in record["models"]}))
     devices = ", ".join(sorted({row["device"] for row in record["models"]}))
-    return "\n".join([*lines, "", f"{files}; {devices}, one thread a model, some beside other work; one run each."])
+    beside = "one thread a model on the CPU, six at once on the GPU, some beside other work"
+    return "\n".join([*lines, "", f"{files}; {devices}; {beside}; one run each."])
 
 
 def h100() -> str:
     """What was measured on a GPU, beside what was aimed at."""
     run, latents, brief = load("h100"), load("latent-optimisation-cuda"), load("cifar10-brief")
-    total, asked = load("budget-cifar10"), load("verification-cifar10")
-    if not (run and latents and brief and total and asked):
+    total, whole = load("budget-cifar10"), load("verification-cifar10")
+    if not (run and latents and brief and total and whole):
         return "Nothing has been recorded yet."
     work = 2 * sum(row["macs"] for row in total["zoo"]["by_architecture"].values()) / 1e12
-    rates = {each["batch"]: each["tflops"] for each in run["side_by_side"]}
-    minutes = ", ".join(f"{work / rate / 60:.0f} at batches of {batch}" for batch, rate in sorted(rates.items()))
-    side, begun, step, round_ = run["side_by_side"][0], run["zoo_brief"], run["sagan"], run["latents"]
+    begun, step, round_, asked = run["zoo_brief"], run["sagan"], run["latents"], run["verification"]
     sagan = " to ".join(f"{steps * step['milliseconds'] / 6e4:.1f}" for steps in (14_000, 20_000))
+    before = "; ".join(f"{each['milliseconds']:.0f} with spectral norms {each['norms']}" for each in step["before"])
     rows = [
         (
             f"the zoo of `cifar10`, {work:,.0f} TFLOP",
             "20 minutes",
-            f"by rate, minutes: {minutes} ({side['models']} models side by side in {side['processes']} processes, "
-            f"{side['epochs']} epochs: {' and '.join(f'{rate:.0f}' for _, rate in sorted(rates.items()))} TFLOP/s)",
+            "by rate, minutes: " + ", ".join(_zoo_minutes(each, work) for each in run["side_by_side"]),
         ),
         (
-            f"the zoo of `cifar10-brief`, {begun['tflop']:,} TFLOP, beside its SAGAN",
+            f"the zoo of `cifar10-brief`, {begun['tflop']:,} TFLOP",
             "",
             f"{begun['seconds'] / 60:.1f} minutes, {begun['tflops']:.0f} TFLOP/s",
         ),
         (
             "a SAGAN of 14,000 to 20,000 steps",
             "8 minutes",
-            f"{sagan} minutes at {step['milliseconds']} ms a step of five updates of D (n = {step['n']})",
+            f"{sagan} minutes at {step['milliseconds']} ms a step of five updates of D (n = {step['n']}; {before})",
         ),
         (
             f"moving {round_['latents']} latents for 1,000 epochs, a round of `cifar10`",
@@ -414,22 +423,54 @@ def h100() -> str:
         ),
         ("query sets of `cifar10-brief`", "2 minutes each", _query_set_seconds(brief)),
         (
-            f"asking {asked['suspects']} suspects {asked['queries']} queries",
+            f"asking the {asked['suspects']} suspects of `cifar10-brief` {brief['n']['queries']} queries",
             "3 minutes",
-            f"{' / '.join(f'{value:.0f}' for value in asked['seconds'])} s, not there but on {asked['machine']}",
+            f"{min(asked['seconds']):.0f} to {max(asked['seconds']):.0f} s a scheme in {asked['processes']} processes",
+        ),
+        (
+            f"asking all {whole['suspects']} of `cifar10`, untrained, {whole['queries']} queries",
+            "3 minutes",
+            f"{' / '.join(f'{value:.0f}' for value in whole['seconds'])} s, not there but on {whole['machine']}",
         ),
     ]
     lines = ["| what | aim | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
-    lines += ["", "| one model alone | batch | ms a step | TFLOP/s | operations a step |", "|---|---|---|---|---|"]
+    kinds = {"convolution": "convolutions", "batch_norm": "batch norm", "elementwise": "element by element"}
+    kinds["copies"] = "casts and copies"
+    header = [
+        "one model alone",
+        "batch",
+        "ms a step",
+        "TFLOP/s",
+        "kernels",
+        *(f"{kind}, ms" for kind in kinds.values()),
+    ]
+    lines += ["", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for each in run["steps"]:
+        flops = 6 * total["networks"][each["architecture"]]["macs"] * each["batch"]
         cells = [
             DISPLAY_NAMES[each["architecture"]],
             each["batch"],
             f"{each['milliseconds']:.1f}",
-            f"{each['tflops']:.0f}",
+            f"{flops / each['milliseconds'] / 1e9:.0f}",
+            f"{each['kernels']:,}",
+            *(f"{each['kinds'][kind]:.2f}" for kind in kinds),
         ]
-        lines.append(f"| {' | '.join(map(str, cells))} | {run['ops'][each['architecture']]:,} |")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    lines += ["", "| tried on one model at a batch of 128 | | ms a step before | after |", "|---|---|---|---|"]
+    for each in run["tried"]:
+        prepares = f", which it prepares for {each['prepares_seconds']} s" if "prepares_seconds" in each else ""
+        lines.append(
+            f"| `{each['what']}`{prepares} | {DISPLAY_NAMES[each['architecture']]} | {each['before']:.2f} "
+            f"| {each['after']:.2f} |"
+        )
     return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
+
+
+def _zoo_minutes(rate: dict, work: float) -> str:
+    return (
+        f"{work / rate['tflops'] / 60:.0f} at batches of {rate['batch']} ({rate['models']} models in "
+        f"{rate['processes']} processes, {rate['epochs']} epochs: {rate['tflops']:.0f} TFLOP/s)"
+    )
 
 
 def settings_digits() -> str:

@@ -121,9 +121,9 @@ def _optimizer(
 def _schedule(optimizer: torch.optim.SGD, config: TrainingConfig, total_steps: int) -> LRScheduler:
     if config.schedule == "constant":
         return LambdaLR(optimizer, lambda _: 1.0)
-    return OneCycleLR(
-        optimizer, config.learning_rate, total_steps=total_steps + 1, pct_start=0.25, cycle_momentum=False
-    )
+    total = total_steps + 1
+    rising = max(0.25, 2 / total)  # for one update at least
+    return OneCycleLR(optimizer, config.learning_rate, total_steps=total, pct_start=rising, cycle_momentum=False)
 
 
 @torch.no_grad()

@@ -47,6 +47,15 @@ def test_every_image_is_seen_once_an_epoch(splits):
     assert not torch.equal(torch.cat(seen[:3]), torch.cat(seen[3:]))
 
 
+@pytest.mark.parametrize("updates", [1, 2, 3, 4])
+def test_a_handful_of_updates_is_a_schedule_too(splits, updates):
+    images, labels = (torch.from_numpy(a[: 16 * updates]) for a in (splits["A"].images, splits["A"].labels))
+    model = build_classifier(**BUILD, seed=0)
+    before = model.classifier.weight.detach().clone()
+    fit(model, images, labels, TrainingConfig(1, 16, 0.1), seed=0)
+    assert not torch.equal(model.classifier.weight, before)
+
+
 def test_divergence_is_named(splits):
     images, labels = (torch.from_numpy(a[:64]) for a in (splits["A"].images, splits["A"].labels))
     with pytest.raises(TrainingError, match=r"the loss is .* after 3 epochs: lower the learning rate \(now 1e\+20\)"):
