@@ -148,17 +148,16 @@ def _share_or_none(value: float | None) -> str:
 
 
 def cifar10() -> str:
-    """The paper's setting beside the paper's numbers, or the command that fills the place; then ``cifar10-small``."""
-    run, small = load("cifar10"), load("cifar10-small")
-    if run is None:
-        parts = [
-            "The whole of `cifar10` has not been run yet: `python benchmarks/gpu.py --data FOLDER --out out` on a "
-            "machine with a GPU, with `out/record/cifar10.json` copied to `results/`, fills this place."
-        ]
-    else:
-        parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)]
-    if brief := load("cifar10-brief"):
+    """The paper's setting beside the paper's numbers, or the command that brings it; ``-brief`` and ``-small``."""
+    run, brief, small = load("cifar10"), load("cifar10-brief"), load("cifar10-small")
+    parts = [_beside_the_paper(run), *_ablation_beside_the_paper(run), _provenance(run)] if run else []
+    if brief is not None:
         parts += [_within_minutes(brief), _schemes(brief, paper=True)]
+    if run is None:
+        parts.append(
+            "The whole of `cifar10` has not been run yet: `python benchmarks/gpu.py --data FOLDER --out out` on a "
+            "machine with a GPU, with `out/record/cifar10.json` copied to `results/`, brings its table here."
+        )
     if small is not None:
         parts += [_without_a_gpu(small), _schemes(small)]
     return "\n\n".join(parts)
@@ -441,17 +440,19 @@ def h100() -> str:
         "batch",
         "ms a step",
         "TFLOP/s",
+        "of the matrix product",
         "kernels",
         *(f"{kind}, ms" for kind in kinds.values()),
     ]
     lines += ["", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for each in run["steps"]:
-        flops = 6 * total["networks"][each["architecture"]]["macs"] * each["batch"]
+        tflops = 6e-9 * total["networks"][each["architecture"]]["macs"] * each["batch"] / each["milliseconds"]
         cells = [
             DISPLAY_NAMES[each["architecture"]],
             each["batch"],
             f"{each['milliseconds']:.1f}",
-            f"{flops / each['milliseconds'] / 1e9:.0f}",
+            f"{tflops:.0f}",
+            f"{tflops / total['machine']['tflops']:.0%}",
             f"{each['kernels']:,}",
             *(f"{each['kinds'][kind]:.2f}" for kind in kinds),
         ]
