@@ -68,10 +68,10 @@ def record_gans(run: Run, note: str, name: str) -> Path:
     """Gather quality and size of a run's GANs."""
     profile = run.profile.name
     gans = {}
-    for name in trained_gans(run):
-        folder = run.layout.gan(name)
+    for gan in trained_gans(run):
+        folder = run.layout.gan(gan)
         card = read_json(folder / "card.json")
-        gans[name] = {"steps": card["steps"], "parameters": card["parameters"], **read_json(folder / QUALITY_FILE)}
+        gans[gan] = {"steps": card["steps"], "parameters": card["parameters"], **read_json(folder / QUALITY_FILE)}
     path = ROOT / "results" / f"gans-{name}.json"
     write_json(
         path,
