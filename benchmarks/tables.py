@@ -433,19 +433,23 @@ def h100() -> str:
         ),
     ]
     lines = ["| what | aim | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
-    kinds = {"convolution": "convolutions", "batch_norm": "batch norm", "elementwise": "element by element"}
-    kinds["copies"] = "casts and copies"
-    header = [
-        "one model alone",
-        "batch",
-        "ms a step",
-        "TFLOP/s",
-        "of the matrix product",
-        "kernels",
-        *(f"{kind}, ms" for kind in kinds.values()),
-    ]
-    lines += ["", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    for each in run["steps"]:
+    lines += ["", *_kernels(run["steps"], total), "", *_tried(run["tried"])]
+    return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
+
+
+def _kernels(steps: list[dict], total: dict) -> Iterable[str]:
+    """What a training step of one model alone consists of."""
+    kinds = {
+        "convolution": "convolutions",
+        "batch_norm": "batch norm",
+        "elementwise": "element by element",
+        "copies": "casts and copies",
+    }
+    header = ["one model alone", "batch", "ms a step", "TFLOP/s", "of the matrix product", "kernels"]
+    header += [f"{kind}, ms" for kind in kinds.values()]
+    yield f"| {' | '.join(header)} |"
+    yield "|---" * len(header) + "|"
+    for each in steps:
         tflops = 6e-9 * total["networks"][each["architecture"]]["macs"] * each["batch"] / each["milliseconds"]
         cells = [
             DISPLAY_NAMES[each["architecture"]],
@@ -456,15 +460,18 @@ def h100() -> str:
             f"{each['kernels']:,}",
             *(f"{each['kinds'][kind]:.2f}" for kind in kinds),
         ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    lines += ["", "| tried on one model at a batch of 128 | | ms a step before | after |", "|---|---|---|---|"]
-    for each in run["tried"]:
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _tried(trials: list[dict]) -> Iterable[str]:
+    yield "| tried on one model | | batch | ms a step before | after |"
+    yield "|---|---|---|---|---|"
+    for each in trials:
         prepares = f", which it prepares for {each['prepares_seconds']} s" if "prepares_seconds" in each else ""
-        lines.append(
-            f"| `{each['what']}`{prepares} | {DISPLAY_NAMES[each['architecture']]} | {each['before']:.2f} "
-            f"| {each['after']:.2f} |"
+        yield (
+            f"| `{each['what']}`{prepares} | {DISPLAY_NAMES[each['architecture']]} | {each['batch']} "
+            f"| {each['before']:.2f} | {each['after']:.2f} |"
         )
-    return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
 
 
 def _zoo_minutes(rate: dict, work: float) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nf.fingerprints.base import TrainingModels
 from nf.fingerprints.candidates import Candidates
@@ -106,7 +106,7 @@ def _prepare(batch: Candidates, gan: Gan, models: TrainingModels, config: Natura
     images = made.clone().requires_grad_(True)
     seen = made.contiguous(memory_format=torch.channels_last).requires_grad_(True)
 
-    def record(pool: Sequence[nn.Module]) -> tuple[Network, ...]:
+    def record(pool: Sequence[Network]) -> tuple[Network, ...]:
         return tuple(replayed(rounded(model, seen.device), seen) for model in pool)
 
     discriminate = gan.discriminate

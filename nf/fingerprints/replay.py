@@ -1,20 +1,19 @@
 """Networks on a GPU: recorded once and replayed, as starting their hundreds of kernels one by one takes longer."""
 
-import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 Network = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
 class _Recording:
-    """Recorded kernels and the network that they come from: they read its weights, and do not hold them."""
+    """Recorded kernels and the network that they come from: they read its weights, and do not keep them alive."""
 
     kernels: Network
     network: Network
@@ -48,25 +47,17 @@ def replayed(network: Network, *examples: Tensor) -> Network:
     return _Recording(cast(Network, kernels), network)
 
 
-def rounded(network: nn.Module, device: torch.device) -> Network:
+def rounded(network: Network, device: torch.device) -> Network:
     """``network`` with its products in bfloat16 on a GPU and float32 answers; on another device the network itself.
 
     For gradients, not for decisions: an answer of 16 is rounded to steps of 1/8, which moves the direction of a descent
     by a percent or so, and could turn the sign of a margin near zero.
-
-    Args:
-        network: frozen. The answers are autocast's, which rounds the weights at each call: here a copy of the network
-            holds them rounded, and an answer is a quarter fewer operations.
-        device: where it is.
     """
     if device.type != "cuda":
         return network
-    held = copy.deepcopy(network)
-    for layer in held.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.to(torch.bfloat16).register_forward_pre_hook(_round_inputs)
-    return lambda *inputs: held(*inputs).float()
 
+    def answer(*inputs: Tensor) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):
+            return network(*inputs).float()
 
-def _round_inputs(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(tensor.to(torch.bfloat16) for tensor in inputs)
+    return answer

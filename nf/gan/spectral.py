@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 # Before the first update; each update then improves the estimates by one power iteration.
 _FIRST_ITERATIONS = 15
+_WEIGHTED = (nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 def weighted_layers(network: nn.Module) -> Iterator[nn.Module]:
     """The layers of ``network`` that multiply by a weight: convolutions, linear maps, embeddings."""
-    return (layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding))
+    return (layer for layer in network.modules() if isinstance(layer, _WEIGHTED))
 
 
 def initialise(network: nn.Module, seed: int) -> None:
@@ -77,7 +78,7 @@ def plain_weights(network: nn.Module, *, spectral: bool) -> dict[str, Tensor]:
     """The state of ``network``, with each weight divided by its largest singular value if ``spectral``."""
     state = dict(network.state_dict())
     for name, layer in network.named_modules():
-        if spectral and isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
+        if spectral and isinstance(layer, _WEIGHTED):
             weight = _weight(layer)
             state[f"{name}.weight"] = weight / _spectral_norm(weight.flatten(1))
     return state

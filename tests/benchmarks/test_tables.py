@@ -39,6 +39,11 @@ def record():
     }
 
 
+def with_rates(record, **more):
+    rates = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, **more}
+    return {name: {**scores, **rates} for name, scores in record["schemes"].items()}
+
+
 @pytest.fixture
 def tables(tmp_path, monkeypatch):
     specification = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
@@ -73,13 +78,12 @@ def test_the_table_stands_beside_the_papers_numbers(tables, tmp_path, record):
 
 
 def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tables, tmp_path, record):
-    found = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, "plus": {"twin": {"models": 5, "called_stolen": 2}}}
     small = {
         **record,
         "n": {"runs": 1, "models": 115, "queries": 100},
         "zoo": {"scratch_accuracy_mean": 0.651},
         "machine": "Linux, 2 cores",
-        "schemes": {name: {**scores, **found} for name, scores in record["schemes"].items()},
+        "schemes": with_rates(record, plus={"twin": {"models": 5, "called_stolen": 2}}),
     }
     (tmp_path / "results" / "cifar10-small.json").write_text(json.dumps(small))
     text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
@@ -90,12 +94,11 @@ def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tabl
 
 
 def test_a_short_run_at_full_width_stands_beside_the_papers_numbers(tables, tmp_path, record):
-    found = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, "plus": {}, "perfect_range": {"low": 0.6, "high": 0.7, "width": 0.1}}
     brief = {
         **record,
         "zoo": {"scratch_accuracy_mean": 0.75},
         "parts": {**record["parts"], "detect@akh": {"seconds": 600.0}},
-        "schemes": {name: {**scores, **found} for name, scores in record["schemes"].items()},
+        "schemes": with_rates(record, plus={}, perfect_range={"low": 0.6, "high": 0.7, "width": 0.1}),
         "detection": {},
     }
     (tmp_path / "results" / "cifar10-brief.json").write_text(json.dumps(brief))

@@ -1,6 +1,7 @@
 """Recorded networks are the networks, and queries are made on a GPU as on the CPU."""
 
 import copy
+import gc
 
 import pytest
 import torch
@@ -37,6 +38,14 @@ def test_a_recorded_network_answers_and_differentiates_as_itself(on_gpu, digits)
             answers.append((answer.detach().clone(), seen.grad.clone()))
         for ours, plain in zip(*answers, strict=True):
             torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-3)
+
+
+def test_a_recording_keeps_its_network_alive(on_gpu, digits):
+    images = to_float(digits.images[:8]).cuda()
+    expected = freeze(on_gpu[0].source)(images)
+    recorded = replayed(freeze(on_gpu[0].source), images.clone().requires_grad_())
+    gc.collect()  # traced networks refer to themselves
+    torch.testing.assert_close(recorded(images.requires_grad_()), expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("discriminator", ["none", "published", "corrected"])

@@ -127,25 +127,24 @@ def test_a_checkpoint_that_would_run_code_is_left_aside(tmp_path, caplog):
 
 
 def test_it_learns_what_the_classes_look_like(train, tiny, tmp_path):
+    # Twice as wide as the smallest and at a slower rate: that one loses a class under three seeds of ten.
     config = dataclasses.replace(
         tiny,
+        generator_channels=16,
+        discriminator_channels=16,
         steps=60,
         batch_size=16,
-        d_steps=1,
-        learning_rate_g=1e-2,
-        learning_rate_d=1e-2,
+        learning_rate_g=3e-3,
+        learning_rate_d=3e-3,
+        beta1=0.0,
         max_shift=0,
         checkpoint_every=60,
     )
-
-    def error(seed):
-        gan = train(tmp_path / str(seed), config, seed=seed)
-        z, _ = gan.sample_latents(60, torch.Generator().manual_seed(0))
-        brightness = gan.generate(z, torch.arange(60) % 3).mean((1, 2, 3)).view(20, 3).mean(0)
-        return (brightness - torch.tensor([9.5, 119.5, 229.5]) / 255).abs().max()
-
-    # So small and trained so fast, three in ten lose a class.
-    assert any(error(seed) < 0.15 for seed in range(1, 6))
+    gan = train(tmp_path, config)
+    z, _ = gan.sample_latents(60, torch.Generator().manual_seed(0))
+    brightness = gan.generate(z, torch.arange(60) % 3).mean((1, 2, 3)).view(20, 3).mean(0)
+    real = torch.tensor([9.5, 119.5, 229.5]) / 255
+    assert (brightness - real).abs().max() < 0.15
 
 
 def test_bfloat16_trains_nearly_the_same_gan_and_leaves_float32_weights(trained, train, tiny, tmp_path):
