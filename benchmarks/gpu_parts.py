@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from nf.detection.artifacts import CARD_FILE
 from nf.stages import load_stage
 from nf.stages.export import COPIES_FILE
 from nf.stages.fingerprint import has_query_set
@@ -57,8 +58,11 @@ def parts(
         yield Part(f"verify@{name}", name, asked, partial(load_stage("verify"), run, name), asks_all=True)
         measured = partial(newer, layout.metrics(name), scores)
         yield Part(f"evaluate@{name}", name, measured, partial(load_stage("evaluate"), run, name), asks_all=True)
+    detectors = layout.detectors / CARD_FILE
+    trained = partial(newer, detectors, quality)
+    yield Part("detectors", gan, trained, partial(load_stage("detectors"), run, gan))
     for name in schemes:
-        judged = partial(newer, layout.detection(name), layout.fingerprint(name) / "card.json")
+        judged = partial(newer, layout.detection(name), layout.fingerprint(name) / "card.json", detectors)
         yield Part(f"detect@{name}", name, judged, partial(load_stage("detect"), run, name))
     for name in variants:
         known = partial(newer, layout.variant(name, 0), exported)

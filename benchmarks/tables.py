@@ -16,13 +16,11 @@ from pathlib import Path
 from nf.core.architectures import DISPLAY_NAMES
 from nf.models import FULL_SIZE
 from nf.report.names import gan_name, scheme_name
+from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
 from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
 from nf.verification.proportions import Proportion
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the paper states in numbers on CIFAR-10: section 4.2 and table 2.
-_PAPER_ARUC = {"naturalfinger": 0.9112, "metav": 0.7782}
-_PAPER_DETECTED = {"naturalfinger": 0.003, "metafinger": 1.00, "metav": 0.48, "ipguard": 0.85}
 # Stages of `make repro`, by what follows the @ of those that have one.
 _SHORT_PIPELINE = {"prepare", "zoo", "sagan", "export", "naturalfinger", "report"}
 
@@ -87,13 +85,14 @@ def _schemes(run: dict, *, paper: bool = False) -> str:
     header = ["scheme", "ARUC (95 % interval)", *(["paper's ARUC"] if paper else []), "AUC", "TPR at FPR 0"]
     header += ["stolen found", "honest accused"]
     header += [*(["twins accused"] if twins else []), *(["queries detected"] if run["detection"] else [])]
+    header += [*(["paper's"] if paper and run["detection"] else [])]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, found in sorted(run["schemes"].items(), key=lambda item: -item[1]["aruc"]):
         wrong = found["at_threshold"]
         cells = [
             scheme_name(name),
             _interval(found, "aruc"),
-            *([_stated(_PAPER_ARUC.get(name), ".3f")] if paper else []),
+            *([_stated(PAPER_ARUC.get(name), ".3f")] if paper else []),
             f"{found['roc_auc']:.3f}",
             f"{found['tpr_at_fpr_0']:.3f}",
             f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
@@ -105,28 +104,61 @@ def _schemes(run: dict, *, paper: bool = False) -> str:
         if run["detection"]:
             judged = run["detection"].get(name)
             cells.append(f"{judged['naive']['detection_rate']:.1%}" if judged else "not measured")
+            cells += [_stated(PAPER_DETECTION.get(name), ".1%")] if paper else []
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def variants_digits() -> str:
-    """The ablation and the remedy on the default profile."""
-    run = load("digits")
+def detection(profile: str) -> str:
+    """What each kind of detector finds of each scheme's queries."""
+    run = load(profile)
+    if run is None or not run["detection"]:
+        return "No detectors of this profile have been recorded yet."
+    first = next(iter(run["detection"].values()))
+    kinds = {"naive": "noise and FGSM", "other_gan": "another GAN's samples", "half_of_queries": "half of the queries"}
+    paper = profile in PAPER_PROFILES
+    header = ["scheme", *kinds.values(), *(["noise and FGSM in the paper"] if paper else [])]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for name, found in run["detection"].items():
+        rates = [f"{found[kind]['detection_rate']:.1%} ± {found[kind]['detection_rate_std']:.1%}" for kind in kinds]
+        stated = [_stated(PAPER_DETECTION.get(name), ".1%")] if paper else []
+        lines.append(f"| {' | '.join([scheme_name(name), *rates, *stated])} |")
+    shared = {**first["naive"]["accuracy"], **first["other_gan"]["accuracy"]}
+    right = ", ".join(f"{kind} {share:.1%}" for kind, share in shared.items() if kind != "normal")
+    normal = " and ".join(f"{first[kind]['accuracy']['normal']:.1%}" for kind in ("naive", "other_gan"))
+    runs = len(first["naive"]["runs"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Mean ± standard deviation over {runs} detectors that learned from what heads the column. Of images held "
+            f"out they know: {right}, normal {normal}.",
+        ]
+    )
+
+
+def variants(profile: str) -> str:
+    """The ablation and the remedy."""
+    run = load(profile)
     rows = variant_rows(run["variants"], confidence=0.95) if run and run.get("variants") else []
     if not rows:
         return "No variants of this profile have been recorded yet: `make compare`, then `python benchmarks/record.py`."
-    lines = [
-        "| variant | adversarial label | transforms | discriminator | seeds | ARUC | ARUC against twins "
-        "| honest accused | twins accused | stolen missed |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    paper = profile in PAPER_PROFILES
+    header = ["variant", "adversarial label", "transforms", "discriminator", "seeds", "ARUC"]
+    header += [*(["paper's ARUC"] if paper else []), "ARUC against twins", "honest accused", "twins accused"]
+    header += ["stolen missed"]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for row in rows:
         parts = [row.name, _on(row.label), _on(row.transform), row.discriminator, _seeds(row)]
         shares = [_share_or_none(value) for value in (row.accused, row.twins_accused, row.missed)]
-        lines.append("| " + " | ".join([*parts, _spread(row.aruc), _spread(row.aruc_twins), *shares]) + " |")
+        arucs = [_spread(row.aruc), *([_stated(row.paper, ".2f")] if paper else []), _spread(row.aruc_twins)]
+        lines.append(f"| {' | '.join([*parts, *arucs, *shares])} |")
     first = next(record for record in run["variants"] if "metrics" in record)
     size = f"{first['queries']} queries from {first['training_models']} training models"
-    return "\n".join([*lines, "", f"{size}; the variant `twins` has twins on top. Mean over seeds, 95 % interval."])
+    if any(row.name == "twins" for row in rows):
+        size += "; the variant `twins` has twins on top"
+    spread = "Mean over seeds, 95 % interval" if any(row.seeds > 1 for row in rows) else "One seed"
+    return "\n".join([*lines, "", f"{size}. {spread}."])
 
 
 def _on(part: bool) -> str:
@@ -159,7 +191,7 @@ def cifar10() -> str:
             "machine with a GPU, with `out/record/cifar10.json` copied to `results/`, brings its table here."
         )
     if small is not None:
-        parts += [_without_a_gpu(small), _schemes(small)]
+        parts += [_without_a_gpu(small), _schemes(small, paper=True)]
     return "\n\n".join(parts)
 
 
@@ -172,9 +204,9 @@ def _beside_the_paper(run: dict) -> str:
         wrong, judged = found["at_threshold"], run["detection"].get(name)
         cells = [
             _interval(found, "aruc"),
-            _stated(_PAPER_ARUC.get(name), ".4f"),
+            _stated(PAPER_ARUC.get(name), ".4f"),
             f"{judged['naive']['detection_rate']:.1%}" if judged else "not measured",
-            _stated(_PAPER_DETECTED.get(name), ".1%"),
+            _stated(PAPER_DETECTION.get(name), ".1%"),
             f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
             _share(Proportion(wrong["false_positives"], wrong["negatives"])),
         ]
@@ -538,7 +570,10 @@ PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("gans",
 TABLES = {
     "digits": digits,
     "schemes-digits": schemes_digits,
-    "variants-digits": variants_digits,
+    "detection-digits": partial(detection, "digits"),
+    "detection-cifar10-small": partial(detection, "cifar10-small"),
+    "variants-digits": partial(variants, "digits"),
+    "variants-cifar10-small": partial(variants, "cifar10-small"),
     "cifar10": cifar10,
     "gans-digits": gans_digits,
     "gans-cifar10": gans_cifar10,
@@ -554,7 +589,8 @@ def rendered(text: str) -> str:
     """``text`` with every table as its record says."""
     for name, table in TABLES.items():
         start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
-        text = re.sub(f"{start}.*?{end}", f"{start}\n{table()}\n{end}", text, flags=re.DOTALL)
+        if start in text:
+            text = re.sub(f"{start}.*?{end}", f"{start}\n{table()}\n{end}", text, flags=re.DOTALL)
     return text
 
 

@@ -24,6 +24,6 @@ def test_what_needs_a_gpu_passes_on_a_simulated_one():
         check=False,
     )
     assert result.returncode == 0, result.stdout
-    assert len(files) == 3
+    assert len(files) == 4
     assert " passed" in result.stdout
     assert "skipped" not in result.stdout

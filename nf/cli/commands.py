@@ -24,7 +24,7 @@ def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
     `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
-    fingerprint, export, score, evaluate, report; then detect, variant, compare. `nf bench` compares schemes,
+    fingerprint, export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes,
     `nf verify` checks a suspect.
     """
 
@@ -63,6 +63,7 @@ _add_stage("export", "Write every model of the zoo as ONNX and check it against 
 _add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
 _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="scheme")
 _add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
+_add_stage("detectors", "Train a thief's detectors for queries that GAN draws.", item="gan")
 _add_stage("detect", "How many queries of SCHEME a thief's detectors find.", item="scheme")
 _add_stage("variant", "Make and evaluate VARIANT, as <name>/<seed>.", item="variant")
 _add_stage("compare", "Write the comparison of all schemes.")

@@ -53,6 +53,11 @@ class Layout:
         """Metrics of one variant of a scheme under one seed."""
         return self.root / "variants" / name / str(seed) / "metrics.json"
 
+    @property
+    def detectors(self) -> Path:
+        """What a thief trains who has seen no query: ``weights.safetensors`` and ``card.json``."""
+        return self.root / "detectors"
+
     def detection(self, scheme: str) -> Path:
         """How many queries of one scheme a thief's detectors find."""
         return self.root / "detection" / f"{scheme}.json"

@@ -1,8 +1,10 @@
 """The detector: eight convolutions and one linear layer that tell abnormal images from normal ones."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,8 @@ from torch.nn import functional
 
 from nf.core.errors import ConfigError
 from nf.data import to_float
+from nf.models.engine import ENGINES
+from nf.models.training import random_batches
 
 _CHANNELS = (16, 16, 16, 32, 32, 64, 64, 128)
 NORMAL, ABNORMAL = 0, 1
@@ -25,7 +29,8 @@ class DetectorConfig:
         learning_rate: of Adam.
         noise: standard deviation of the noise on noisy images, in units of the [0, 1] range (choice).
         epsilon: length of the FGSM step, likewise (choice).
-        runs: detectors that are trained; results are their mean.
+        runs: detectors of each kind; results are their mean.
+        precision: of forward passes while training, as in ``ZooConfig``.
     """
 
     epochs: int = 20
@@ -34,6 +39,7 @@ class DetectorConfig:
     noise: float = 0.1
     epsilon: float = 8 / 255
     runs: int = 3
+    precision: Literal["float32", "bfloat16"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "runs"):
@@ -62,16 +68,27 @@ def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, 
     images = torch.cat([normal, abnormal])
     labels = torch.tensor([NORMAL] * len(normal) + [ABNORMAL] * len(abnormal), device=images.device)
     weight = len(images) / (2 * torch.bincount(labels).float())
-    network = _network(images.shape[1], seed).to(images.device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(config.epochs):
-        for index in torch.randperm(len(images), generator=generator).split(config.batch_size):
-            logits = network(to_float(images[index]))
-            loss = functional.cross_entropy(logits, labels[index], weight=weight)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    device = images.device
+    engine = ENGINES[device.type].at(config.precision)
+    network = build_detector(images.shape[1], seed=seed)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = engine.adam(network.parameters(), config.learning_rate)
+    generator = torch.Generator(device).manual_seed(seed)
+    steps = math.ceil(len(images) / config.batch_size)
+
+    def update(batch: Tensor, wanted: Tensor) -> Tensor:
+        with engine.autocast(device):
+            loss = functional.cross_entropy(network(batch), wanted, weight=weight)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    with engine.running(update, device, ()) as step:
+        for _ in range(config.epochs):
+            for index in random_batches(len(images), steps, generator):
+                step(to_float(images[index]).contiguous(memory_format=torch.channels_last), labels[index])
+    optimizer.zero_grad()  # gradients would keep the memory of a recorded update alive
     return network.eval()
 
 
@@ -82,7 +99,8 @@ def abnormal_share(detector: nn.Module, images: Tensor) -> float:
     return float((answers == ABNORMAL).double().mean())
 
 
-def _network(in_channels: int, seed: int) -> nn.Module:
+def build_detector(in_channels: int, *, seed: int) -> nn.Module:
+    """The network, untrained: images (N, C, H, W) in [0, 1] -> logits (N, 2)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return nn.Sequential(*_layers(in_channels))

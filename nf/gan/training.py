@@ -60,10 +60,8 @@ class Training:
         network.to(device=self.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _adam(self, network: nn.Module, learning_rate: float) -> torch.optim.Adam:
-        betas = (self.config.beta1, self.config.beta2)
-        # On a GPU the count of steps lies there, too, so that updates can be recorded.
-        on_gpu = self.images.is_cuda
-        return torch.optim.Adam(network.parameters(), learning_rate, betas, fused=True, capturable=on_gpu)
+        engine = ENGINES[self.images.device.type]
+        return engine.adam(network.parameters(), learning_rate, (self.config.beta1, self.config.beta2))
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -6,14 +6,14 @@ them. There, an update is recorded once as a CUDA graph and replayed as one laun
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nf.core.config import TrainingConfig
 
@@ -65,6 +65,12 @@ class Engine:
             foreach=not self.fused,
             fused=self.fused,
         )
+
+    def adam(
+        self, parameters: Iterable[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)
+    ) -> torch.optim.Adam:
+        """Adam at a constant learning rate; where updates are recorded, the count of its steps lies on the device."""
+        return torch.optim.Adam(parameters, learning_rate, betas, fused=True, capturable=self.record is not None)
 
     @contextmanager
     def running(self, update: Update, device: torch.device, generators: Sequence[torch.Generator]) -> Iterator[Update]:

@@ -89,7 +89,7 @@ def fit(
     ):
         torch.manual_seed(seed)  # a network with dropout draws from the global generator
         for _ in range(config.epochs):
-            for index in _batches(len(images), steps, generator):
+            for index in random_batches(len(images), steps, generator):
                 batch = to_float(augment(images[index], generator)).contiguous(memory_format=torch.channels_last)
                 loss = step(batch, targets[index])
                 schedule.step()
@@ -103,7 +103,7 @@ def fit(
         )
 
 
-def _batches(count: int, steps: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+def random_batches(count: int, steps: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """A random order of all images in ``steps`` batches of nearly equal size: batch norm sees no batch of one."""
     return torch.randperm(count, generator=generator, device=generator.device).tensor_split(steps)
 

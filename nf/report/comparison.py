@@ -17,13 +17,12 @@ from nf.report import figures
 from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
 from nf.report.names import architecture_name, attack_name, scheme_name
-from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
+from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
+from nf.report.rendering import environment, svg_markup
 from nf.report.standing import failures, reach, standings
 from nf.report.variants import PAPER_GANS, Record, ablation_rows, gan_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
-_PAPER_ARUC = {"naturalfinger": 0.9112, "metav": 0.7782}
-_PAPER_DETECTION = {"naturalfinger": 0.003, "metafinger": 1.0, "metav": 0.48, "ipguard": 0.85}
 _DETECTORS = {
     "naive": "noise and FGSM (the paper's)",
     "other_gan": "samples of another GAN",
@@ -129,10 +128,10 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
             row for row in rows if not (row.ablated or row.gan_alone) or row.name == "label-transform-corrected"
         ],
         "variant_settings": _settings(inputs.variants),
-        "paper": inputs.profile == PAPER_PROFILE,
-        "paper_aruc": _PAPER_ARUC,
+        "paper": inputs.profile in PAPER_PROFILES,
+        "paper_aruc": PAPER_ARUC,
         "paper_gans": PAPER_GANS,
-        "paper_detection": _PAPER_DETECTION,
+        "paper_detection": PAPER_DETECTION,
         "times": _times(inputs.timings),
     }
 

@@ -13,8 +13,8 @@ from nf.evaluation.margins import margins, summarise
 from nf.report import figures, names
 from nf.report.images import QueryTile, png_uri, query_tiles
 from nf.report.inputs import ReportInputs, SchemeResult
-from nf.report.paper import comparisons
-from nf.report.rendering import PAPER_PROFILE, environment, svg_markup
+from nf.report.paper import PAPER_PROFILES, comparisons
+from nf.report.rendering import environment, svg_markup
 from nf.report.tables import (
     SuspectRow,
     accuracies_by_architecture,
@@ -84,7 +84,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "quality": quality_rows([gan.quality for gan in inputs.gans if gan.quality]),
         "by_attack": accuracies_by_attack(inputs.accuracies),
         "by_architecture": accuracies_by_architecture(inputs.accuracies),
-        "paper": comparisons(first.suspects, first.evaluation) if inputs.profile == PAPER_PROFILE else [],
+        "paper": comparisons(first.suspects, first.evaluation) if inputs.profile in PAPER_PROFILES else [],
     }
 
 

@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from nf.report import formats, names
 from nf.report.figures.style import to_svg
 
-# Figures compare with the paper's only where models and images are the paper's.
-PAPER_PROFILE = "cifar10"
 _FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration")
 
 

@@ -19,6 +19,7 @@ STAGES = (
     "export",
     "verify",
     "evaluate",
+    "detectors",
     "detect",
     "variant",
     "report",

@@ -42,7 +42,7 @@ def build_training_models(out):
 def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     record, said = call(tmp_path, "--max-seconds", "0")
     assert set(record["missing"].values()) == {"out of time"}
-    assert "0 of 12 parts are there" in said
+    assert "0 of 13 parts are there" in said
     build_training_models(tmp_path)
     record, said = call(tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
     asking_all = {f"{stage}@{scheme}" for stage in ("verify", "evaluate") for scheme in ("naturalfinger", "akh")}
@@ -57,7 +57,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert (tmp_path / "record" / "queries.png").exists()
     again, said = call(tmp_path)
     assert again["parts"] == record["parts"]  # nothing was made anew
-    assert "12 of 12 parts are there" in said
+    assert "13 of 13 parts are there" in said
     a_detectors_second_gan_can_be_stopped(tmp_path)
 
 
@@ -72,4 +72,4 @@ def a_detectors_second_gan_can_be_stopped(out):
     run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=out, progress=stop)
     shutil.rmtree(run.layout.decoy("sagan"))
     with pytest.raises(StoppedError):
-        load_stage("detect")(run, "naturalfinger")
+        load_stage("detectors")(run, "sagan")

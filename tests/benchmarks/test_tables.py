@@ -90,7 +90,10 @@ def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tabl
     assert "The whole of `cifar10` has not been run yet" in text
     assert "154 suspects under all six attacks" in text
     assert "accurate to 65.1% from scratch. Images: cifar10/train.parquet and CIFAR100. JPEG copies. 1 run" in text
-    assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% |" in text
+    assert (
+        "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% | 0.3% |"
+        in text
+    )
 
 
 def test_a_short_run_at_full_width_stands_beside_the_papers_numbers(tables, tmp_path, record):
@@ -144,6 +147,35 @@ def test_variants_stand_beside_the_papers_ablation(tables, tmp_path, record):
         "| label-transform-published | 1 | 0.800 | 0.91 |",
         "",
     ]
+
+
+def test_detectors_stand_beside_the_papers_on_its_images_alone(tables, tmp_path):
+    def found(rate, **accuracy):
+        return {"detection_rate": rate, "detection_rate_std": 0.01, "runs": [rate] * 3, "accuracy": accuracy}
+
+    kinds = {
+        "naive": found(0.1, normal=0.9, noise=0.8),
+        "other_gan": found(0.2, normal=0.7, samples=0.6),
+        "half_of_queries": found(0.3, normal=1.0),
+    }
+    for profile in ("digits", "cifar10-small"):
+        (tmp_path / "results" / f"{profile}.json").write_text(json.dumps({"detection": {"metav": kinds}}))
+    row = "| MetaV | 10.0% ± 1.0% | 20.0% ± 1.0% | 30.0% ± 1.0% |"
+    assert f"{row} 48.0% |\n" in tables.detection("cifar10-small")
+    assert f"{row}\n" in tables.detection("digits")
+    assert "over 3 detectors" in tables.detection("digits")
+    assert "they know: noise 80.0%, samples 60.0%, normal 90.0% and 70.0%." in tables.detection("digits")
+
+
+def test_variants_have_the_papers_column_on_its_images_alone(tables, tmp_path):
+    records = [variant("label-transform-published", discriminator="published")]
+    records[0]["metrics"]["plus"] = {}
+    records[0] |= {"queries": 20, "training_models": 8}
+    for profile in ("digits", "cifar10-small"):
+        (tmp_path / "results" / f"{profile}.json").write_text(json.dumps({"variants": records}))
+    assert "| published | 1 | 0.800 | 0.91 | none |" in tables.variants("cifar10-small")
+    assert "| published | 1 | 0.800 | none |" in tables.variants("digits")
+    assert tables.variants("digits").endswith("20 queries from 8 training models. One seed.")
 
 
 def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_short(tables, tmp_path):

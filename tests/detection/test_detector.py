@@ -1,13 +1,24 @@
+import shutil
+
 import pytest
 import torch
 from torch import nn
 
-from nf.core.errors import ConfigError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.sections import parse_section
 from nf.data import to_float
-from nf.detection import DetectorConfig, abnormal_share, fgsm_images, noisy_images, train_detector
+from nf.detection import (
+    DetectorConfig,
+    abnormal_share,
+    fgsm_images,
+    load_detectors,
+    noisy_images,
+    save_detectors,
+    train_detector,
+)
+from nf.detection.detector import build_detector
 
-QUICK = DetectorConfig(epochs=6)
+QUICK = DetectorConfig(epochs=12)
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +97,48 @@ def test_a_kind_without_images_is_refused(normal):
 def test_settings_out_of_range_are_refused(key, value):
     with pytest.raises(ConfigError, match=rf"detection: {key}: expected .*, got {value}"):
         parse_section(DetectorConfig, {key: value}, "detection")
+
+
+@pytest.fixture(scope="module")
+def saved(detector, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detectors")
+    save_detectors(folder, {"naive": [_untrained(1), detector], "other": [_untrained(2)]}, {"gan": "a"})
+    return folder
+
+
+def _untrained(seed):
+    return build_detector(1, seed=seed).eval()
+
+
+def test_they_come_back_as_they_were(saved, detector, held_out):
+    loaded, card = load_detectors(saved)
+    assert card["gan"] == "a"
+    for kind, networks in {"naive": [_untrained(1), detector], "other": [_untrained(2)]}.items():
+        for network, again in zip(networks, loaded[kind], strict=True):
+            assert torch.allclose(again(to_float(held_out)), network(to_float(held_out)), atol=1e-5)
+            assert all(map(torch.equal, again.state_dict().values(), network.state_dict().values()))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda folder: (folder / "card.json").unlink(), "card.json"),
+        (lambda folder: (folder / "weights.safetensors").unlink(), "run the detectors stage"),
+        (lambda folder: (folder / "weights.safetensors").write_bytes(b"other"), "does not match the hash in its card"),
+        (lambda folder: (folder / "card.json").write_text("{}"), "does not hold detectors"),
+    ],
+)
+def test_what_is_missing_or_damaged_is_named(saved, tmp_path, break_it, message):
+    folder = shutil.copytree(saved, tmp_path / "detectors")
+    break_it(folder)
+    with pytest.raises(ArtifactError, match=message):
+        load_detectors(folder)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_them_as_the_processor_does(caplog, normal, held_out):
+    white = torch.full_like(normal[:40], 255).cuda()
+    detector = train_detector(normal.cuda(), white, QUICK, seed=0)
+    assert "cannot be recorded" not in caplog.text
+    assert abnormal_share(detector, torch.full_like(held_out, 255).cuda()) == 1
+    assert abnormal_share(detector, held_out.cuda()) < 0.1

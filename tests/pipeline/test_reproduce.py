@@ -34,6 +34,7 @@ def test_every_artifact_is_there(reproduced):
         "plots/naturalfinger/curves.csv",
         "plots/naturalfinger/budget.csv",
         "report/index.html",
+        "detectors/card.json",
         "detection/naturalfinger.json",
         "variants/twins/0/metrics.json",
         "comparison/index.html",
@@ -171,7 +172,14 @@ def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):
     with sqlite3.connect(reproduced.root / ".prefect" / "prefect.db") as store:
         flows = {name for (name,) in store.execute("select name from flow")}
         tasks = {name for (name,) in store.execute("select name from task_run where state_type = 'COMPLETED'")}
-    assert {name.split("@")[0] for name in STAGES} | {"evaluate", "report", "detect", "variant", "compare"} <= flows
+    assert {name.split("@")[0] for name in STAGES} | {
+        "evaluate",
+        "report",
+        "detectors",
+        "detect",
+        "variant",
+        "compare",
+    } <= flows
     assert {"source", "mirror", "distill-vgg13_bn-source-t1"} <= tasks
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
+from nf.report.paper import PAPER_PROFILES
 from nf.report.standing import failures, reach, standings
 from nf.report.variants import Spread, ablation_rows, gan_rows, variant_rows
 
@@ -165,9 +166,10 @@ def test_times_of_variants_are_summed(text):
     assert "zoo 1 1 min 0 s variant 2 30.0 s" in text
 
 
-def test_papers_numbers_stand_beside_ours_on_cifar10_alone(inputs, text, tmp_path):
+@pytest.mark.parametrize("profile", PAPER_PROFILES)
+def test_papers_numbers_stand_beside_ours_on_cifar10_alone(inputs, text, tmp_path, profile):
     assert "in the paper" not in text
-    write_comparison(replace(inputs, profile="cifar10"), tmp_path)
+    write_comparison(replace(inputs, profile=profile), tmp_path)
     shown = text_of((tmp_path / "index.html").read_text())
     assert f"NaturalFinger {inputs.schemes[0].evaluation['aruc']:.3f}" in shown
     assert " 0.911 " in shown

@@ -12,6 +12,7 @@ from nf.core.errors import ArtifactError, ConfigError
 from nf.core.scores import ScoreTable
 from nf.report import GanResult, ParitySummary, ZooAccuracy, write_report
 from nf.report.formats import duration, percent, points, quantity
+from nf.report.paper import PAPER_PROFILES
 
 
 def render(inputs, tmp_path):
@@ -154,10 +155,11 @@ def test_changed_labels_of_the_export_are_counted(small, tmp_path):
     assert "at most 5.0e-01; 1 model gave an image another label" in text
 
 
-def test_papers_numbers_stand_beside_ours_on_cifar10_alone(full, page, tmp_path):
+@pytest.mark.parametrize("profile", PAPER_PROFILES)
+def test_papers_numbers_stand_beside_ours_on_cifar10_alone(full, page, tmp_path, profile):
     inputs = full[0]
     assert "Beside the paper" not in text_of(page)
-    text = text_of(render(replace(inputs, profile="cifar10"), tmp_path))
+    text = text_of(render(replace(inputs, profile=profile), tmp_path))
     assert f"ARUC 0.911 {inputs.schemes[0].evaluation['aruc']:.3f}" in text
     rows = inputs.schemes[0].table.by_suspect()
     noise = rows["noise-1-source"].score - rows["noise-1-mirror"].score

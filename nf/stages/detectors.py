@@ -1,0 +1,113 @@
+"""Stage ``detectors``: what a thief trains who has seen no query (paper, section 4.5). Every scheme meets the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nf.core.lineage import SOURCE_ID
+from nf.core.sections import parse_section
+from nf.core.seeds import derive_seed
+from nf.data import Splits
+from nf.detection import (
+    DetectorConfig,
+    abnormal_share,
+    fgsm_images,
+    noisy_images,
+    save_detectors,
+    train_detector,
+)
+from nf.fingerprints.networks import to_bytes, weights_hash
+from nf.gan import Gan, load_gan, train_gan
+from nf.gan.artifacts import CARD_FILE
+from nf.gan.registry import find_gan
+from nf.models import load_model, resolve_device
+from nf.stages.run import Run
+
+Lesson = tuple[Tensor, dict[str, Tensor]]
+"""Abnormal images to learn from, and held-out ones by kind."""
+
+_HELD_OUT_SAMPLES = 256
+
+
+def detectors(run: Run, gan: str) -> Path:
+    """Train detectors for the queries that the GAN called ``gan`` draws, and return their folder.
+
+    ``naive`` ones learn from noise and FGSM (the paper's), ``other_gan`` ones from samples of another GAN. Normal
+    images are the fine-tuning split; the card has the accuracies on the test split and on further abnormal images.
+
+    Raises:
+        ArtifactError: the images, the source model or a GAN is missing or damaged.
+        ConfigError: the section ``detection`` cannot be used.
+    """
+    config = parse_section(DetectorConfig, run.profile.detection, "detection")
+    splits = Splits.load(run.layout.data)
+    device = resolve_device(run.profile.execution.device)
+    normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
+    source = load_model(run.layout.zoo / SOURCE_ID)[0].to(device)
+    stranger = _other_gan(run, gan, splits, device)
+
+    def naive(generator: torch.Generator) -> Lesson:
+        known, unknown = (
+            {"noise": noisy_images(part, std=config.noise, generator=generator)}
+            | {"fgsm": fgsm_images(source, part, epsilon=config.epsilon)}
+            for part in (normal, held_out)
+        )
+        return torch.cat(list(known.values())), unknown
+
+    def other_gan(generator: torch.Generator) -> Lesson:
+        known, unknown = (_samples(stranger, count, generator) for count in (len(normal), _HELD_OUT_SAMPLES))
+        return known, {"samples": unknown}
+
+    lessons: dict[str, Callable[[torch.Generator], Lesson]] = {"naive": naive, "other_gan": other_gan}
+    trained: dict[str, list[nn.Module]] = {name: [] for name in lessons}
+    accuracy: dict[str, list[dict[str, float]]] = {name: [] for name in lessons}
+    for number in range(config.runs):
+        for done, (name, draw) in enumerate(lessons.items(), start=number * len(lessons) + 1):
+            seed = derive_seed(run.profile.seed, "detect", name, number)
+            abnormal, kinds = draw(torch.Generator().manual_seed(seed))
+            detector = train_detector(normal, abnormal, config, seed=seed)
+            kept = {kind: abnormal_share(detector, images) for kind, images in kinds.items()}
+            accuracy[name].append({"normal": 1 - abnormal_share(detector, held_out), **kept})
+            trained[name].append(detector)
+            run.progress(done, len(lessons) * config.runs, name)
+    card: dict[str, Any] = {
+        "parameters": asdict(config),
+        "gan": {"name": stranger.name, "generator": weights_hash(stranger.generator)},
+        "accuracy": accuracy,
+    }
+    save_detectors(run.layout.detectors, trained, card)
+    return run.layout.detectors
+
+
+@torch.no_grad()
+def _samples(gan: Gan, count: int, generator: torch.Generator) -> Tensor:
+    latents, labels = gan.sample_latents(count, generator)
+    parts = zip(latents.split(256), labels.split(256), strict=True)
+    return torch.cat([to_bytes(gan.generate(*part)) for part in parts])
+
+
+def _other_gan(run: Run, name: str, splits: Splits, device: str) -> Gan:
+    """A trained GAN of the profile that is not ``name``; where there is none, one of that kind is trained anew."""
+    for other in run.profile.gans:
+        if other != name and (run.layout.gan(other) / CARD_FILE).exists():
+            return load_gan(run.layout.gan(other), device)
+    own = splits["A"]
+
+    def report(step: int, steps: int, _: Mapping[str, float]) -> None:
+        run.progress(step, steps, f"a second {name}")
+
+    return train_gan(
+        name,
+        parse_section(find_gan(name).config, run.profile.section("gans", name), f"gans.{name}"),
+        torch.from_numpy(own.images),
+        torch.from_numpy(own.labels),
+        num_classes=splits.num_classes,
+        seed=derive_seed(run.profile.seed, "detect", "gan", name),
+        folder=run.layout.decoy(name),
+        device=device,
+        progress=report,
+    )
