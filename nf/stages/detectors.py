@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,12 @@ def detectors(run: Run, gan: str) -> Path:
     device = resolve_device(run.profile.execution.device)
     normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
     source = load_model(run.layout.zoo / SOURCE_ID)[0].to(device)
+    attacked = [fgsm_images(source, part, epsilon=config.epsilon) for part in (normal, held_out)]
     stranger = _other_gan(run, gan, splits, device)
 
     def naive(generator: torch.Generator) -> Lesson:
-        known, unknown = (
-            {"noise": noisy_images(part, std=config.noise, generator=generator)}
-            | {"fgsm": fgsm_images(source, part, epsilon=config.epsilon)}
-            for part in (normal, held_out)
-        )
-        return torch.cat(list(known.values())), unknown
+        noisy = [noisy_images(part, std=config.noise, generator=generator) for part in (normal, held_out)]
+        return torch.cat([noisy[0], attacked[0]]), {"noise": noisy[1], "fgsm": attacked[1]}
 
     def other_gan(generator: torch.Generator) -> Lesson:
         known, unknown = (_samples(stranger, count, generator) for count in (len(normal), _HELD_OUT_SAMPLES))
@@ -65,15 +63,15 @@ def detectors(run: Run, gan: str) -> Path:
     lessons: dict[str, Callable[[torch.Generator], Lesson]] = {"naive": naive, "other_gan": other_gan}
     trained: dict[str, list[nn.Module]] = {name: [] for name in lessons}
     accuracy: dict[str, list[dict[str, float]]] = {name: [] for name in lessons}
-    for number in range(config.runs):
-        for done, (name, draw) in enumerate(lessons.items(), start=number * len(lessons) + 1):
-            seed = derive_seed(run.profile.seed, "detect", name, number)
-            abnormal, kinds = draw(torch.Generator().manual_seed(seed))
-            detector = train_detector(normal, abnormal, config, seed=seed)
-            kept = {kind: abnormal_share(detector, images) for kind, images in kinds.items()}
-            accuracy[name].append({"normal": 1 - abnormal_share(detector, held_out), **kept})
-            trained[name].append(detector)
-            run.progress(done, len(lessons) * config.runs, name)
+    work = list(product(range(config.runs), lessons.items()))
+    for done, (number, (name, draw)) in enumerate(work, start=1):
+        seed = derive_seed(run.profile.seed, "detect", name, number)
+        abnormal, kinds = draw(torch.Generator().manual_seed(seed))
+        detector = train_detector(normal, abnormal, config, seed=seed)
+        kept = {kind: abnormal_share(detector, images) for kind, images in kinds.items()}
+        accuracy[name].append({"normal": 1 - abnormal_share(detector, held_out), **kept})
+        trained[name].append(detector)
+        run.progress(done, len(work), name)
     card: dict[str, Any] = {
         "parameters": asdict(config),
         "gan": {"name": stranger.name, "generator": weights_hash(stranger.generator)},

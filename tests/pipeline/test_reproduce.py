@@ -172,14 +172,8 @@ def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):
     with sqlite3.connect(reproduced.root / ".prefect" / "prefect.db") as store:
         flows = {name for (name,) in store.execute("select name from flow")}
         tasks = {name for (name,) in store.execute("select name from task_run where state_type = 'COMPLETED'")}
-    assert {name.split("@")[0] for name in STAGES} | {
-        "evaluate",
-        "report",
-        "detectors",
-        "detect",
-        "variant",
-        "compare",
-    } <= flows
+    compared = {"evaluate", "report", "detectors", "detect", "variant", "compare"}
+    assert {name.split("@")[0] for name in STAGES} | compared <= flows
     assert {"source", "mirror", "distill-vgg13_bn-source-t1"} <= tasks
 
 
