@@ -122,6 +122,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "twins": _twins(inputs.schemes),
         "zoo": _zoo(inputs.schemes[0].table),
         "detectors": _DETECTORS,
+        "detector_accuracies": _detector_accuracies(inputs),
         "ablation": ablation_rows(rows),
         "gans": gan_rows(rows),
         "variants": [
@@ -138,6 +139,22 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
 
 def _tables(schemes: Iterable[SchemeResult], pool: str) -> dict[str, ScoreTable]:
     return {scheme_name(scheme.name): scheme.table.select(pool=pool) for scheme in schemes}
+
+
+def _detector_accuracies(inputs: ComparisonInputs) -> list[tuple[str, str, Mapping[str, float]]]:
+    """(whose queries they judge, what they learned from, accuracies): detectors that judge all schemes stand once."""
+    lines = []
+    for kind, title in _DETECTORS.items():
+        found = {
+            scheme_name(scheme.name): inputs.detection[scheme.name][kind]["accuracy"]
+            for scheme in inputs.schemes
+            if scheme.name in inputs.detection
+        }
+        several, distinct = len(found) > 1, {tuple(sorted(accuracy.items())) for accuracy in found.values()}
+        if several and len(distinct) == 1:
+            found = {"all": next(iter(found.values()))}
+        lines += [(name, title, accuracy) for name, accuracy in found.items()]
+    return lines
 
 
 def _variants(inputs: ComparisonInputs) -> Any:

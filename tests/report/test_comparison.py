@@ -159,7 +159,24 @@ def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):
 
 def test_detection_and_how_well_detectors_work(text):
     assert "NaturalFinger 12.5% ± 1.0% 50.0% ± 1.0% 25.0% ± 1.0%" in text
-    assert "noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in text
+    assert "NaturalFinger noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in text
+
+
+def test_detectors_that_judge_all_schemes_stand_once(inputs, tmp_path):
+    own = inputs.detection["naturalfinger"]
+    other = own | {"half_of_queries": own["half_of_queries"] | {"accuracy": {"normal": 0.5}}}
+    write_comparison(replace(inputs, detection={"naturalfinger": own, "metav": other}), tmp_path)
+    shown = text_of((tmp_path / "index.html").read_text())
+    assert shown.count("97.0% noise 99.0%, fgsm 96.0%") == 1
+    assert "all noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in shown
+    for name, share in (("NaturalFinger", "97.0%"), ("MetaV", "50.0%")):
+        assert f"{name} half of the queries {share}" in shown
+
+
+def test_one_gan_alone_is_not_called_the_highest(inputs):
+    alone = replace(inputs, variants=inputs.variants[:3])
+    assert comparison_figures(inputs)["figure-9-gans"].axes[0].get_title("left").startswith("Highest: ")
+    assert comparison_figures(alone)["figure-9-gans"].axes[0].get_title("left") == ""
 
 
 def test_times_of_variants_are_summed(text):

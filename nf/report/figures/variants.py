@@ -47,7 +47,8 @@ def _figure(rows: Sequence[VariantRow], name: Callable[[VariantRow], str]) -> Fi
         panel.tick_params(axis="y", length=0)
         panel.grid(axis="y", visible=False)
         best = max(drawn, key=lambda row: row.aruc.mean if row.aruc else 0)
-        panel.set(xlabel="ARUC, mean and interval over seeds", title=f"Highest: {name(best)}")
+        title = f"Highest: {name(best)}" if len(drawn) > 1 else ""
+        panel.set(xlabel="ARUC, mean and interval over seeds", title=title)
     return figure
 
 
