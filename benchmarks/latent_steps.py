@@ -1,0 +1,130 @@
+"""How finely latents move, and what detectors make of it: ``python benchmarks/latent_steps.py --out FOLDER``.
+
+On models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf zoo``, ``nf gan sagan``, ``nf detectors
+sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same draws. Each is asked of all
+suspects and shown to the detectors; so are samples as the GAN draws them. What is there is kept, so a run that was
+stopped goes on with the same command, and several can share the work: ``--settings`` takes some of them.
+"""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+from nf.core.threads import configure_math_libraries
+
+configure_math_libraries()
+
+import torch  # noqa: E402 - the environment is read at import
+from torch import Tensor, nn  # noqa: E402
+
+from nf.core.files import read_json, write_json  # noqa: E402
+from nf.core.seeds import derive_seed  # noqa: E402
+from nf.detection import abnormal_share, load_detectors  # noqa: E402
+from nf.fingerprints import naturalfinger  # noqa: E402
+from nf.fingerprints.networks import to_bytes  # noqa: E402
+from nf.gan import load_gan  # noqa: E402
+from nf.models import resolve_device  # noqa: E402
+from nf.stages.evaluate import measure  # noqa: E402
+from nf.stages.facts import git_commit, machine, versions  # noqa: E402
+from nf.stages.fingerprint import make_queries  # noqa: E402
+from nf.stages.run import Run  # noqa: E402
+from nf.stages.verify import score_suspects  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = ROOT / "results" / "latent-steps-cifar10-small.json"
+
+UNMOVED = "unmoved"
+SETTINGS = {
+    UNMOVED: {},
+    "60 steps": {"epochs": 60, "learning_rate": 10.0},
+    "120 steps": {"epochs": 120, "learning_rate": 5.0},
+    "300 steps": {"epochs": 300, "learning_rate": 2.0},
+    "1000 steps": {"epochs": 1000, "learning_rate": 0.5},  # the paper's
+}
+"""Changes of the profile's section. With four models of each pool an epoch is one step."""
+
+COMMON = {"candidates": 2000, "shortlist": 160, "max_rounds": 4}
+QUERIES, MODELS, SAMPLES = 40, 4, 1000
+FIGURES = ("aruc", "aruc_low", "aruc_high", "roc_auc", "at_threshold", "plus")
+
+
+def main(run: Run, settings: list[str]) -> None:
+    """Make what is missing of ``settings``, and record all that is there."""
+    folder = run.layout.root / "latent-steps"
+    for name in settings:
+        path = folder / f"{name.replace(' ', '-')}.json"
+        if not path.exists():
+            write_json(path, _unmoved(run) if name == UNMOVED else _moved(run, SETTINGS[name]))
+        print(name, read_json(path), flush=True)
+        found = {each: folder / f"{each.replace(' ', '-')}.json" for each in SETTINGS}
+        rows = [{"setting": each, **read_json(path)} for each, path in found.items() if path.exists()]
+        facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
+        what = "query sets of NaturalFinger on the models of cifar10-small, by the steps that latents take"
+        common = {"queries": QUERIES, "training_models": 2 * MODELS, "samples": SAMPLES, "common": COMMON}
+        write_json(RECORD, {"what": what, **common, "query_sets": rows, **facts})
+
+
+def _unmoved(run: Run) -> dict:
+    gan = load_gan(run.layout.gan("sagan"), resolve_device(run.profile.execution.device))
+    generator = torch.Generator().manual_seed(derive_seed(run.profile.seed, "latent-steps"))
+    latents, classes = gan.sample_latents(SAMPLES, generator)
+    with torch.no_grad():
+        images = [gan.generate(*part) for part in zip(latents.split(200), classes.split(200), strict=True)]
+    return {"length": _length(latents), "found": _found(run, to_bytes(torch.cat(images)))}
+
+
+def _moved(run: Run, changes: dict) -> dict:
+    zoo = run.profile.zoo
+    run = replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(MODELS))))
+    section = {**run.profile.section("schemes", "naturalfinger"), **COMMON, **changes}
+    with _watched() as moved:
+        queries = make_queries(run, "naturalfinger", section, count=QUERIES, seed=run.profile.seed)
+    table, _ = score_suspects(run, queries)
+    metrics = measure(run, "naturalfinger", queries, table)
+    return {
+        "changes": changes,
+        "query_set": queries.digest,
+        "length": _length(torch.cat(moved)),
+        "funnel": queries.card["funnel"],
+        "found": _found(run, torch.from_numpy(queries.images)),
+        **{key: metrics[key] for key in FIGURES},
+    }
+
+
+@contextmanager
+def _watched() -> Iterator[list[Tensor]]:
+    """Latents at the end of their course, of each round within the block."""
+    moved: list[Tensor] = []
+    optimise = naturalfinger.optimise
+
+    def watched(*positional, **named) -> Tensor:
+        moved.append(optimise(*positional, **named))
+        return moved[-1]
+
+    with patch.object(naturalfinger, "optimise", watched):
+        yield moved
+
+
+def _length(latents: Tensor) -> float:
+    return round(latents.norm(dim=1).mean().item(), 3)
+
+
+def _found(run: Run, images: Tensor) -> dict[str, list[float]]:
+    """Shares that detectors take for abnormal, by what they learned from."""
+    device = resolve_device(run.profile.execution.device)
+    detectors: dict[str, list[nn.Module]] = load_detectors(run.layout.detectors, device)[0]
+    return {
+        kind: [round(abnormal_share(each, images.to(device)), 6) for each in several]
+        for kind, several in detectors.items()
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="Where the run of cifar10-small lies.")
+    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
+    arguments = parser.parse_args()
+    main(Run.open("cifar10-small", params=ROOT / "params.yaml", out=arguments.out), arguments.settings)
