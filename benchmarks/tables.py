@@ -531,6 +531,47 @@ def settings_digits() -> str:
     return "\n".join(lines)
 
 
+def latent_steps() -> str:
+    """What becomes of query sets as latents move in ever more and shorter steps, a row for each number."""
+    record = load("latent-steps-cifar10-small")
+    if record is None:
+        return "Nothing has been recorded yet: `python benchmarks/latent_steps.py --out FOLDER` fills this place."
+    lines = [
+        "| steps | learning rate | length of latents | survive the screen | found, noise and FGSM "
+        "| found, another GAN's samples | ARUC | honest accused | twins accused |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [f"| {' | '.join(_latent_steps_cells(row))} |" for row in record["query_sets"]]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{record['queries']} queries from {record['training_models']} training models, one set a row, all from "
+            f"the same draws; the first row is {record['samples']:,} samples. Length: distance of latents from the "
+            "origin at the end, mean over all that were moved. Found: share by each detector. ARUC: 95 % interval.",
+        ]
+    )
+
+
+def _latent_steps_cells(row: dict) -> list[str]:
+    length = f"{row['length']:.1f}"
+    naive, other = (" / ".join(f"{share:.0%}" for share in row["found"][kind]) for kind in ("naive", "other_gan"))
+    if "changes" not in row:
+        return ["none", "", length, "", naive, other, "", "", ""]
+    funnel, wrong, twins = dict(row["funnel"]), row["at_threshold"], row["plus"]["twin"]
+    return [
+        f"{row['changes']['epochs']:,}",
+        str(row["changes"]["learning_rate"]),
+        length,
+        f"{row['funnel'][-1][1]} of {funnel['shortlisted']}",
+        naive,
+        other,
+        f"{row['aruc']:.3f}, {row['aruc_low']:.3f} to {row['aruc_high']:.3f}",
+        f"{wrong['false_positives']} of {wrong['negatives']}",
+        f"{twins['called_stolen']} of {twins['models']}",
+    ]
+
+
 def _query_set_cells(row: dict) -> list[str]:
     if "shortage" in row:
         return ["too few queries"] * 5
@@ -582,6 +623,7 @@ TABLES = {
     "cifar10-models": cifar10_models,
     "h100": h100,
     "settings-digits": settings_digits,
+    "latent-steps": latent_steps,
 }
 
 

@@ -190,3 +190,27 @@ def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_shor
     rows = tables.settings_digits().splitlines()[2:]
     assert rows[0].startswith("| 1 | in use | 0.500 / too few queries | 0.980 / too few queries |")
     assert rows[1] == "| 0 | in use | 0.500 | 0.980 | 0.750 | 61 of 63 | 5 of 91 |"
+
+
+def test_latent_steps_stand_below_samples_that_were_not_moved(tables, tmp_path):
+    assert "benchmarks/latent_steps.py" in tables.latent_steps()
+    found = {"naive": [0.5, 0.0, 0.25], "other_gan": [1.0, 0.9, 0.8]}
+    moved = {
+        "changes": {"epochs": 1000, "learning_rate": 0.5},
+        "length": 13.04,
+        "funnel": [["drawn", 400], ["shortlisted", 160], ["noise", 90], ["shear", 80]],
+        "found": found,
+        "aruc": 0.7,
+        "aruc_low": 0.6,
+        "aruc_high": 0.8,
+        "at_threshold": {"false_positives": 2, "negatives": 51},
+        "plus": {"twin": {"called_stolen": 1, "models": 5}},
+    }
+    sets = [{"setting": "unmoved", "length": 11.3, "found": found}, moved]
+    record = {"queries": 40, "training_models": 8, "samples": 1000, "query_sets": sets}
+    (tmp_path / "results" / "latent-steps-cifar10-small.json").write_text(json.dumps(record))
+    rows = tables.latent_steps().splitlines()[2:]
+    assert rows[0] == "| none |  | 11.3 |  | 50% / 0% / 25% | 100% / 90% / 80% |  |  |  |"
+    assert rows[1].startswith("| 1,000 | 0.5 | 13.0 | 80 of 160 | 50% / 0% / 25% | 100% / 90% / 80% | 0.700, 0.600 to")
+    assert rows[1].endswith("| 2 of 51 | 1 of 5 |")
+    assert "the first row is 1,000 samples" in rows[-1]
