@@ -54,6 +54,7 @@ FIGURES = ("aruc", "aruc_low", "aruc_high", "roc_auc", "at_threshold", "plus")
 def main(run: Run, settings: list[str]) -> None:
     """Make what is missing of ``settings``, and record all that is there."""
     folder = run.layout.root / "latent-steps"
+    facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
     for name in settings:
         path = folder / f"{name.replace(' ', '-')}.json"
         if not path.exists():
@@ -61,7 +62,6 @@ def main(run: Run, settings: list[str]) -> None:
         print(name, read_json(path), flush=True)
         found = {each: folder / f"{each.replace(' ', '-')}.json" for each in SETTINGS}
         rows = [{"setting": each, **read_json(path)} for each, path in found.items() if path.exists()]
-        facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
         what = "query sets of NaturalFinger on the models of cifar10-small, by the steps that latents take"
         common = {"queries": QUERIES, "training_models": 2 * MODELS, "samples": SAMPLES, "common": COMMON}
         write_json(RECORD, {"what": what, **common, "query_sets": rows, **facts})
