@@ -1,7 +1,7 @@
 """How finely latents move, and what detectors make of it: ``python benchmarks/latent_steps.py --out FOLDER``.
 
-On models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf zoo``, ``nf gan sagan``, ``nf detectors
-sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same draws. Each is asked of all
+On images, models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf prepare``, ``nf zoo``, ``nf gan
+sagan``, ``nf detectors sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same draws. Each is asked of all
 suspects and shown to the detectors; so are samples as the GAN draws them. What is there is kept, so a run that was
 stopped goes on with the same command, and several can share the work: ``--settings`` takes some of them.
 """
@@ -53,15 +53,14 @@ FIGURES = ("aruc", "aruc_low", "aruc_high", "roc_auc", "at_threshold", "plus")
 
 def main(run: Run, settings: list[str]) -> None:
     """Make what is missing of ``settings``, and record all that is there."""
-    folder = run.layout.root / "latent-steps"
+    paths = {name: run.layout.root / "latent-steps" / f"{name.replace(' ', '-')}.json" for name in SETTINGS}
     facts = {"machine": machine(), "versions": versions(), "commit": git_commit(ROOT)}
     for name in settings:
-        path = folder / f"{name.replace(' ', '-')}.json"
+        path = paths[name]
         if not path.exists():
             write_json(path, _unmoved(run) if name == UNMOVED else _moved(run, SETTINGS[name]))
         print(name, read_json(path), flush=True)
-        found = {each: folder / f"{each.replace(' ', '-')}.json" for each in SETTINGS}
-        rows = [{"setting": each, **read_json(path)} for each, path in found.items() if path.exists()]
+        rows = [{"setting": each, **read_json(there)} for each, there in paths.items() if there.exists()]
         what = "query sets of NaturalFinger on the models of cifar10-small, by the steps that latents take"
         common = {"queries": QUERIES, "training_models": 2 * MODELS, "samples": SAMPLES, "common": COMMON}
         write_json(RECORD, {"what": what, **common, "query_sets": rows, **facts})
