@@ -1,9 +1,10 @@
 """How finely latents move, and what detectors make of it: ``python benchmarks/latent_steps.py --out FOLDER``.
 
 On images, models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf prepare``, ``nf zoo``, ``nf gan
-sagan``, ``nf detectors sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same draws. Each is asked of all
-suspects and shown to the detectors; so are samples as the GAN draws them. What is there is kept, so a run that was
-stopped goes on with the same command, and several can share the work: ``--settings`` takes some of them.
+sagan``, ``nf detectors sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same
+draws. Each is asked of all suspects and shown to the detectors; so are samples as the GAN draws them. What is there is
+kept, so a run that was stopped goes on with the same command, and several can share the work: ``--settings`` takes some
+of them.
 """
 
 import argparse
