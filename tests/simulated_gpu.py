@@ -7,15 +7,20 @@ script. Its tensors say that they lie on ``cuda:0`` and compute on the CPU. It r
 - in a recording: waiting for the device, copies from or to the host, generators that are not registered;
 - a replay that reads memory which nobody holds any more: CUDA would read whatever lies there by then.
 
+It also refuses what CUDA does without a word, and wrongly: a kernel that reads or changes what a kernel of another
+stream has made or still reads, unless its stream has waited for that one.
+
 A recording computes nothing, and a replay repeats its kernels on the same memory without a line of the Python that they
-came from. What is not simulated: speed, streams, the size of the memory, and bfloat16, as autocast does nothing here.
+came from. What is not simulated: speed, the size of the memory, its new uses, and bfloat16, as autocast does nothing
+here.
 """
 
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +109,73 @@ class SimulatedGenerator(torch.Generator):
         return self
 
 
+class SimulatedStream:
+    """Kernels in order. Those of two streams have none, until one stream waits for the other."""
+
+    _threads = threading.local()
+    _uses: ClassVar[dict[int, "_Uses"]] = {}
+    # By stream, how many of its kernels the host knows to be over: it waited for them.
+    _host: ClassVar[Counter["SimulatedStream"]] = Counter()
+
+    def __init__(self) -> None:
+        # By stream, how many of its kernels are over when the next one of this stream begins.
+        self._over: Counter[SimulatedStream] = Counter()
+
+    @classmethod
+    def current(cls, *_: Any) -> "SimulatedStream":
+        return getattr(cls._threads, "stream", _DEFAULT_STREAM)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Where this is the current stream of the thread."""
+        before = self.current()
+        self._threads.stream = self
+        try:
+            yield
+        finally:
+            self._threads.stream = before
+
+    def wait_stream(self, other: "SimulatedStream") -> None:
+        self._over |= other._over
+
+    def wait_on_host(self) -> None:
+        """Whatever is launched from now on, on any stream, begins after what this stream has launched."""
+        SimulatedStream._host |= self._over
+
+    def is_capturing(self) -> bool:
+        return SimulatedGraph.recording is not None
+
+    def launch(self, *, reads: Iterable[int] = (), changes: Iterable[int] = (), makes: Iterable[int] = ()) -> None:
+        """A kernel that reads, changes and makes pieces of memory."""
+        self._over |= SimulatedStream._host
+        self._over[self] += 1
+        for memory in makes:
+            self._uses[memory] = _Uses(Counter({self: self._over[self]}))
+        for memory in reads:
+            uses = self._uses.setdefault(memory, _Uses())
+            self._check(uses.written)
+            uses.read[self] = self._over[self]
+        for memory in changes:
+            uses = self._uses.setdefault(memory, _Uses())
+            self._check(uses.written | uses.read)
+            self._uses[memory] = _Uses(Counter({self: self._over[self]}))
+
+    def _check(self, others: Counter["SimulatedStream"]) -> None:
+        if not others <= self._over:
+            raise RuntimeError("a race: a kernel of another stream may not be over yet, and none has waited for it")
+
+
+@dataclass
+class _Uses:
+    """By stream, the last kernels that wrote and read a piece of memory."""
+
+    written: Counter[SimulatedStream] = field(default_factory=Counter)
+    read: Counter[SimulatedStream] = field(default_factory=Counter)
+
+
+_DEFAULT_STREAM = SimulatedStream()
+
+
 class SimulatedGraph:
     """What stands for ``torch.cuda.CUDAGraph``."""
 
@@ -159,6 +231,10 @@ class SimulatedGraph:
     def replay(self) -> None:
         if any(torch._C._storage_Use_Count(_memory(tensor)) - 1 <= own for tensor, own in self._borrowed):
             raise RuntimeError("an illegal memory access: a recording is replayed without the tensors that it reads")
+        own = [leaf for _, _, _, results in self.kernels for leaf in tree_leaves(results) if isinstance(leaf, Tensor)]
+        SimulatedStream.current().launch(
+            reads=[_memory(tensor) for tensor, _ in self._borrowed], changes={_memory(tensor) for tensor in own}
+        )
         with _disable_current_modes(), torch.no_grad():
             for operator, args, kwargs, results in self.kernels:
                 again = operator(*args, **kwargs)
@@ -198,7 +274,21 @@ def _run(operator, args, kwargs):
         held_kwargs["device"] = torch.device("cpu")
     run = operator if graph is None else partial(graph.run, operator)
     results = run(*held_args, **held_kwargs)
+    if graph is None and (theirs or to_gpu):
+        _launch(operator, args, kwargs, theirs, results, leaves_gpu=not to_gpu)
     return _placed(operator, args, kwargs, results) if to_gpu else results
+
+
+def _launch(operator, args, kwargs, theirs, results, *, leaves_gpu: bool) -> None:
+    """Put a kernel on the current stream."""
+    stream = SimulatedStream.current()
+    used = {_memory(each.held) for each in theirs}
+    changed = {_memory(each.held) for each in _written(operator, args, kwargs) if isinstance(each, SimulatedTensor)}
+    made = {_memory(each) for each in tree_leaves(results) if isinstance(each, Tensor)} - used
+    if not _is_view(operator):
+        stream.launch(reads=used - changed, changes=changed, makes=() if leaves_gpu else made)
+    if leaves_gpu:
+        stream.wait_on_host()
 
 
 def _held(value):
@@ -320,14 +410,6 @@ def _graphed(function: Callable[..., Tensor], examples: Sequence[Tensor]) -> Cal
     return Replayed.apply
 
 
-class _Stream:
-    def wait_stream(self, _) -> None:
-        pass
-
-    def is_capturing(self) -> bool:
-        return SimulatedGraph.recording is not None
-
-
 def _in_every_thread(run: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     def run_simulated(self: threading.Thread) -> None:
         with _Dispatch():
@@ -347,16 +429,16 @@ def simulated_gpu() -> Iterator[None]:
         },
         torch.Tensor: {"to": _to, "cuda": lambda self: self.to(_DEVICE)},
         torch.nn.Module: {"cuda": lambda self: self.to(_DEVICE)},
-        torch.accelerator: {"current_stream": _Stream},
+        torch.accelerator: {"current_stream": SimulatedStream.current},
         torch.cuda: {
             "_lazy_init": lambda: None,
             "is_available": lambda: True,
             "is_bf16_supported": lambda: True,
             "device_count": lambda: 1,
             "get_device_properties": lambda *_: _PROPERTIES,
-            "Stream": _Stream,
-            "current_stream": _Stream,
-            "stream": lambda *_: nullcontext(),
+            "Stream": SimulatedStream,
+            "current_stream": SimulatedStream.current,
+            "stream": SimulatedStream.entered,
             "is_current_stream_capturing": lambda: SimulatedGraph.recording is not None,
             "get_rng_state": lambda *_: torch.get_rng_state(),
             "set_rng_state": lambda *_: None,

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from nf.fingerprints.base import TrainingModels
 from nf.fingerprints.candidates import Candidates
 from nf.fingerprints.losses import cw_loss
 from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
-from nf.fingerprints.replay import Network, replayed, rounded
+from nf.fingerprints.replay import Network, branch, replayed, rounded, side_by_side
 from nf.fingerprints.transforms import random_transform
 from nf.gan import Gan
 
@@ -24,7 +25,10 @@ REFERENCE_BATCH = 80
 
 @dataclass(frozen=True)
 class _Players:
-    """Everything frozen that an update calls, for batches of one size."""
+    """Everything frozen that an update calls, for batches of one size.
+
+    Of the models it is the gradients: (images, labels) -> the gradient of the CW loss in the images.
+    """
 
     generate: Network
     discriminate: Network
@@ -104,16 +108,18 @@ def _prepare(batch: Candidates, gan: Gan, models: TrainingModels, config: Natura
     with torch.no_grad():
         made = gan.generate(latents, batch.classes)
     images = made.clone().requires_grad_(True)
-    seen = made.contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    seen = made.contiguous(memory_format=torch.channels_last)
 
-    def record(pool: Sequence[Network]) -> tuple[Network, ...]:
-        return tuple(replayed(rounded(model, seen.device), seen) for model in pool)
+    def gradients(pool: Sequence[Network], labels: Tensor) -> tuple[Network, ...]:
+        rounded_pool = (rounded(model, seen.device) for model in pool)
+        return tuple(branch(_image_gradient(model, config.confidence), seen, labels) for model in rounded_pool)
 
     discriminate = gan.discriminate
     if config.discriminator != "none":
         discriminate = replayed(gan.discriminate, images, batch.classes)
     generate = replayed(gan.generate, latents, batch.classes)
-    return _Players(generate, discriminate, record(models.positives), record(models.negatives))
+    positives = gradients(models.positives, batch.positive_labels)
+    return _Players(generate, discriminate, positives, gradients(models.negatives, batch.negative_labels))
 
 
 def _updates_per_epoch(models: TrainingModels | _Players, chunk: int) -> int:
@@ -159,8 +165,10 @@ def _gradient(
     seen = round_straight_through(images) if config.straight_through_rounding else images
     seen = random_transform(seen, config.transforms, generator, config.strength)
     seen = seen.contiguous(memory_format=torch.channels_last)
-    pull = _image_gradient(seen, positives, batch.positive_labels, config.confidence)
-    pull += _image_gradient(seen, negatives, batch.negative_labels, config.confidence)
+    calls = [(model, (seen, batch.positive_labels)) for model in positives]
+    calls += [(model, (seen, batch.negative_labels)) for model in negatives]
+    pulls = side_by_side(calls)
+    pull = _mean(pulls[: len(positives)]) + _mean(pulls[len(positives) :])
     objective = (seen * pull).sum()
     if config.discriminator != "none":
         logits = players.discriminate(images, batch.classes)
@@ -169,14 +177,20 @@ def _gradient(
     return torch.autograd.grad(objective, latents)[0]
 
 
-def _image_gradient(images: Tensor, models: Sequence[Network], labels: Tensor, confidence: float) -> Tensor:
-    """Gradient in the images of the mean CW loss over ``models`` (equations 2 and 4)."""
-    leaf = images.detach().requires_grad_(True)
-    total = torch.zeros_like(images)
-    for model in models:
+def _image_gradient(model: Network, confidence: float) -> Network:
+    """(images, labels) -> the gradient of the model's CW loss in the images (equation 3)."""
+
+    def gradient(images: Tensor, labels: Tensor) -> Tensor:
+        leaf = images.detach().requires_grad_(True)
         loss = cw_loss(model(leaf), labels, confidence=confidence).sum()
-        total += torch.autograd.grad(loss, leaf)[0]
-    return total / len(models)
+        return torch.autograd.grad(loss, leaf)[0]
+
+    return gradient
+
+
+def _mean(pulls: Sequence[Tensor]) -> Tensor:
+    """Over the models of a pool (equations 2 and 4)."""
+    return reduce(torch.add, pulls) / len(pulls)
 
 
 def round_straight_through(images: Tensor) -> Tensor:

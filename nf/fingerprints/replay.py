@@ -1,14 +1,22 @@
-"""Networks on a GPU: recorded once and replayed, as starting their hundreds of kernels one by one takes longer."""
+"""Networks on a GPU: recorded once and replayed, as starting their hundreds of kernels one by one takes longer.
+
+A replay of a network for a few hundred small images leaves most of a GPU idle, so several are replayed at a time.
+"""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor
 
+from nf.models.engine import record_cuda_graph
+
 Network = Callable[..., Tensor]
+"""Tensors -> a tensor, by frozen weights."""
+
+Call = tuple[Network, tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,59 @@ def replayed(network: Network, *examples: Tensor) -> Network:
         # Through a function, as a module would be changed in place.
         kernels = torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held)
     return _Recording(cast(Network, kernels), network)
+
+
+class _Branch:
+    """Kernels on a stream of their own, which run beside those of other branches.
+
+    Not the recordings of ``replayed``: those come from one stream, and what a library sets aside for a stream, such as
+    the workspace of cuBLAS, is theirs together. At the same time they would write over one another's.
+    """
+
+    def __init__(self, network: Network, examples: Sequence[Tensor]) -> None:
+        self._stream = torch.cuda.Stream()
+        self._network = network  # whose weights the kernels read
+        self._held = tuple(example.detach().clone() for example in examples)
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            network(*self._held)  # libraries choose and set up their kernels, which must not be recorded
+            self._replay = record_cuda_graph(lambda: network(*self._held), ())
+        self.join()
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Begin; the answer is there after ``join``, and holds until the next call."""
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream), torch.no_grad():
+            for held, given in zip(self._held, inputs, strict=True):
+                held.copy_(given)
+            return self._replay()
+
+    def join(self) -> None:
+        """Have the current stream wait for the answer."""
+        torch.cuda.current_stream().wait_stream(self._stream)
+
+
+def branch(network: Network, *examples: Tensor) -> Network:
+    """``network`` as a recording for ``side_by_side``; on another device the network itself.
+
+    Args:
+        network: a function of tensors whose answer needs no gradient; it may compute gradients inside. Its weights must
+            stay where they are.
+        examples: one tensor for each that it takes: later ones must have the same shapes and types.
+    """
+    return _Branch(network, examples) if examples[0].device.type == "cuda" else network
+
+
+def side_by_side(calls: Sequence[Call]) -> list[Tensor]:
+    """The answer of each network to its tensors: of branches at once, of others in turn.
+
+    Each branch may be called once. Its answer holds until it is called again.
+    """
+    answers = [network(*inputs) for network, inputs in calls]
+    for network, _ in calls:
+        if isinstance(network, _Branch):
+            network.join()
+    return answers
 
 
 def rounded(network: Network, device: torch.device) -> Network:

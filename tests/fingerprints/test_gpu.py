@@ -11,7 +11,7 @@ from nf.fingerprints import NaturalFingerConfig, make_scheme
 from nf.fingerprints.candidates import Candidates
 from nf.fingerprints.networks import freeze
 from nf.fingerprints.optimise import optimise
-from nf.fingerprints.replay import replayed
+from nf.fingerprints.replay import branch, replayed, side_by_side
 
 pytestmark = pytest.mark.gpu
 
@@ -46,6 +46,16 @@ def test_a_recording_keeps_its_network_alive(on_gpu, digits):
     recorded = replayed(freeze(on_gpu[0].source), images.clone().requires_grad_())
     gc.collect()  # traced networks refer to themselves
     torch.testing.assert_close(recorded(images.requires_grad_()), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_branches_answer_side_by_side_each_for_itself(on_gpu, digits):
+    networks = [freeze(model) for model in on_gpu[0].positives[:2]]
+    images = [to_float(digits.images[part]).cuda() for part in (slice(0, 8), slice(8, 16))]
+    branches = [branch(network, images[0]) for network in networks]
+    for given in (images, images[::-1]) * 3:
+        answers = side_by_side([(each, (shown,)) for each, shown in zip(branches, given, strict=True)])
+        expected = [network(shown) for network, shown in zip(networks, given, strict=True)]
+        torch.testing.assert_close(answers, expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("discriminator", ["none", "published", "corrected"])
