@@ -20,7 +20,7 @@ from nf.report.names import architecture_name, attack_name, scheme_name
 from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
 from nf.report.rendering import environment, svg_markup
 from nf.report.standing import failures, reach, standings
-from nf.report.variants import PAPER_GANS, Record, ablation_rows, gan_rows, variant_rows
+from nf.report.variants import PAPER_GANS, Record, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
 _DETECTORS = {
@@ -125,9 +125,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "detector_accuracies": _detector_accuracies(inputs),
         "ablation": ablation_rows(rows),
         "gans": gan_rows(rows),
-        "variants": [
-            row for row in rows if not (row.ablated or row.gan_alone) or row.name == "label-transform-corrected"
-        ],
+        "variants": other_rows(rows),
         "variant_settings": _settings(inputs.variants),
         "paper": inputs.profile in PAPER_PROFILES,
         "paper_aruc": PAPER_ARUC,
@@ -157,7 +155,7 @@ def _detector_accuracies(inputs: ComparisonInputs) -> list[tuple[str, str, Mappi
     return lines
 
 
-def _variants(inputs: ComparisonInputs) -> Any:
+def _variants(inputs: ComparisonInputs) -> list[VariantRow]:
     return variant_rows(inputs.variants, float(inputs.schemes[0].evaluation["confidence"]))
 
 

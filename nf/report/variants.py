@@ -154,3 +154,9 @@ def ablation_rows(rows: Iterable[VariantRow]) -> list[VariantRow]:
 def gan_rows(rows: Iterable[VariantRow]) -> list[VariantRow]:
     """The rows of figure 9: the scheme as it is, and variants that differ in their GAN alone."""
     return [row for row in rows if row.gan_alone]
+
+
+def other_rows(rows: Sequence[VariantRow]) -> list[VariantRow]:
+    """What neither table 3 nor figure 9 has, beside the scheme as it is; empty if they have all."""
+    others = [row for row in rows if not (row.ablated or row.gan_alone)]
+    return [row for row in rows if row in others or row.name == "label-transform-corrected"] if others else []

@@ -14,7 +14,7 @@ from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
 from nf.report.paper import PAPER_PROFILES
 from nf.report.standing import failures, reach, standings
-from nf.report.variants import Spread, ablation_rows, gan_rows, variant_rows
+from nf.report.variants import Spread, ablation_rows, gan_rows, other_rows, variant_rows
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,12 @@ def test_figure_9_has_the_scheme_as_it_is_and_variants_of_its_gan(inputs, text):
     assert "figure-9-gans" in comparison_figures(inputs)
     alone = replace(inputs, variants=tuple(record for record in inputs.variants if record["variant"] == "none"))
     assert "figure-9-gans" not in comparison_figures(alone)
+
+
+def test_other_variants_stand_beside_the_scheme_as_it_is_and_it_does_not_stand_alone(inputs):
+    rows = variant_rows(inputs.variants, 0.95)
+    assert [row.name for row in other_rows(rows)] == ["label-transform-corrected", "twins"]
+    assert other_rows([row for row in rows if row.name != "twins"]) == []
 
 
 def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):

@@ -146,7 +146,7 @@ def _styled(series: Series) -> Iterator[tuple[str, list[Margin], str, str]]:
 def _title(attack: str, series: Series) -> str:
     """What the first scheme, the project's own, reaches."""
     values = [pair.margin for pair in next(iter(series.values()))]
-    return f"{attack_name(attack)} leaves {points(min(values))} to {points(max(values))} points"
+    return f"{attack_name(attack)}: {points(min(values))} to {points(max(values))} points"
 
 
 def _limits(found: Iterable[Series]) -> tuple[float, float]:
@@ -157,4 +157,4 @@ def _limits(found: Iterable[Series]) -> tuple[float, float]:
 
 def _key(figure: Figure, panel: Axes, tables: Mapping[str, ScoreTable]) -> None:
     if len(tables) > 1:
-        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=6)

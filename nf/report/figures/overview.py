@@ -49,22 +49,12 @@ def _draw_curves(panel: Axes, name: str, table: ScoreTable, threshold: float) ->
         label="uniqueness: honest models left alone",
     )
     panel.axvline(threshold, color=INK, linewidth=1, linestyle=":", label="threshold of the verdict")
-    side, gap = ("left", 6) if threshold < 0.75 else ("right", -6)
-    panel.annotate(
-        f"ARUC {steps.area:.3f}",
-        (threshold, 8),
-        xytext=(gap, 0),
-        textcoords="offset points",
-        ha=side,
-        fontsize=11,
-        fontweight="bold",
-    )
     panel.set(
         xlim=(0, 1),
         ylim=(0, 103),
         xlabel="threshold on the matching rate",
         ylabel="suspects (%)",
-        title=f"{name}: the shaded area covers {100 * steps.area:.0f}% of the square",
+        title=f"{name}: ARUC {steps.area:.3f}",
     )
 
 
