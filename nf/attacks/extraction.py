@@ -1,6 +1,6 @@
 """Attacks that only ask the victim: distillation and knockoff; and training from scratch, which asks nobody."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,18 +17,27 @@ class ScratchConfig:
 
 
 @dataclass(frozen=True)
-class DistillationConfig:
-    """``temperature`` of the softmax of teacher and student (the paper's supplement: 1)."""
+class ExtractionConfig:
+    """Schedule of a thief, where it differs from training from scratch."""
+
+    epochs: int | None = None
+    batch_size: int | None = None
+
+    def schedule(self, scratch: TrainingConfig) -> TrainingConfig:
+        """The thief's schedule, given that of its architecture from scratch."""
+        return replace(scratch, epochs=self.epochs or scratch.epochs, batch_size=self.batch_size or scratch.batch_size)
+
+
+@dataclass(frozen=True)
+class DistillationConfig(ExtractionConfig):
+    """With the ``temperature`` of the softmax of teacher and student (the paper's supplement: 1)."""
 
     temperature: float = 1.0
 
 
 @dataclass(frozen=True)
-class KnockoffConfig:
-    """Schedule of a thief, where it differs from training from scratch."""
-
-    epochs: int | None = None
-    batch_size: int | None = None
+class KnockoffConfig(ExtractionConfig):
+    """Knockoff has no other setting."""
 
 
 def train(job: Job, _: ScratchConfig) -> Outcome:
@@ -52,7 +61,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
 
     model = job.fresh()
-    job.fit(model, job.training, objective=objective)
+    job.fit(model, config.schedule(job.training), objective=objective)
     return Outcome(model, {"agreement": _agreement(model, teacher, job)})
 
 
@@ -63,15 +72,7 @@ def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
     """
     victim = job.stolen()
     answers = predict(victim, job.images()).softmax(1)
-    schedule = TrainingConfig(
-        config.epochs or job.training.epochs,
-        config.batch_size or job.training.batch_size,
-        job.training.learning_rate,
-        job.training.weight_decay,
-        job.training.momentum,
-        job.training.schedule,
-        job.training.clip_norm,
-    )
+    schedule = config.schedule(job.training)
     model = job.fresh()
     fit(model, job.images(), answers, schedule, seed=job.seed, precision=job.precision, objective=cross_entropy)
     return Outcome(model, {"agreement": _agreement(model, victim, job)})

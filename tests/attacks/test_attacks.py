@@ -147,6 +147,12 @@ def test_thieves_side_with_their_victim(attack, job, victims, splits):
     assert int((stolen == source)[contested].sum()) > int((stolen == mirror)[contested].sum())
 
 
+@pytest.mark.parametrize("attack", ["distill", "knockoff"])
+def test_thieves_may_have_a_schedule_of_their_own(attack, job):
+    own, given = (run_attack(attack, section, job(attack, epochs=n)).model for section, n in ((QUICK, 3), ({}, 1)))
+    assert same(state(own), state(given), own.state_dict())
+
+
 @pytest.mark.parametrize(
     ("attack", "level", "section", "error", "message"),
     [
@@ -166,7 +172,5 @@ def test_unknown_attack(job):
 
 
 def test_an_attack_without_a_victim(job):
-    from dataclasses import replace
-
     with pytest.raises(ConfigError, match="this attack needs a victim, got none"):
         run_attack("prune", QUICK, replace(job("prune"), victim=None))
