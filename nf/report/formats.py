@@ -8,9 +8,10 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def points(margin: float) -> str:
+def points(margin: float, digits: int = 0) -> str:
     """A difference of two shares in percentage points: ``-0.05`` gives ``−5``."""
-    return str(round(100 * margin)).replace("-", "\N{MINUS SIGN}")
+    rounded = round(100 * margin, digits) or 0.0  # not -0
+    return f"{rounded:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def exact_interval(count: int, total: int, confidence: float) -> str:

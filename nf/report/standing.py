@@ -85,7 +85,11 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
         _Measure("Copies behind input defences recognised", plus("defended"), percent),
         _Measure("Queries that the naive detector finds", detected, lambda share: percent(share, 1), False),
         *(
-            _Measure(f"Mean margin under {attack_name(attack).lower()}, in points", margin(attack), points)
+            _Measure(
+                f"Mean margin under {attack_name(attack).lower()}, in points",
+                margin(attack),
+                lambda value: points(value, 1),
+            )
             for attack in summarise(margins(first.table.select(pool="suspects")))
         ),
     ]

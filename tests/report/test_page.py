@@ -224,5 +224,6 @@ def test_missing_picture_is_named(small, tmp_path):
 def test_numbers_read_well():
     assert [duration(s) for s in (0.84, 59.9, 153.2, 12_000)] == ["0.8 s", "59.9 s", "2 min 33 s", "3 h 20 min"]
     assert [points(m) for m in (0.714, -0.05, -0.001)] == ["71", "\N{MINUS SIGN}5", "0"]
+    assert [points(m, 1) for m in (0.714, -0.0512, -0.0001)] == ["71.4", "\N{MINUS SIGN}5.1", "0.0"]
     assert [quantity(v) for v in (1000, 12.3456, 0.9571)] == ["1,000", "12.35", "0.9571"]
     assert [percent(0.934), percent(0.934, 1)] == ["93%", "93.4%"]
