@@ -23,8 +23,8 @@ class ExtractionConfig:
     epochs: int | None = None
     batch_size: int | None = None
 
-    def schedule(self, scratch: TrainingConfig) -> TrainingConfig:
-        """The thief's schedule, given that of its architecture from scratch."""
+    def adapt(self, scratch: TrainingConfig) -> TrainingConfig:
+        """The schedule of its architecture from scratch, with what the thief does otherwise."""
         return replace(scratch, epochs=self.epochs or scratch.epochs, batch_size=self.batch_size or scratch.batch_size)
 
 
@@ -61,7 +61,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
 
     model = job.fresh()
-    job.fit(model, config.schedule(job.training), objective=objective)
+    job.fit(model, config.adapt(job.training), objective=objective)
     return Outcome(model, {"agreement": _agreement(model, teacher, job)})
 
 
@@ -72,7 +72,7 @@ def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
     """
     victim = job.stolen()
     answers = predict(victim, job.images()).softmax(1)
-    schedule = config.schedule(job.training)
+    schedule = config.adapt(job.training)
     model = job.fresh()
     fit(model, job.images(), answers, schedule, seed=job.seed, precision=job.precision, objective=cross_entropy)
     return Outcome(model, {"agreement": _agreement(model, victim, job)})
