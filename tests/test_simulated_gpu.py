@@ -8,6 +8,33 @@ import torch
 
 TESTS = Path(__file__).parent
 
+# Two streams: what one makes, the other reads, and the first one changes.
+STREAMS = """
+import torch
+first, second = torch.cuda.current_stream(), torch.cuda.Stream()
+for _ in range(2):
+    made = torch.ones(4, device="cuda")
+    second.wait_stream(first)
+    with torch.cuda.stream(second):
+        read = made + 1
+    first.wait_stream(second)
+    made.zero_()
+print("no race")
+"""
+
+
+@pytest.mark.parametrize("missing", ["", "second.wait_stream(first)", "first.wait_stream(second)"])
+def test_a_race_between_streams_is_refused(missing, tmp_path):
+    script = tmp_path / "streams.py"
+    script.write_text(STREAMS.replace(missing, "pass") if missing else STREAMS)
+    command = [sys.executable, str(TESTS / "simulated_gpu.py"), str(script)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if missing:
+        assert result.returncode != 0
+        assert "a race: a kernel of another stream" in result.stderr
+    else:
+        assert (result.returncode, result.stdout) == (0, "no race\n"), result.stderr
+
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and they run on it")
 def test_what_needs_a_gpu_passes_on_a_simulated_one():

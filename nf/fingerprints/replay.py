@@ -99,7 +99,7 @@ def branch(network: Network, *examples: Tensor) -> Network:
 def side_by_side(calls: Sequence[Call]) -> list[Tensor]:
     """The answer of each network to its tensors: of branches at once, of others in turn.
 
-    Each branch may be called once. Its answer holds until it is called again.
+    No branch may be among them twice. Its answer holds until it is called again.
     """
     answers = [network(*inputs) for network, inputs in calls]
     for network, _ in calls:
