@@ -26,7 +26,7 @@ RECORD = ROOT / "results" / "settings-digits.json"
 
 SETTINGS = {
     "few moved for long": {"shortlist": 700, "epochs": 30, "strength": {}},
-    "the surest kept": {"keep": "surest"},
+    "whatever the labels": {"pair_share": 1.0},
     "in use": {},
 }
 """Changes of the profile's section, by what they amount to."""

@@ -1,5 +1,6 @@
 """NaturalFinger: GAN images on which stolen and honest models disagree (paper, section 3.2 and algorithm 1)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,7 @@ _ADVICE_ON_TRANSFORMS = "lower the strength of that transform or raise epochs"
 class _Survivors:
     images: Tensor  # (M, C, H, W) uint8
     candidates: Candidates
-    losses: Tensor  # (M,) see ``screen``
+    steadiness: Tensor  # (M,) see ``screen``
 
 
 class NaturalFinger(Scheme):
@@ -111,16 +112,15 @@ class NaturalFinger(Scheme):
         """Step 4, by the models as they are, not by their folded copies."""
         images = _generate(task, candidates.latents, candidates.classes, self.config.batch_size)
         generator = torch.Generator().manual_seed(seed)
-        alive, losses = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
-        return _Survivors(to_bytes(images[alive]), candidates.select(alive), losses)
+        alive, steadiness = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
+        return _Survivors(to_bytes(images[alive]), candidates.select(alive), steadiness)
 
     def _choose(self, rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
-        """The wanted number of survivors, best first by the rule ``keep``."""
+        """The wanted number of survivors, the steadiest first, of each pair of labels as many as it may give."""
         images = torch.cat([survivors.images for survivors in rounds])
-        losses = torch.cat([survivors.losses for survivors in rounds])
+        steadiness = torch.cat([survivors.steadiness for survivors in rounds])
         pairs = torch.cat([survivors.candidates.pairs for survivors in rounds])
-        surest = losses.argsort(stable=True)[:queries]
-        kept = surest if self.config.keep == "surest" else spread(losses, pairs, queries)
+        kept = spread(-steadiness, pairs, queries, each=math.ceil(self.config.pair_share * queries))
         labels, negative_labels = pairs[kept].unbind(1)
         return Draft(images[kept], labels, negative_labels, {"funnel": funnel.pairs()})
 

@@ -33,8 +33,8 @@ class NaturalFingerConfig:
         discriminator_weight: lambda of equation 1.
         straight_through_rounding: round images to uint8 in the loss.
         screen_repeats: draws of each random transform that a query must withstand.
-        keep: which survivors, if there are more than needed: the label pairs in turn (``spread``), so that what a
-            model gets wrong counts once, or those of which the training models are surest on average (``surest``).
+        pair_share: of the survivors, the steadiest become queries (``nf.fingerprints.screen.steadiness``); this is the
+            largest share of the set that one pair of labels makes up, as long as other pairs have some left.
         twins: honest models trained on the owner's own data join the negatives, so that the query set tells descent
             and not training data.
     """
@@ -57,7 +57,7 @@ class NaturalFingerConfig:
     discriminator_weight: float = 0.5
     straight_through_rounding: bool = False
     screen_repeats: int = 4
-    keep: Literal["spread", "surest"] = "spread"
+    pair_share: float = 0.1
     twins: bool = False
 
     def __post_init__(self) -> None:
@@ -71,5 +71,6 @@ class NaturalFingerConfig:
             raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
-        if not 0 < self.epsilon <= 1:
-            raise ValueError(f"epsilon: expected more than 0 and at most 1, got {self.epsilon}")
+        for name in ("epsilon", "pair_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected more than 0 and at most 1, got {getattr(self, name)}")

@@ -40,22 +40,39 @@ def screen(
         funnel: gets the number that passed each test.
 
     Returns:
-        (M,) int64 indices of the survivors, and (M,) float32 the mean CW loss of each over all models and all that was
-        shown to them: negative, the lower the surer the models are.
+        (M,) int64 indices of the survivors, and (M,) float32 how likely each is to work on models that were not asked;
+        see ``steadiness``.
     """
     asked = [(model, candidates.positive_labels) for model in models.positives]
     asked += [(model, candidates.negative_labels) for model in models.negatives]
     alive = torch.arange(len(images), device=images.device)
-    total, answers = torch.zeros(len(images), device=images.device), 0
+    margins: list[Tensor] = []  # (N,) for each view and model
     for test, views in _tests(images, config, generator):
         for view, (model, labels) in itertools.product(views, asked):
-            answers += 1
+            margin = torch.zeros(len(images), device=images.device)
             if len(alive) > 0:  # not every network takes an empty batch
-                losses = _losses(model, view[alive], labels[alive])
-                total[alive] += losses
-                alive = alive[losses < 0]
+                margin[alive] = -_losses(model, view[alive], labels[alive])
+                alive = alive[margin[alive] > 0]
+            margins.append(margin)
         funnel.add(test, len(alive))
-    return alive, total[alive] / answers
+    by_model = torch.stack(margins)[:, alive].unflatten(0, (-1, len(asked)))
+    positives, negatives = by_model.split([len(models.positives), len(models.negatives)], dim=1)
+    return alive, torch.minimum(steadiness(positives), steadiness(negatives))
+
+
+def steadiness(margins: Tensor) -> Tensor:
+    """Mean over standard deviation of each image's margins: how far off zero they are by the measure of their spread.
+
+    Where the models asked are sure and of one mind, another of their kind will likely answer as they do.
+
+    Args:
+        margins: (V, K, N) of V views by K models, in logits.
+
+    Returns:
+        (N,) float32.
+    """
+    mean = margins.mean((0, 1))
+    return mean / (margins - mean).square().mean((0, 1)).sqrt()  # Tensor.std() warns of no images
 
 
 def mean_losses(images: Tensor, candidates: Candidates, models: TrainingModels, config: NaturalFingerConfig) -> Tensor:

@@ -66,7 +66,7 @@ def random_labels(labels: Tensor, *, num_classes: int, generator: torch.Generato
     return (labels + offsets.to(labels.device)) % num_classes
 
 
-def spread(losses: Tensor, pairs: Tensor, count: int) -> Tensor:
+def spread(losses: Tensor, pairs: Tensor, count: int, *, each: int = 1) -> Tensor:
     """The ``count`` best, taken from the label pairs in turn, so that no pair crowds out the others.
 
     Near-copies of one image are one question asked again: a model that gets one wrong gets them all wrong.
@@ -75,15 +75,16 @@ def spread(losses: Tensor, pairs: Tensor, count: int) -> Tensor:
         losses: (N,) the lower the better.
         pairs: (N, 2) int64, both labels of each.
         count: how many to take, all if there are fewer.
+        each: how many a pair may give in a turn.
 
     Returns:
-        (min(count, N),) int64 indices: the best of each pair, then the second best of each, and so on; within a turn
-        by loss.
+        (min(count, N),) int64 indices: the ``each`` best of each pair, then the next best of each, and so on; within a
+        turn by loss.
     """
     _, group = pairs.unique(dim=0, return_inverse=True)
     by_loss = losses.argsort(stable=True)
     by_group = by_loss[group[by_loss].argsort(stable=True)]
     sizes = torch.bincount(group)
-    turns = torch.empty_like(by_loss)
-    turns[by_group] = torch.arange(len(losses), device=losses.device) - (sizes.cumsum(0) - sizes)[group[by_group]]
-    return by_loss[turns[by_loss].argsort(stable=True)][:count]
+    ranks = torch.empty_like(by_loss)  # within the pair
+    ranks[by_group] = torch.arange(len(losses), device=losses.device) - (sizes.cumsum(0) - sizes)[group[by_group]]
+    return by_loss[(ranks[by_loss] // each).argsort(stable=True)][:count]

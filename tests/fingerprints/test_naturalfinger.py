@@ -52,13 +52,13 @@ def test_another_seed_makes_other_queries(queries, models, digits, gan):
     assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
 
 
-@pytest.mark.parametrize("keep", ["spread", "surest"])
-def test_of_more_survivors_the_best_are_kept(models, digits, gan, keep):
-    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, keep=keep)
+@pytest.mark.parametrize("pair_share", [0.01, 1.0])
+def test_of_more_survivors_the_best_are_kept(models, digits, gan, pair_share):
+    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=pair_share)
     more, fewer = (make(easy, models, digits, gan, queries=queries) for queries in (15, 5))
     assert (fewer.images == more.images[:5]).all()
     assert more.card["funnel"] == fewer.card["funnel"]
-    if keep == "spread":
+    if pair_share == 0.01:  # one a turn
         pairs = list(zip(more.labels, more.negative_labels, strict=True))
         turn = len(set(pairs))
         assert len(set(pairs[:turn])) == turn > 1
@@ -116,6 +116,7 @@ def test_no_gan_no_queries(models, digits):
         ("learning_rate", 0.0, "learning_rate: expected a positive number, got 0.0"),
         ("momentum", 1.0, "momentum: expected 0 or more and less than 1, got 1.0"),
         ("epsilon", 2.0, "epsilon: expected more than 0 and at most 1, got 2.0"),
+        ("pair_share", 0.0, "pair_share: expected more than 0 and at most 1, got 0.0"),
         ("transforms", (), "transforms: expected at least one of identity"),
     ],
 )

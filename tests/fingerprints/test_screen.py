@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nf.data import to_float
 from nf.fingerprints import NaturalFingerConfig, TrainingModels
 from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.losses import cw_loss
+from nf.fingerprints.networks import to_bytes
 from nf.fingerprints.screen import screen
 
 CONFIG = NaturalFingerConfig(transforms=("identity",), screen_repeats=8)
@@ -78,19 +80,36 @@ def test_more_draws_are_a_harder_test(models, digits):
     assert counts[1]["translate"] < counts[0]["translate"]
 
 
-def test_how_sure_all_models_are_under_all_views_is_averaged(models, digits):
+def test_survivors_are_as_steady_as_the_less_steady_pool(models, digits):
     images, labels = digits.images[800:900].float() / 255, digits.labels[800:900]
-    same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
+    pools = (models.positives, models.positives[:2])
     candidates = Candidates(labels[:, None].float(), labels, labels, labels)
     config = replace(CONFIG, transforms=("identity", "flip"))
-    alive, losses = screen(
-        images, candidates, same, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
+    asked = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
+    alive, steadiness = screen(
+        images, candidates, asked, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
     )
     assert 0 < len(alive) < 100
-    for index, loss in zip(alive.tolist(), losses.tolist(), strict=True):
-        views = torch.stack([images[index]] * 3 + [images[index].flip(2)])  # as made, as stored, identity and flip
+    for index, steady in zip(alive.tolist(), steadiness.tolist(), strict=True):
+        stored = to_float(to_bytes(images[index]))
+        views = torch.stack([images[index], stored, stored, stored.flip(2)])  # the third under the identity
         wanted = labels[index].expand(4)
-        with torch.no_grad():
-            answers = [cw_loss(model(views), wanted, confidence=math.inf) for model in models.positives]
-        assert all((answer < 0).all() for answer in answers)
-        assert loss == pytest.approx(torch.stack(answers).mean().item(), abs=1e-3)
+        ratios = []
+        for pool in pools:
+            with torch.no_grad():
+                margins = torch.cat([-cw_loss(model(views), wanted, confidence=math.inf) for model in pool])
+            assert (margins > 0).all()
+            ratios.append((margins.mean() / margins.std(correction=0)).item())
+        assert steady == pytest.approx(min(ratios), rel=1e-3)
+
+
+def test_nothing_survives_where_the_pools_are_to_disagree_with_themselves(models, digits):
+    images, labels = digits.images[:50].float() / 255, digits.labels[:50]
+    candidates = Candidates(labels[:, None].float(), labels, labels, (labels + 1) % 10)
+    same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
+    funnel = Funnel()
+    alive, steadiness = screen(
+        images, candidates, same, CONFIG, generator=torch.Generator().manual_seed(0), funnel=funnel
+    )
+    assert (len(alive), len(steadiness)) == (0, 0)
+    assert set(funnel.counts.values()) == {0}

@@ -59,7 +59,8 @@ def test_random_labels_are_uniform_over_the_other_classes(classes):
     assert counts.min() > 0.7 * 900 / (classes - 1)
 
 
-def test_label_pairs_take_turns_and_the_best_of_each_goes_first():
+@pytest.mark.parametrize("each", [1, 3])
+def test_label_pairs_take_turns_and_the_best_of_each_goes_first(each):
     rng = torch.Generator().manual_seed(0)
     losses, pairs = torch.rand(60, generator=rng), torch.randint(3, (60, 2), generator=rng)
     queues = {}
@@ -67,7 +68,7 @@ def test_label_pairs_take_turns_and_the_best_of_each_goes_first():
         queues.setdefault(tuple(pairs[index].tolist()), []).append(index)
     expected = []
     while any(queues.values()):
-        turn = [queue.pop(0) for queue in queues.values() if queue]
+        turn = [queue.pop(0) for queue in queues.values() for _ in range(each) if queue]
         expected += sorted(turn, key=lambda index: losses[index])
     for count in (1, 8, 25, 60, 100):
-        assert spread(losses, pairs, count).tolist() == expected[:count]
+        assert spread(losses, pairs, count, each=each).tolist() == expected[:count]
