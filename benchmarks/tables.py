@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from nf.core.architectures import DISPLAY_NAMES
 from nf.models import FULL_SIZE
@@ -572,6 +573,37 @@ def _latent_steps_cells(row: dict) -> list[str]:
     ]
 
 
+def survivors() -> str:
+    """What choosing from the survivors of the screen does, a row for each way, means over the draws."""
+    record = load("survivors-cifar10-small")
+    if record is None:
+        return "Nothing has been recorded yet: `python benchmarks/survivors.py --out FOLDER` fills this place."
+    groups: dict[tuple, list[dict]] = {}
+    for row in record["query_sets"]:
+        groups.setdefault((row["ranking"], row["pair_share"]), []).append(row)
+    lines = [
+        "| ranked by | of one pair of labels | ARUC | AUC | TPR at FPR 0 | stolen missed | honest accused |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (ranking, share), sets in groups.items():
+        figures = [f"{fmean(each[key] for each in sets):.3f}" for key in ("aruc", "roc_auc", "tpr_at_fpr_0")]
+        wrong = [each["at_threshold"] for each in sets]
+        figures += [
+            f"{fmean(each[error] for each in wrong):.1f} of {wrong[0][kind]}"
+            for error, kind in (("false_negatives", "positives"), ("false_positives", "negatives"))
+        ]
+        lines.append(f"| {ranking} | {share:.1%} | {' | '.join(figures)} |")
+    found = [row["funnel"][-1][1] for row in next(iter(groups.values()))]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{record['queries']} queries out of {' / '.join(map(str, found))} survivors, from "
+            f"{record['training_models']} training models; means over {len(found)} draws, which all rows share.",
+        ]
+    )
+
+
 def _query_set_cells(row: dict) -> list[str]:
     if "shortage" in row:
         return ["too few queries"] * 5
@@ -624,6 +656,7 @@ TABLES = {
     "h100": h100,
     "settings-digits": settings_digits,
     "latent-steps": latent_steps,
+    "survivors": survivors,
 }
 
 

@@ -116,11 +116,12 @@ class NaturalFinger(Scheme):
         return _Survivors(to_bytes(images[alive]), candidates.select(alive), steadiness)
 
     def _choose(self, rounds: list[_Survivors], queries: int, funnel: Funnel) -> Draft:
-        """The wanted number of survivors, the steadiest first, of each pair of labels as many as it may give."""
+        """The steadiest survivors, of a pair of labels as many as it may give; the pairs take turns."""
         images = torch.cat([survivors.images for survivors in rounds])
         steadiness = torch.cat([survivors.steadiness for survivors in rounds])
         pairs = torch.cat([survivors.candidates.pairs for survivors in rounds])
         kept = spread(-steadiness, pairs, queries, each=math.ceil(self.config.pair_share * queries))
+        kept = kept[spread(-steadiness[kept], pairs[kept], queries)]
         labels, negative_labels = pairs[kept].unbind(1)
         return Draft(images[kept], labels, negative_labels, {"funnel": funnel.pairs()})
 

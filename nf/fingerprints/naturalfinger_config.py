@@ -34,7 +34,8 @@ class NaturalFingerConfig:
         straight_through_rounding: round images to uint8 in the loss.
         screen_repeats: draws of each random transform that a query must withstand.
         pair_share: of the survivors, the steadiest become queries (``nf.fingerprints.screen.steadiness``); this is the
-            largest share of the set that one pair of labels makes up, as long as other pairs have some left.
+            largest share of the set that one pair of labels makes up, as long as other pairs have some left. The pairs
+            take turns in the set.
         twins: honest models trained on the owner's own data join the negatives, so that the query set tells descent
             and not training data.
     """

@@ -192,6 +192,24 @@ def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_shor
     assert rows[1] == "| 0 | in use | 0.500 | 0.980 | 0.750 | 61 of 63 | 5 of 91 |"
 
 
+def test_survivors_are_averaged_over_draws(tables, tmp_path):
+    assert "benchmarks/survivors.py" in tables.survivors()
+
+    def chosen(draw: int, ranking: str, aruc: float, accused: int) -> dict:
+        wrong = {"positives": 43, "false_negatives": 1, "negatives": 51, "false_positives": accused}
+        rates = {"aruc": aruc, "roc_auc": 0.99, "tpr_at_fpr_0": 0.5}
+        funnel = [["drawn", 400], ["shear", 100 + draw]]
+        return {"draw": draw, "ranking": ranking, "pair_share": 0.1, "funnel": funnel, **rates, "at_threshold": wrong}
+
+    sets = [chosen(0, "mean", 0.6, 9), chosen(0, "steady", 0.7, 2), chosen(1, "mean", 0.7, 6)]
+    record = {"queries": 40, "training_models": 8, "query_sets": [*sets, chosen(1, "steady", 0.75, 1)]}
+    (tmp_path / "results" / "survivors-cifar10-small.json").write_text(json.dumps(record))
+    rows = tables.survivors().splitlines()[2:]
+    assert rows[0] == "| mean | 10.0% | 0.650 | 0.990 | 0.500 | 1.0 of 43 | 7.5 of 51 |"
+    assert rows[1] == "| steady | 10.0% | 0.725 | 0.990 | 0.500 | 1.0 of 43 | 1.5 of 51 |"
+    assert rows[-1].startswith("40 queries out of 100 / 101 survivors, from 8 training models; means over 2 draws")
+
+
 def test_latent_steps_stand_below_samples_that_were_not_moved(tables, tmp_path):
     assert "benchmarks/latent_steps.py" in tables.latent_steps()
     found = {"naive": [0.5, 0.0, 0.25], "other_gan": [1.0, 0.9, 0.8]}

@@ -1,4 +1,5 @@
 import itertools
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -52,16 +53,23 @@ def test_another_seed_makes_other_queries(queries, models, digits, gan):
     assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
 
 
-@pytest.mark.parametrize("pair_share", [0.01, 1.0])
-def test_of_more_survivors_the_best_are_kept(models, digits, gan, pair_share):
-    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=pair_share)
+def test_of_more_survivors_the_steadiest_are_kept_and_their_labels_take_turns(models, digits, gan):
+    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=1.0)
     more, fewer = (make(easy, models, digits, gan, queries=queries) for queries in (15, 5))
-    assert (fewer.images == more.images[:5]).all()
+    assert {image.tobytes() for image in fewer.images} < {image.tobytes() for image in more.images}
     assert more.card["funnel"] == fewer.card["funnel"]
-    if pair_share == 0.01:  # one a turn
-        pairs = list(zip(more.labels, more.negative_labels, strict=True))
-        turn = len(set(pairs))
-        assert len(set(pairs[:turn])) == turn > 1
+    pairs = list(zip(more.labels, more.negative_labels, strict=True))
+    turn = len(set(pairs))
+    assert len(set(pairs[:turn])) == turn > 1
+
+
+def test_a_pair_of_labels_fills_its_share_of_the_set(models, digits, gan):
+    easy = replace(CONFIG, transforms=("identity",), candidates=200, max_rounds=1)
+    most = {}
+    for share in (0.01, 0.1, 1.0):
+        made = make(replace(easy, pair_share=share), models, digits, gan, queries=20)
+        most[share] = max(Counter(zip(made.labels.tolist(), made.negative_labels.tolist(), strict=True)).values())
+    assert most[0.01] == 1 < most[0.1] == 2 < most[1.0]
 
 
 @pytest.mark.parametrize(
