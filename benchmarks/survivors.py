@@ -91,6 +91,6 @@ def _moved_once() -> Iterator[None]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="Where the run of cifar10-small lies.")
-    parser.add_argument("--draws", type=int, nargs="*", default=[0, 1], help="Seeds of the query sets.")
+    parser.add_argument("--draws", type=int, nargs="*", default=[0, 1, 2, 3], help="Seeds of the query sets.")
     arguments = parser.parse_args()
     main(Run.open("cifar10-small", params=ROOT / "params.yaml", out=arguments.out), arguments.draws)
