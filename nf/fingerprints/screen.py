@@ -40,8 +40,7 @@ def screen(
         funnel: gets the number that passed each test.
 
     Returns:
-        (M,) int64 indices of the survivors, and (M,) float32 how likely each is to work on models that were not asked;
-        see ``steadiness``.
+        (M,) int64 indices of the survivors, and (M,) float32 the ``steadiness`` of each, the lower of both pools.
     """
     asked = [(model, candidates.positive_labels) for model in models.positives]
     asked += [(model, candidates.negative_labels) for model in models.negatives]

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError
-from nf.fingerprints import NaturalFinger, NaturalFingerConfig
+from nf.fingerprints import NaturalFinger, NaturalFingerConfig, naturalfinger
+from nf.fingerprints.networks import to_bytes
+from nf.fingerprints.screen import screen
 from nf.fingerprints.transforms import Strength
 
 CONFIG = NaturalFingerConfig(
@@ -61,6 +63,23 @@ def test_of_more_survivors_the_steadiest_are_kept_and_their_labels_take_turns(mo
     pairs = list(zip(more.labels, more.negative_labels, strict=True))
     turn = len(set(pairs))
     assert len(set(pairs[:turn])) == turn > 1
+
+
+def test_the_steadiest_survivors_become_queries(models, digits, gan, monkeypatch):
+    seen = []
+
+    def watched(images: torch.Tensor, *positional, **named) -> tuple[torch.Tensor, torch.Tensor]:
+        alive, steadiness = screen(images, *positional, **named)
+        seen.append((to_bytes(images[alive]), steadiness))
+        return alive, steadiness
+
+    monkeypatch.setattr(naturalfinger, "screen", watched)
+    easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=1.0)
+    made = make(easy, models, digits, gan, queries=5)
+    ((survivors, steadiness),) = seen
+    steadiest = survivors[steadiness.argsort(descending=True)[:5]].numpy()
+    assert len(survivors) > 5
+    assert {image.tobytes() for image in made.images} == {image.tobytes() for image in steadiest}
 
 
 def test_a_pair_of_labels_fills_its_share_of_the_set(models, digits, gan):
