@@ -7,11 +7,18 @@ from typing import Any
 from nf.attacks.base import FineTuningConfig, Job, Outcome
 from nf.attacks.extraction import DistillationConfig, KnockoffConfig, ScratchConfig, distill, knockoff, train
 from nf.attacks.gradient import fgsm, pgd
-from nf.attacks.modification import AdversarialConfig, add_noise, fine_tune, prune, train_adversarially
+from nf.attacks.modification import (
+    FINE_TUNING_MODES,
+    AdversarialConfig,
+    add_noise,
+    fine_tune,
+    prune,
+    train_adversarially,
+)
 from nf.core.errors import UnknownNameError
 from nf.core.sections import parse_section
 
-__all__ = ["ATTACKS", "Attack", "Job", "Outcome", "fgsm", "pgd", "run_attack"]
+__all__ = ["ATTACKS", "FINE_TUNING_MODES", "Attack", "Job", "Outcome", "attack_settings", "fgsm", "pgd", "run_attack"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,8 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def run_attack(name: str, section: Mapping[str, Any], job: Job) -> Outcome:
-    """Make the model that attack ``name`` makes of ``job``, with the settings in ``section``.
+def attack_settings(name: str, section: Mapping[str, Any]) -> Any:
+    """The settings of attack ``name`` that its ``section`` says, as its config.
 
     Raises:
         UnknownNameError: there is no such attack.
@@ -42,5 +49,15 @@ def run_attack(name: str, section: Mapping[str, Any], job: Job) -> Outcome:
     """
     if name not in ATTACKS:
         raise UnknownNameError("attack", name, ATTACKS)
-    attack = ATTACKS[name]
-    return attack.run(job, parse_section(attack.config, section, f"zoo.attacks.{name}"))
+    return parse_section(ATTACKS[name].config, section, f"zoo.attacks.{name}")
+
+
+def run_attack(name: str, section: Mapping[str, Any], job: Job) -> Outcome:
+    """Make the model that attack ``name`` makes of ``job``, with the settings in ``section``.
+
+    Raises:
+        UnknownNameError: there is no such attack.
+        ConfigError: the section does not fit the attack.
+    """
+    settings = attack_settings(name, section)
+    return ATTACKS[name].run(job, settings)

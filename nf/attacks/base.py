@@ -100,6 +100,9 @@ class FineTuningConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
 
+    def __post_init__(self) -> None:
+        _ = self.schedule  # whose ranges are the same
+
     @property
     def schedule(self) -> TrainingConfig:
         """The same as a ``TrainingConfig``."""

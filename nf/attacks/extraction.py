@@ -23,9 +23,17 @@ class ExtractionConfig:
     epochs: int | None = None
     batch_size: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+
     def adapt(self, scratch: TrainingConfig) -> TrainingConfig:
         """The schedule of its architecture from scratch, with what the thief does otherwise."""
-        return replace(scratch, epochs=self.epochs or scratch.epochs, batch_size=self.batch_size or scratch.batch_size)
+        epochs = scratch.epochs if self.epochs is None else self.epochs
+        batch_size = scratch.batch_size if self.batch_size is None else self.batch_size
+        return replace(scratch, epochs=epochs, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,11 @@ class DistillationConfig(ExtractionConfig):
     """With the ``temperature`` of the softmax of teacher and student (the paper's supplement: 1)."""
 
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise ValueError(f"temperature: expected a positive number, got {self.temperature}")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Gradient attacks on one image at a time: FGSM and PGD under the maximum norm, images in [0, 1]."""
+"""Gradient attacks of each image by itself: FGSM and PGD under the maximum norm, images in [0, 1]."""
 
 import torch
 from torch import Tensor, nn

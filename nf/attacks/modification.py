@@ -25,6 +25,14 @@ class AdversarialConfig(FineTuningConfig):
     step_size: float = 2 / 255
     steps: int = 10
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("epsilon", "step_size"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if self.steps < 1:
+            raise ValueError(f"steps: expected at least 1, got {self.steps}")
+
 
 def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
     """Fine-Tune or Re-Train the Last or All Layers (Adi et al., 2018; the paper's supplement, section 1).

@@ -83,6 +83,7 @@ class TrainingConfig:
         batch_size: images per update.
         learning_rate: the peak of the schedule.
         weight_decay: on weights of two or more dimensions; not on biases and norms.
+        momentum: Nesterov momentum.
         schedule: ``one_cycle`` or ``constant``.
         clip_norm: largest norm of the gradient; ``None`` leaves it alone.
     """
@@ -94,6 +95,18 @@ class TrainingConfig:
     momentum: float = 0.9
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"clip_norm: expected a positive number, got {self.clip_norm}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class MetaFingerConfig:
     """The published settings; the share of models held out and the noise of shadow copies are not published.
 
     Attributes:
-        candidates: training images that each round starts from.
+        candidates: training images that each round starts from; none is taken again before all have had their turn.
         max_rounds: rounds before giving up.
         epochs: walks through the positives, each of them the anchor once.
         learning_rate: of Adam on the pixels.
@@ -68,6 +68,10 @@ class MetaFingerConfig:
         for name in ("learning_rate", "noise_level"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if not self.alpha >= 0:
+            raise ValueError(f"alpha: expected 0 or more, got {self.alpha}")
+        if not 0 <= self.prune < 1:
+            raise ValueError(f"prune: expected 0 or more and less than 1, got {self.prune}")
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,16 @@ class MetaFinger(Scheme):
         """
         learning, judging, held_out = self._split(task.models, derive_seed(task.seed, "split"))
         kept: list[tuple[Tensor, Tensor]] = []
+        tried = 0
+        untried = torch.ones(len(task.data.images), dtype=torch.bool)
         for number in range(self.config.max_rounds):
             generator = torch.Generator().manual_seed(derive_seed(task.seed, number))
-            drawn = torch.randperm(len(task.data.images), generator=generator)[: self.config.candidates]
+            order = torch.randperm(len(untried), generator=generator)
+            drawn = order[untried[order]][: self.config.candidates]
+            tried += len(drawn)
+            untried[drawn] = False
+            if not untried.any():
+                untried.fill_(True)
             starts = to_float(task.data.images[drawn].to(task.models.device))
             images = self._optimise(task, starts, learning, judging, generator, number)
             disagreement, labels = _disagreement(images, judging)
@@ -102,7 +113,6 @@ class MetaFinger(Scheme):
             kept.append((images[good], labels[good]))
             if sum(len(labels) for _, labels in kept) >= task.queries:
                 chosen, labels = (torch.cat(parts)[: task.queries] for parts in zip(*kept, strict=True))
-                tried = (number + 1) * len(drawn)
                 survivors = sum(len(labels) for _, labels in kept)
                 notes = {"candidates": tried, "survivors": survivors, "held_out": held_out}
                 return Draft(chosen, labels, torch.full_like(labels, -1), notes)

@@ -44,6 +44,10 @@ class MetaVConfig:
         for name in ("image_learning_rate", "learning_rate", "start"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        if any(width < 1 for width in self.hidden):
+            raise ValueError(f"hidden: expected widths of at least 1, got {self.hidden}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected 0 or more and less than 1, got {self.dropout}")
 
@@ -66,7 +70,7 @@ class MetaV(Scheme):
         stolen = torch.tensor([1] * len(models.positives) + [0] * len(models.negatives))
         # Dropout and initial weights draw from torch's global generator. The verifier stays on the CPU: it is tiny.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(task.seed, "verifier"))
+            torch.default_generator.manual_seed(derive_seed(task.seed, "verifier"))
             verifier = _network((task.queries * task.data.num_classes, *config.hidden, 2), config.dropout)
             weights = list(verifier.parameters())
             weight_adams = [Adam(weight, config.learning_rate) for weight in weights]

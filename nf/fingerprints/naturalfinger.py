@@ -89,7 +89,7 @@ class NaturalFinger(Scheme):
         usable = agreed & (negative_labels != labels)
         candidates = Candidates(latents, classes, labels, negative_labels).select(usable)
         funnel.add("labelled", len(candidates))
-        if config.shortlist is None:
+        if config.shortlist is None or len(candidates) == 0:  # not every network takes an empty batch
             return candidates
         losses = mean_losses(images[usable], candidates, frozen, config)
         shortlist = spread(losses, candidates.pairs, config.shortlist)

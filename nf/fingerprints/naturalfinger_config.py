@@ -70,6 +70,9 @@ class NaturalFingerConfig:
             raise ValueError(f"shortlist: expected at least 1 or nothing, got {self.shortlist}")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        for name in ("confidence", "discriminator_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
         for name in ("epsilon", "pair_share"):

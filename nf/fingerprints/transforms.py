@@ -41,6 +41,19 @@ class Strength:
     canvas: float = 1.25
     smallest: float = 0.75
 
+    def __post_init__(self) -> None:
+        for name in ("noise", "translation", "shear", "uniform_noise"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        for name in ("translation_probability", "blur_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
+        for name in ("blur", "smallest"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if not self.smallest < self.canvas:
+            raise ValueError(f"canvas: expected more than smallest ({self.smallest}), got {self.canvas}")
+
 
 Transform = Callable[[Tensor, torch.Generator, Strength], Tensor]
 
@@ -156,7 +169,7 @@ def check_transforms(names: Sequence[str]) -> None:
     """Check that ``names`` are transforms.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or one stands there twice.
         UnknownNameError: one is not a key of ``TRANSFORMS``.
     """
     if not names:
@@ -164,6 +177,8 @@ def check_transforms(names: Sequence[str]) -> None:
     for name in names:
         if name not in TRANSFORMS:
             raise UnknownNameError("transform", name, TRANSFORMS)
+        if names.count(name) > 1:
+            raise ValueError(f"transforms: expected each once, got {name} {names.count(name)} times")
 
 
 def random_transform(images: Tensor, names: Sequence[str], generator: torch.Generator, strength: Strength) -> Tensor:

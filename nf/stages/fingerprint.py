@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import canonical_json
 from nf.core.lineage import SOURCE_ID, ModelSpec
 from nf.core.queries import SHEET_FILE, QuerySet
@@ -91,10 +91,16 @@ def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
 
     Raises:
         ArtifactError: one is missing or damaged.
+        ConfigError: twins are wanted and the profile has none.
     """
     lineage = fingerbench(run.profile.zoo)
     positives = lineage.select(pool="training", role="positive")
-    negatives = lineage.select(pool="training", role="negative") + (lineage.select(pool="twins") if twins else [])
+    negatives = lineage.select(pool="training", role="negative")
+    if twins:
+        owners = lineage.select(pool="twins")
+        if not owners:
+            raise ConfigError("twins: expected some in zoo.pool.twins to train against, got none")
+        negatives += owners
 
     device = resolve_device(run.profile.execution.device)
 

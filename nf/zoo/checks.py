@@ -14,7 +14,7 @@ _IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
 
 
 def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """How often thieves of the source side with it, on images where source and mirror disagree.
+    """How often thieves of source and mirror side with their victim, on images where the two disagree.
 
     Returns:
         The number of such ``images``; per model id its ``sides_with_victim`` and ``sides_with_other``, as shares of

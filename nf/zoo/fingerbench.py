@@ -9,15 +9,15 @@ the source on everyone else's), ``compress-<format>-<model>`` and ``defend-<defe
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from nf.attacks import FINE_TUNING_MODES, attack_settings
 from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.lineage import MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
-from nf.models import FULL_SIZE
+from nf.models import ARCHITECTURES, FULL_SIZE
 
-FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
 PRUNING_RATIOS = tuple(f"{i / 10}" for i in range(1, 10))
 NOISE_VALUES = tuple(str(i) for i in range(1, 10))
 ADVERSARIAL_PROPORTIONS = tuple(f"{i / 10}" for i in range(1, 11))
@@ -42,9 +42,11 @@ def fingerbench(config: ZooConfig) -> Lineage:
     training negatives do not, and twins learn from the owner's data besides.
 
     Raises:
-        ConfigError: a training model is also a suspect, has the wrong role, or an id says nothing; an architecture
-            cannot be built at full size, or the zoo has none of that name.
+        ConfigError: a training model is also a suspect, has the wrong role or no weights of its own, or an id says
+            nothing; a setting names an architecture or attack that is not there, or does not fit it; an architecture
+            cannot be built at full size.
     """
+    _check_names(config)
     if config.source not in config.architectures:
         raise ConfigError(f"zoo.source: expected one of {', '.join(config.architectures)}, got {config.source!r}")
     for name in config.full_size:
@@ -60,9 +62,33 @@ def fingerbench(config: ZooConfig) -> Lineage:
         wanted = "positive" if spec.id in config.pool.positive else "negative"
         if spec.role != wanted:
             raise ConfigError(f"zoo.pool.{wanted}: {spec.id!r} is {spec.role} by its lineage")
+        if spec.copied:
+            raise ConfigError(f"zoo.pool.{wanted}: {spec.id!r} is a copy of a file, expected a model that is trained")
+        if wanted == "positive" and spec.parent is None:
+            raise ConfigError(
+                f"zoo.pool.positive: {spec.id!r} would learn from the owner's data and not from the source, as an "
+                f"honest twin does; expected ids such as distill-{config.source}-source-t1"
+            )
     twins = [_twin(model_id, config) for model_id in config.pool.twins]
     plus = [parse_id(model_id, config, "plus") for model_id in _plus_ids(config)]
     return Lineage(tuple(suspects + training + twins + plus))
+
+
+def _check_names(config: ZooConfig) -> None:
+    for where, names, known in (
+        ("widths", config.widths, {"default", *ARCHITECTURES}),
+        ("overrides", config.overrides, ARCHITECTURES),
+        ("levels", config.levels, _LEVELS),
+    ):
+        _check_known(f"key of zoo.{where}", names, known)
+    for attack, section in config.attacks.items():
+        attack_settings(attack, section)
+
+
+def _check_known(kind: str, names: Collection[str], known: Collection[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
 
 
 def _twin(model_id: str, config: ZooConfig) -> ModelSpec:
@@ -116,7 +142,7 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     if attack in _LEVELS:
         if detail not in _LEVELS[attack]:
             raise UnknownNameError(f"level of {attack} in {model_id!r}", detail, _LEVELS[attack])
-        architecture, level, data = config.source, detail, "finetune"
+        architecture, level, data = _architecture_of(victim, config), detail, "finetune"
     elif attack in _EXTRACTIONS:
         own_half = "A" if victim == SOURCE_ID else "B"
         architecture, level = _architecture(detail, config), ""
@@ -142,6 +168,10 @@ def _architecture(name: str, config: ZooConfig) -> str:
     if name not in config.architectures:
         raise UnknownNameError("architecture of the zoo", name, config.architectures)
     return name
+
+
+def _architecture_of(victim: str, config: ZooConfig) -> str:
+    return config.source if victim in (SOURCE_ID, MIRROR_ID) else victim.partition("-")[2]
 
 
 def _check_victim(victim: str, model_id: str, config: ZooConfig) -> None:

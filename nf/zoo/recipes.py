@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.config import Profile, TrainingConfig
+from nf.core.errors import ConfigError
 from nf.core.files import sha256_file
 from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec, recipe_hashes
 from nf.core.sections import parse_section
@@ -72,7 +73,7 @@ class ZooPlan:
         precision = {"precision": self.profile.zoo.precision} if self.profile.zoo.precision else {}
         return {
             "version": VERSION,
-            "weights": sha256_file(Path(weights)) if weights else None,
+            "weights": _hash_of(weights) if weights else None,
             "seed": self.seed(spec),
             "data": self.data["hashes"][spec.data],
             "build": self.build_arguments(spec.architecture),
@@ -82,3 +83,10 @@ class ZooPlan:
             **rounded,
             **precision,
         }
+
+
+def _hash_of(weights: str) -> str:
+    try:
+        return sha256_file(Path(weights))
+    except OSError as error:
+        raise ConfigError(f"zoo.source_weights: expected a safetensors file at {weights}: {error.strerror}") from error

@@ -159,6 +159,10 @@ def test_thieves_may_have_a_schedule_of_their_own(attack, job):
         ("finetune", "FTXX", {}, UnknownNameError, "unknown fine-tuning mode 'FTXX': expected one of FTAL, FTLL"),
         ("prune", "much", {}, ConfigError, "level: expected a number, got 'much'"),
         ("noise", "1", {"epoch": 3}, ConfigError, r"zoo\.attacks\.noise: unknown key 'epoch'"),
+        ("noise", "1", {"epochs": 0}, ConfigError, r"zoo\.attacks\.noise: epochs: expected at least 1, got 0"),
+        ("adversarial", "1", {"epsilon": 0.0}, ConfigError, "epsilon: expected a positive number, got 0.0"),
+        ("distill", "", {"temperature": 0.0}, ConfigError, "temperature: expected a positive number, got 0.0"),
+        ("knockoff", "", {"epochs": 0}, ConfigError, "epochs: expected at least 1, got 0"),
     ],
 )
 def test_bad_input(attack, level, section, error, message, job):

@@ -1,11 +1,12 @@
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from nf.core.config import load_profile
+from nf.core.config import TrainingConfig, load_profile
 from nf.core.errors import ConfigError, UnknownNameError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -51,6 +52,22 @@ def test_settings_that_cannot_be_used(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_profile(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "epochs: expected at least 1, got 0"),
+        ("batch_size", 0, "batch_size: expected at least 1, got 0"),
+        ("learning_rate", -0.1, "learning_rate: expected 0 or more, got -0.1"),
+        ("clip_norm", 0.0, "clip_norm: expected a positive number, got 0.0"),
+        ("weight_decay", -1.0, "weight_decay: expected 0 or more, got -1.0"),
+        ("momentum", 1.5, "momentum: expected 0 or more and less than 1, got 1.5"),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TrainingConfig(epochs=1, batch_size=8, learning_rate=0.1), **{name: value})
 
 
 def test_missing_settings_say_where_they_were_expected(tmp_path):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.fingerprints import NaturalFinger, NaturalFingerConfig, naturalfinger
@@ -25,6 +26,17 @@ CONFIG = NaturalFingerConfig(
 
 def make(config, models, digits, gan, *, queries=6, seed=1, progress=None):
     return NaturalFinger(config)(models, digits, gan, queries=queries, seed=seed, progress=progress)
+
+
+class Reshaping(nn.Module):
+    """Takes no empty batch, of which -1 could be any size."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images.view(len(images), -1).view_as(images))
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +112,13 @@ def test_every_part_can_be_switched_off(models, digits, gan, label, transforms, 
     made = make(config, models, digits, gan, queries=2)
     assert len(made) == 2
     assert made.card["parameters"]["label"] == label
+    assert tuple(test for test, _ in made.card["funnel"])[-len(transforms) :] == transforms
+
+
+def test_random_labels_do_not_depend_on_what_models_answer(models, digits, gan):
+    config = replace(CONFIG, label="random", epsilon=1e-6, candidates=120, max_rounds=1, transforms=("identity",))
+    counts = dict(make(config, models, digits, gan, queries=1).card["funnel"])
+    assert counts["labelled"] == counts["unanimous"] > 0
 
 
 def test_the_authors_label_rule_and_the_published_sign_work_too(models, digits, gan):
@@ -117,8 +136,10 @@ def test_too_few_survivors_say_where_the_others_fell(models, digits, gan):
         make(config, models, digits, gan, queries=50)
 
 
-def test_no_candidate_at_all_is_said_too(models, digits, gan):
+@pytest.mark.parametrize("shortlist", [None, 40])
+def test_no_candidate_at_all_is_said_too(models, digits, gan, shortlist):
     config = replace(CONFIG, label="positive", epsilon=1e-6, max_rounds=1)  # the positives are unanimous
+    config, models = replace(config, shortlist=shortlist), models.map(lambda model: Reshaping(model).eval())
     with pytest.raises(NotEnoughQueriesError, match="labelled 0; most fell at 'labelled': raise epsilon"):
         make(config, models, digits, gan)
 
@@ -142,6 +163,8 @@ def test_no_gan_no_queries(models, digits):
         ("epochs", 0, "epochs: expected at least 1, got 0"),
         ("learning_rate", 0.0, "learning_rate: expected a positive number, got 0.0"),
         ("momentum", 1.0, "momentum: expected 0 or more and less than 1, got 1.0"),
+        ("confidence", -1.0, "confidence: expected 0 or more, got -1.0"),
+        ("discriminator_weight", -3.0, "discriminator_weight: expected 0 or more, got -3.0"),
         ("epsilon", 2.0, "epsilon: expected more than 0 and at most 1, got 2.0"),
         ("pair_share", 0.0, "pair_share: expected more than 0 and at most 1, got 0.0"),
         ("transforms", (), "transforms: expected at least one of identity"),

@@ -14,7 +14,7 @@ from nf.data import to_float
 from nf.fingerprints import TrainingModels, make_scheme
 from nf.fingerprints.akh import AkhConfig
 from nf.fingerprints.ipguard import IPGuardConfig, boundary_loss
-from nf.fingerprints.metafinger import MetaFingerConfig, fingerprint_loss
+from nf.fingerprints.metafinger import MetaFinger, MetaFingerConfig, fingerprint_loss
 from nf.fingerprints.metav import MetaVConfig
 
 IPGUARD = {"candidates": 40, "iterations": 150, "learning_rate": 0.02}
@@ -108,6 +108,22 @@ def test_metafinger_keeps_what_the_held_out_models_confirm(models, digits):
     assert made.card["candidates"] % 60 == 0
 
 
+def test_metafinger_starts_from_no_image_twice_before_all_had_their_turn(models, digits, monkeypatch):
+    started = []
+
+    def watched(self, task, starts, *_) -> torch.Tensor:
+        started.append(starts)
+        return (starts * 255).round().to(torch.uint8)
+
+    monkeypatch.setattr(MetaFinger, "_optimise", watched)
+    section = {"candidates": 500, "max_rounds": 4, "held_out": 1}
+    with pytest.raises(NotEnoughQueriesError):
+        make_scheme("metafinger", section)(models, digits, queries=len(digits.images) + 1, seed=1)
+    assert [len(starts) for starts in started] == [500, 500, len(digits.images) - 1000, 500]
+    first_turn, all_images = torch.cat(started[:3]), to_float(digits.images)
+    assert torch.equal(*(images.flatten(1).unique(dim=0) for images in (first_turn, all_images)))
+
+
 def test_metafinger_compares_everyone_with_the_anchor(models, digits):
     images = to_float(digits.images[:5])
     anchor, *positives = models.positives
@@ -197,8 +213,12 @@ def test_random_draws_test_images_without_replacement(models, digits):
         (IPGuardConfig, {"learning_rate": 0.0}, "learning_rate: expected a positive number, got 0.0"),
         (MetaVConfig, {"steps": 0}, "steps: expected at least 1, got 0"),
         (MetaVConfig, {"start": 0.0}, "start: expected a positive number, got 0.0"),
+        (MetaVConfig, {"hidden": (8, 0)}, r"hidden: expected widths of at least 1, got \(8, 0\)"),
+        (MetaVConfig, {"weight_decay": -1.0}, "weight_decay: expected 0 or more, got -1.0"),
         (MetaVConfig, {"dropout": 1.0}, "dropout: expected 0 or more and less than 1, got 1.0"),
         (MetaFingerConfig, {"held_out": 0}, "held_out: expected at least 1, got 0"),
+        (MetaFingerConfig, {"prune": 1.0}, "prune: expected 0 or more and less than 1, got 1.0"),
+        (MetaFingerConfig, {"alpha": -1.0}, "alpha: expected 0 or more, got -1.0"),
         (MetaFingerConfig, {"noise_level": 0.0}, "noise_level: expected a positive number, got 0.0"),
         (MetaFingerConfig, {"transforms": ()}, "transforms: expected at least one of identity"),
         (AkhConfig, {"cutmix_rounds": -1}, "cutmix_rounds: expected 0 or more, got -1"),

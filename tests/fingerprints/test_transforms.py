@@ -111,6 +111,23 @@ def test_names_are_checked():
         check_transforms(("identity", "blur"))
     with pytest.raises(ValueError, match="transforms: expected at least one of identity, flip"):
         check_transforms(())
+    with pytest.raises(ValueError, match="transforms: expected each once, got noise 2 times"):
+        check_transforms(("noise", "identity", "noise"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("noise", -0.1, "noise: expected 0 or more, got -0.1"),
+        ("translation", -1, "translation: expected 0 or more, got -1"),
+        ("translation_probability", 1.5, "translation_probability: expected 0 to 1, got 1.5"),
+        ("blur", 0.0, "blur: expected a positive number, got 0.0"),
+        ("canvas", 0.5, r"canvas: expected more than smallest \(0.75\), got 0.5"),
+    ],
+)
+def test_strengths_are_checked(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        Strength(**{name: value})
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,9 @@ def test_training_models_are_eight_and_eight_of_the_papers_five_architectures(li
             "'distill-resnet18-source' is a suspect and cannot be a training",
         ),
         (PoolConfig((), ("distill-resnet18-source-t1",)), r"zoo\.pool\.negative: .* is positive by its lineage"),
-        (PoolConfig(("source-t1", "source-t1"), ()), "the zoo lists 'source-t1' twice"),
+        (PoolConfig((), ("mirror-t1", "mirror-t1")), "the zoo lists 'mirror-t1' twice"),
+        (PoolConfig(("source-t1",), ()), r"zoo\.pool\.positive: 'source-t1' would learn from the owner's data and not"),
+        (PoolConfig(("compress-fp16-source-t1",), ()), r"'compress-fp16-source-t1' is a copy of a file, expected"),
         (PoolConfig((), (), ("twin-resnet18",)), r"zoo\.pool\.twins: expected ids such as twin-resnet18-t1, got"),
         (PoolConfig((), (), ("scratch-resnet18-t1",)), r"zoo\.pool\.twins: expected ids such as twin-resnet18-t1, got"),
     ],
@@ -127,6 +129,42 @@ def test_training_models_are_eight_and_eight_of_the_papers_five_architectures(li
 def test_a_pool_that_would_spoil_the_benchmark_is_refused(pool, message):
     with pytest.raises(ConfigError, match=message):
         fingerbench(replace(ZOO, pool=pool))
+
+
+def test_a_training_model_made_of_a_strangers_weights_is_of_the_strangers_architecture():
+    lineage = fingerbench(replace(ZOO, pool=PoolConfig((), ("finetune-FTAL-scratch-vgg13_bn-t1",))))
+    spec = lineage["finetune-FTAL-scratch-vgg13_bn-t1"]
+    assert (spec.architecture, spec.role, spec.parent) == ("vgg13_bn", "negative", "scratch-vgg13_bn")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"widths": {"default": 0.5, "resnet81": 0.25}},
+            "unknown key of zoo.widths 'resnet81': expected one of default, ",
+        ),
+        (
+            {"overrides": {"resnet81": {"epochs": 3}}},
+            "unknown key of zoo.overrides 'resnet81': expected one of densenet",
+        ),
+        ({"levels": {"prunning": ("0.5",)}}, "unknown key of zoo.levels 'prunning': expected one of adversarial, fine"),
+        ({"attacks": {"finetunes": {}}}, "unknown attack 'finetunes': expected one of adversarial, distill"),
+        ({"attacks": {"knockoff": {"epoch": 4}}}, r"zoo\.attacks\.knockoff: unknown key 'epoch'"),
+        ({"attacks": {"adversarial": {"steps": 0}}}, r"zoo\.attacks\.adversarial: steps: expected at least 1, got 0"),
+    ],
+)
+def test_settings_that_would_do_nothing_or_fail_hours_later_are_refused_at_once(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        fingerbench(replace(ZOO, **changes))
+
+
+def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path):
+    plan = ZooPlan(replace(PROFILE, zoo=replace(ZOO, source_weights=str(tmp_path / "mine.safetensors"))), DATA)
+    with pytest.raises(
+        ConfigError, match=r"zoo\.source_weights: expected a safetensors file at .*mine\.safetensors: No"
+    ):
+        _ = plan.hashes
 
 
 @pytest.mark.parametrize(

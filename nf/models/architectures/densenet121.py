@@ -15,7 +15,7 @@ def _norm_relu(channels: int) -> list[nn.Module]:
 
 
 class _DenseLayer(nn.Module):
-    """Adds ``growth`` maps, computed from all maps so far, to them (sections 3 and 3, bottleneck layers)."""
+    """Adds ``growth`` maps, computed from all maps so far, to them (section 3, bottleneck layers)."""
 
     def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
