@@ -50,8 +50,8 @@ def _reproduce(targets: tuple[str, ...]) -> None:
 @click.option("--item", help="The scheme or GAN, for stages that have one.")
 def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
-    from flows.server import die_with_parent
     from flows.stages import run_stage
+    from nf.core.processes import die_with_parent
 
     die_with_parent()
     _or_one_line(run_stage, name, profile, item)

@@ -9,8 +9,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from flows.environment import ROOT
-from flows.server import die_with_parent
 from nf.core.errors import NFError
+from nf.core.processes import die_with_parent
 
 
 def dvc(*arguments: str) -> int:

@@ -3,9 +3,7 @@
 Without it each stage would start one of its own and wait until it answers.
 """
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,15 +15,9 @@ from contextlib import contextmanager
 
 from flows.environment import PREFECT_HOME
 from nf.core.errors import NFError
+from nf.core.processes import die_with_parent
 
 _START_SECONDS = 240
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies, even if that was killed outright; elsewhere do nothing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 
 from flows.environment import MLFLOW_HOME, PREFECT_HOME
-from flows.server import die_with_parent
+from nf.core.processes import die_with_parent
 
 
 def serve(mlflow_port: int, prefect_port: int) -> None:

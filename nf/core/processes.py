@@ -1,12 +1,27 @@
-"""Pools of worker processes that never outlive their parent."""
+"""Processes that never outlive their parent."""
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import connection
 from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask Linux to end this process when its parent dies, even if that was killed outright; elsewhere do nothing.
+
+    Args:
+        number: the signal that ends it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def worker_pool(count: int, initialise: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:

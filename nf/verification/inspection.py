@@ -81,12 +81,19 @@ def _read(path: Path, max_bytes: int) -> bytes:
 def _refuse_harmful(model: onnx.ModelProto) -> None:
     if any(tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise SuspectError("expected all weights inside the file, got external data")
-    domains = _DOMAINS | {function.domain for function in model.functions}
+    own = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model):
-        if node.domain not in domains:
+        if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
             raise SuspectError(f"expected standard operators, got {node.op_type!r} of domain {node.domain!r}")
-        if node.op_type in _CONTROL_FLOW or any(a.HasField("g") or a.graphs for a in node.attribute):
+        if node.op_type in _CONTROL_FLOW or any(map(_holds_graph, node.attribute)):
             raise SuspectError(f"expected a network without control flow, got {node.op_type!r}")
+    for function in model.functions:
+        if any(map(_holds_graph, function.attribute_proto)):
+            raise SuspectError(f"expected a network without control flow, got a subgraph for {function.name!r}")
+
+
+def _holds_graph(attribute: onnx.AttributeProto) -> bool:
+    return attribute.HasField("g") or bool(attribute.graphs)
 
 
 def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -116,18 +123,23 @@ def _signature(graph: onnx.GraphProto) -> Signature:
     if len(inputs) != 1 or len(graph.output) != 1:
         raise SuspectError(
             f"expected one input and one output, got {len(inputs)} and {len(graph.output)}: "
-            f"{', '.join(value.name for value in (*inputs, *graph.output))}"
+            f"{', '.join(repr(value.name) for value in (*inputs, *graph.output))}"
         )
     tensor = inputs[0].type.tensor_type
     shape = _shape(tensor)
     if tensor.elem_type != onnx.TensorProto.FLOAT or len(shape) != 4:
         raise SuspectError(
             f"expected a float32 input of shape (N, C, H, W), got {inputs[0].name!r} of "
-            f"{onnx.TensorProto.DataType.Name(tensor.elem_type).lower()} and {len(shape)} dimensions"
+            f"{_type_name(tensor)} and {len(shape)} dimensions"
         )
     batch, channels, height, width = shape
     answer = _shape(graph.output[0].type.tensor_type)
     return Signature(inputs[0].name, batch, (channels, height, width), answer[1] if len(answer) == 2 else None)
+
+
+def _type_name(tensor: onnx.TypeProto.Tensor) -> str:
+    names: dict[int, str] = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
+    return names.get(tensor.elem_type, f"type {tensor.elem_type}")
 
 
 def _shape(tensor: onnx.TypeProto.Tensor) -> tuple[int | None, ...]:

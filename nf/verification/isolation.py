@@ -5,6 +5,7 @@ ever or crashes the runtime shows only when it runs.
 """
 
 import io
+import math
 import os
 import subprocess
 import sys
@@ -19,9 +20,12 @@ from numpy.typing import NDArray
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.verification.answers import check_answers
+from nf.verification.printing import printable
 
 GIBIBYTE = 1 << 30
 REFUSED = 2
+# The time limit is kept here. The child may compute for that much longer: it ends by itself where nobody can stop it.
+_SPARE_SECONDS = 5
 
 
 def ask_isolated(
@@ -34,8 +38,8 @@ def ask_isolated(
 ) -> NDArray[np.float32] | NDArray[np.int64]:
     """Load the ONNX file at ``path`` and ask it ``images`` (N, C, H, W) in a child process.
 
-    The child starts in an empty folder without this process's environment. Images and answers pass as ``.npy``,
-    never as a pickle.
+    The child starts in an empty folder without this process's environment, and ends with it even if that is killed.
+    Images and answers pass as ``.npy``, never as a pickle.
 
     Args:
         path: the suspect's file.
@@ -50,7 +54,8 @@ def ask_isolated(
     Raises:
         SuspectError: whatever ``OnnxSuspect`` raises; the child was too slow, ran out of memory or crashed.
     """
-    command = [sys.executable, "-P", "-m", "nf.verification.child", str(path.resolve()), output, str(memory_bytes)]
+    limits = [str(memory_bytes), str(math.ceil(timeout_seconds) + _SPARE_SECONDS)]
+    command = [sys.executable, "-P", "-m", "nf.verification.child", str(path.resolve()), output, *limits]
     with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         try:
             finished = subprocess.run(
@@ -113,7 +118,7 @@ def _environment() -> dict[str, str]:
 def _last_line(stderr: IO[bytes]) -> str:
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").split("\n")
-    return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "no message")
+    return next((printable(line.strip())[:500] for line in reversed(lines) if line.strip()), "no message")
 
 
 def _read_answers(path: Path, data: bytes, output: OutputKind, count: int) -> NDArray[np.float32] | NDArray[np.int64]:

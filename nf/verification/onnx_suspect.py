@@ -14,6 +14,7 @@ from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.verification.answers import check_answers
 from nf.verification.inspection import read_suspect
+from nf.verification.printing import printable
 
 Device = Literal["cpu", "cuda"]
 Answers = NDArray[np.float32] | NDArray[np.int64]
@@ -96,7 +97,8 @@ class OnnxSuspect:
     def _ask(self, images: NDArray[np.uint8]) -> Answers:
         scaled = images.astype(np.float32) / np.float32(255)
         if self._signature.batch is not None:
-            scaled = np.pad(scaled, ((0, self._signature.batch - len(images)), (0, 0), (0, 0), (0, 0)))
+            # With the last image again, as a network need not have an answer to a black one.
+            scaled = np.pad(scaled, ((0, self._signature.batch - len(images)), (0, 0), (0, 0), (0, 0)), mode="edge")
         try:
             (answers,) = self._session.run(None, {self._signature.input_name: scaled})
         except Exception as error:  # onnxruntime's errors have no closer base
@@ -116,6 +118,8 @@ def _open_session(path: Path, data: bytes, threads: int, device: Device) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Left to itself, onnxruntime guesses the format, and might run another network than the one that was inspected.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.log_severity_level = _FATAL_ONLY
     if device == "cuda":
         onnxruntime.preload_dlls()
@@ -131,5 +135,5 @@ def _open_session(path: Path, data: bytes, threads: int, device: Device) -> Any:
 
 
 def _one_line(error: Exception) -> str:
-    """The end of onnxruntime's message, which begins with places in its source."""
-    return " ".join(str(error).split())[-200:]
+    """The end of onnxruntime's message, which begins with places in its source and quotes names from the file."""
+    return printable(" ".join(str(error).split()))[-200:]

@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.verification import OnnxSuspect
@@ -45,6 +47,16 @@ def test_other_files(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "suspect.onnx"
     path.write_bytes(content)
     _refused(path, reason)
+
+
+def test_a_file_that_passes_for_two_formats_runs_as_the_one_that_was_inspected(
+    write: Write, linear: str, images: NDArray[np.uint8], scores: NDArray[np.float64]
+) -> None:
+    """The runtime's own format is known by its bytes 4 to 7; in an ONNX file they may stand in an unknown field."""
+    path = write(linear)
+    unknown = bytes([15 << 3 | 1]) + b"\x00\x00\x00ORTM\x00"  # the tag of a field of eight bytes, and these
+    path.write_bytes(unknown + path.read_bytes())
+    np.testing.assert_allclose(OnnxSuspect(path)(images), scores, atol=1e-5)
 
 
 def test_every_truncation_is_refused(write: Write, linear: str) -> None:
@@ -109,6 +121,13 @@ def test_functions_of_the_file_itself_are_no_foreign_domain(write: Write, model:
     assert OnnxSuspect(write(model)).num_classes == 3
 
 
+def test_a_function_vouches_for_no_other_operator_of_its_domain(write: Write, model: onnx.ModelProto) -> None:
+    model.opset_import.add(domain="com.microsoft.nchwc", version=1)
+    model.functions.add(name="dummy", domain="com.microsoft.nchwc")
+    model.graph.node[0].domain, model.graph.node[0].op_type = "com.microsoft.nchwc", "ReorderInput"
+    _refused(write(model), "expected standard operators, got 'ReorderInput' of domain 'com.microsoft.nchwc'")
+
+
 def _endless_loop() -> onnx.NodeProto:
     body = onnx.parser.parse_graph(
         "body (int64 i, bool go, float x) => (bool on, float y) { on = Identity (go) y = Sin (x) }"
@@ -126,6 +145,12 @@ def test_a_loop_inside_a_function(write: Write, model: onnx.ModelProto) -> None:
     _refused(write(model), "got 'Loop'")
 
 
+def test_a_subgraph_that_a_function_takes_by_default(write: Write, model: onnx.ModelProto) -> None:
+    body = _endless_loop().attribute[0]
+    model.functions.add(name="f", domain="own").attribute_proto.append(body)
+    _refused(write(model), "expected a network without control flow, got a subgraph for 'f'")
+
+
 def test_a_subgraph_under_any_name(write: Write, model: onnx.ModelProto) -> None:
     node = _endless_loop()
     node.op_type, node.domain = "BeamSearch", "com.microsoft"
@@ -141,7 +166,9 @@ def test_two_inputs(write: Write, linear: str) -> None:
 
 
 def test_two_outputs(write: Write, linear: str) -> None:
-    _refused(write(linear.replace("logits) {", "logits, float[N,16] flat) {")), "got 1 and 2: images, logits, flat")
+    _refused(
+        write(linear.replace("logits) {", "logits, float[N,16] flat) {")), "got 1 and 2: 'images', 'logits', 'flat'"
+    )
 
 
 def test_an_input_of_another_rank(write: Write, linear: str) -> None:
@@ -151,6 +178,37 @@ def test_an_input_of_another_rank(write: Write, linear: str) -> None:
 
 def test_an_input_of_another_type(write: Write, linear: str) -> None:
     _refused(write(linear.replace("float[N,1,4,4]", "float16[N,1,4,4]")), "got 'images' of float16 and 4 dimensions")
+
+
+def test_an_input_of_no_known_type(write: Write, model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.elem_type = 9999
+    _refused(write(model), "got 'images' of type 9999 and 4 dimensions")
+
+
+FORGED = "x\n\r\x1b[2Kverdict        not stolen\x1b[8m\u202e"
+
+
+def _name_an_output(model: onnx.ModelProto) -> None:
+    model.graph.output.add(name=FORGED)
+
+
+def _name_the_input(model: onnx.ModelProto) -> None:
+    model.graph.input[0].name = FORGED
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+
+
+def _name_an_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[0].op_type = FORGED
+
+
+@pytest.mark.parametrize("spoil", [_name_an_output, _name_the_input, _name_an_operator])
+def test_names_cannot_steer_a_terminal(
+    write: Write, model: onnx.ModelProto, spoil: Callable[[onnx.ModelProto], None]
+) -> None:
+    spoil(model)
+    with pytest.raises(SuspectError, match="not stolen") as caught:
+        OnnxSuspect(write(model))
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("operator", ["Nonsense", "PyOp"])

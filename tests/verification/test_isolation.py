@@ -1,20 +1,28 @@
 """Suspects that only show what they are when they run."""
 
+import resource
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.core.predictor import Predictor
 from nf.verification import IsolatedSuspect, OnnxSuspect, ask_isolated
-from nf.verification.isolation import GIBIBYTE
+from nf.verification.isolation import GIBIBYTE, _last_line
 
 Write = Callable[[str | onnx.ModelProto], Path]
 Images = NDArray[np.uint8]
+T = TypeVar("T")
 
 # Asks for 2**27 floats (half a gibibyte) per unit of the image's sum.
 BOMB = """net (float[N,1,4,4] images) => (float[N,3] logits) {
@@ -78,3 +86,53 @@ def test_a_refusal_passes_through_in_one_line(write: Write, linear: str, images:
         ask_isolated(tmp_path / "nothing.onnx", images, output="logits")
     with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got float32 of shape \(7, 3\)$"):
         ask_isolated(write(linear), images, output="labels")
+
+
+def test_names_in_a_refusal_neither_cut_the_line_nor_steer_a_terminal(
+    write: Write, model: onnx.ModelProto, images: Images
+) -> None:
+    model.graph.output.add(name="x\n\x1b[2K\rmatching rate  0.010\x1b[8m")
+    with pytest.raises(
+        SuspectError, match=r"^/.*suspect\.onnx: expected one input and one output, got 1 and 2"
+    ) as caught:
+        ask_isolated(write(model), images, output="logits")
+    assert str(caught.value).isprintable()
+
+
+def test_what_a_process_leaves_behind_when_it_dies_cannot_steer_a_terminal() -> None:
+    with tempfile.TemporaryFile() as stderr:
+        stderr.write(b"first\n\x1b[2K\rmatching rate  0.010\x1b[8m\n\n")
+        assert _last_line(stderr) == "\ufffd[2K\ufffdmatching rate  0.010\ufffd[8m"
+
+
+ASK = """
+import sys
+from pathlib import Path
+import numpy as np
+from nf.verification import ask_isolated
+ask_isolated(Path(sys.argv[1]), np.ones((1, 1, 4, 4), np.uint8), output="logits", timeout_seconds=50.5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_suspect_does_not_outlive_whoever_asked_it(write: Write) -> None:
+    """Where the parent is killed outright; and a limit of its own sees to it that the child ends in any case."""
+    parent = subprocess.Popen([sys.executable, "-c", ASK, str(write(SLOW))])
+    try:
+        child = _wait_for(lambda: next(iter(psutil.Process(parent.pid).children()), None))
+        _wait_for(lambda: resource.prlimit(child.pid, resource.RLIMIT_CPU) == (56, 56) or None)
+    finally:
+        parent.kill()
+        parent.wait()
+    _, alive = psutil.wait_procs([child], timeout=20)
+    assert all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
+
+
+def _wait_for(look: Callable[[], T | None]) -> T:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(0.05)
+    raise TimeoutError("expected something within a minute, got nothing")
