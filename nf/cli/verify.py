@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Metrics of the same query set, for error rates. [default: metrics/<scheme>.json of the same run, if there]",
+    help="Metrics of the same query set, for error rates. [default: metrics.json in its folder, where it was issued; "
+    "otherwise metrics/<scheme>.json of the same run, if there]",
 )
 @click.option(
     "--output",
@@ -43,17 +44,25 @@ def verify(
     The file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and time.
     """
     from nf.core.queries import QuerySet
-    from nf.verification import IsolatedSuspect, ask, decide, evidence, load_calibration
+    from nf.verification import IsolatedSuspect, ask, check_card, decide, evidence, load_calibration
 
     queries = QuerySet.load(folder)
+    # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
+    check_card(queries)
+    metrics = calibration or _find_metrics(folder, queries.card["scheme"])
+    known = load_calibration(metrics, queries) if metrics else None
     answers = ask(IsolatedSuspect(suspect, output=output, timeout_seconds=timeout), queries)
-    metrics = calibration or folder.parent.parent / "metrics" / f"{queries.card['scheme']}.json"
-    known = load_calibration(metrics, queries) if calibration or metrics.exists() else None
     verdict = decide(answers, queries, known)
     if as_json:
         click.echo(json.dumps(evidence(verdict, suspect), indent=2, sort_keys=True))
     else:
         click.echo("\n".join(_lines(verdict)))
+
+
+def _find_metrics(folder: Path, scheme: str) -> Path | None:
+    """The metrics of the query set in ``folder``: beside it, where it was issued, or those of its run."""
+    places = (folder / "metrics.json", folder.parent.parent / "metrics" / f"{scheme}.json")
+    return next((place for place in places if place.exists()), None)
 
 
 def _lines(verdict: "Verdict") -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from nf.verification.asking import ask
 from nf.verification.counting import CountingPredictor
-from nf.verification.decision import Calibration, Verdict, decide, load_calibration
+from nf.verification.decision import Calibration, Verdict, check_card, decide, load_calibration
 from nf.verification.defences import DEFENCES, DefendedSuspect
 from nf.verification.evidence import evidence
 from nf.verification.history import Change, Observation, append_history, find_changes, read_history
@@ -28,6 +28,7 @@ __all__ = [
     "append_history",
     "ask",
     "ask_isolated",
+    "check_card",
     "decide",
     "evidence",
     "find_changes",

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 
+# How far rounding takes a probability out of its range, in the float16 that a suspect may compute in.
+_ROUNDING = 1e-3
+
 
 def check_answers(
     answers: NDArray[np.generic], output: OutputKind, count: int
@@ -18,7 +21,8 @@ def check_answers(
         count: number of images that were asked.
 
     Raises:
-        SuspectError: another shape or type, fewer than two classes, a negative label, or NaN.
+        SuspectError: another shape or type, fewer than two classes, a negative label, a score that is no finite
+            float32, or a probability outside [0, 1].
     """
     got = f"got {answers.dtype} of shape {answers.shape}"
     if output == "labels":
@@ -32,7 +36,13 @@ def check_answers(
         raise SuspectError(f"expected {output} of shape ({count}, classes), {got}")
     if answers.shape[1] < 2:
         raise SuspectError(f"expected {output} of at least two classes, {got}")
-    unusable = int(np.isnan(answers).any(axis=1).sum())
+    with np.errstate(over="ignore"):  # what becomes infinite is refused below
+        scores = answers.astype(np.float32)
+    unusable = int((~np.isfinite(scores)).any(axis=1).sum())
     if unusable:
-        raise SuspectError(f"expected {output} for every image, got NaN for {unusable} of {count}")
-    return answers.astype(np.float32)
+        raise SuspectError(f"expected finite {output} for every image, got NaN or infinity for {unusable} of {count}")
+    if output == "probabilities" and (scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING):
+        raise SuspectError(
+            f"expected probabilities in [0, 1], got {scores.min():g} to {scores.max():g}; if these are logits, say so"
+        )
+    return scores

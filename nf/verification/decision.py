@@ -4,11 +4,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nf.core.answers import Answers
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json
 from nf.core.queries import Measure, QuerySet
 from nf.verification.proportions import Proportion
+
+_RESTORE = "restore it with `dvc checkout`"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Verdict:
     """What is claimed of one suspect.
 
     Attributes:
-        scheme: that made the query set.
+        scheme: that made the query set, from its card.
         measure: what the score is: the share of queries answered like a stolen model, or a verifier's probability.
         score: in [0, 1].
         threshold: in [0, 1], from the query set's card; chosen on training models only.
@@ -66,12 +70,19 @@ def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None 
         calibration: of these queries; see ``load_calibration``.
 
     Raises:
-        SuspectError: the answers do not fit the queries.
-        ArtifactError: the card has no scheme or usable threshold.
+        SuspectError: the answers do not fit the queries, or give no score.
+        ArtifactError: the card has no scheme or usable threshold; ``check_card`` says so beforehand.
     """
-    threshold, score = _threshold(queries), queries.score(answers)
+    scheme, threshold = _scheme(queries), _threshold(queries)
+    with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is refused below
+        score = queries.score(answers)
+    if not 0 <= score <= 1:  # NaN reaches no threshold, and would pass for honest
+        raise SuspectError(
+            f"expected a score in [0, 1], got {score:g}; "
+            "check the suspect's answers and the verifier of the query set for NaN and infinity"
+        )
     return Verdict(
-        scheme=str(queries.card.get("scheme", "")),
+        scheme=scheme,
         measure=queries.measure,
         score=score,
         threshold=threshold,
@@ -81,6 +92,16 @@ def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None 
         query_set_digest=queries.digest,
         calibration=calibration,
     )
+
+
+def check_card(queries: QuerySet) -> None:
+    """Check that ``queries`` allow a verdict: before a suspect is asked, as those that it has seen are spent.
+
+    Raises:
+        ArtifactError: the card has no scheme or usable threshold.
+    """
+    _scheme(queries)
+    _threshold(queries)
 
 
 def load_calibration(path: Path, queries: QuerySet) -> Calibration:
@@ -109,8 +130,15 @@ def load_calibration(path: Path, queries: QuerySet) -> Calibration:
         raise ArtifactError(f"{path}: expected counts of errors under 'at_threshold', got {error!r}") from error
 
 
+def _scheme(queries: QuerySet) -> str:
+    scheme = queries.card.get("scheme")
+    if not isinstance(scheme, str) or not scheme:
+        raise ArtifactError(f"the query set's card: expected the name of a scheme, got {scheme!r}; {_RESTORE}")
+    return scheme
+
+
 def _threshold(queries: QuerySet) -> float:
     threshold = queries.card.get("threshold")
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
-        raise ArtifactError(f"the query set's card: expected a threshold in [0, 1], got {threshold!r}")
+        raise ArtifactError(f"the query set's card: expected a threshold in [0, 1], got {threshold!r}; {_RESTORE}")
     return float(threshold)

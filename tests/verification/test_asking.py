@@ -29,6 +29,13 @@ class Fixed:
         return self.answers
 
 
+def _with(value: float) -> NDArray[np.float64]:
+    """Answers to seven queries, one number of which is ``value``."""
+    answers = np.zeros((7, 3))
+    answers[2, 1] = value
+    return answers
+
+
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.int64, 7, elements=st.integers(0, 3)), arrays(np.int64, 7, elements=st.integers(0, 3)))
 def test_the_rate_is_the_accuracy_on_the_labels_of_the_thieves(
@@ -91,7 +98,25 @@ def test_a_suspect_with_fewer_classes_than_the_queries_is_refused(queries: Query
             "logits",
             r"expected logits of at least two classes, got float32 of shape \(7, 1\)",
         ),
-        (np.full((7, 3), np.nan, np.float32), "logits", "expected logits for every image, got NaN for 7 of 7"),
+        (
+            np.full((7, 3), np.nan, np.float32),
+            "logits",
+            "expected finite logits for every image, got NaN or infinity for 7 of 7",
+        ),
+        (_with(np.inf), "logits", "expected finite logits for every image, got NaN or infinity for 1 of 7"),
+        (_with(-np.inf), "logits", "got NaN or infinity for 1 of 7"),
+        (_with(1e39), "logits", "got NaN or infinity for 1 of 7"),
+        (_with(np.nan), "probabilities", "expected finite probabilities for every image, got NaN or infinity for 1 of"),
+        (
+            _with(1.01),
+            "probabilities",
+            r"expected probabilities in \[0, 1\], got 0 to 1.01; if these are logits, say so",
+        ),
+        (
+            _with(-0.01),
+            "probabilities",
+            r"expected probabilities in \[0, 1\], got -0.01 to 0; if these are logits, say so",
+        ),
         (np.zeros(7, np.float32), "labels", r"expected integer labels of shape \(7,\), got float32 of shape \(7,\)"),
         (np.full(7, -1), "labels", "expected labels from 0 on, got -1"),
     ],
@@ -101,6 +126,20 @@ def test_answers_of_another_form_are_refused(
 ) -> None:
     with pytest.raises(SuspectError, match=message):
         ask(Fixed(answers, output), queries)
+
+
+def test_probabilities_may_miss_their_range_by_rounding(queries: QuerySet) -> None:
+    rounded = np.zeros((7, 3), np.float16)
+    rounded[:, 0], rounded[:, 1] = np.nextafter(np.float16(1), np.float16(2)), np.float16(-1e-4)
+    assert ask(Fixed(rounded, "probabilities"), queries).labels.tolist() == [0] * 7
+
+
+def test_logits_at_the_ends_of_float32_have_probabilities(queries: QuerySet) -> None:
+    ends = np.zeros((7, 3), np.float32)
+    ends[:, 0], ends[:, 1] = np.finfo(np.float32).min, np.finfo(np.float32).max
+    probabilities = ask(Fixed(ends), queries).probabilities
+    assert probabilities is not None
+    assert probabilities.tolist() == [[0, 1, 0]] * 7
 
 
 def test_a_score_wants_one_answer_per_query(queries: QuerySet) -> None:

@@ -17,7 +17,7 @@ from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.core.verifier import Verifier
 from nf.evaluation.evaluate import evaluate
-from nf.verification import Calibration, decide, evidence, load_calibration
+from nf.verification import Calibration, check_card, decide, evidence, load_calibration
 from nf.verification.proportions import Proportion
 
 
@@ -62,8 +62,29 @@ def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> No
 @pytest.mark.parametrize("threshold", [None, "0.5", True, -0.1, 1.1, float("nan")])
 def test_a_card_without_a_usable_threshold_is_refused(queries: QuerySet, threshold: object) -> None:
     spoilt = replace(queries, card={**queries.card, "threshold": threshold})
-    with pytest.raises(ArtifactError, match=f"expected a threshold in .0, 1., got {threshold!r}"):
+    with pytest.raises(ArtifactError, match=f"expected a threshold in .0, 1., got {threshold!r}; restore it"):
         decide(answering(spoilt, 3), spoilt)
+    with pytest.raises(ArtifactError, match="expected a threshold"):
+        check_card(spoilt)
+
+
+@pytest.mark.parametrize("scheme", [None, "", 7])
+def test_a_card_without_a_scheme_is_refused(queries: QuerySet, scheme: object) -> None:
+    spoilt = replace(queries, card={**queries.card, "scheme": scheme})
+    with pytest.raises(ArtifactError, match=f"card: expected the name of a scheme, got {scheme!r}; restore it"):
+        decide(answering(spoilt, 3), spoilt)
+    with pytest.raises(ArtifactError, match="expected the name of a scheme"):
+        check_card(spoilt)
+
+
+@pytest.mark.parametrize("spoilt", ["answers", "verifier"])
+def test_a_score_that_is_no_number_is_no_verdict(queries: QuerySet, spoilt: str) -> None:
+    """It reaches no threshold, and a thief would leave as honest."""
+    weight, probabilities = np.zeros((2, 21), np.float32), np.full((7, 3), 1 / 3, np.float32)
+    (probabilities if spoilt == "answers" else weight)[0, 0] = np.nan
+    carrying = replace(queries, verifier=Verifier((weight,), (np.zeros(2, np.float32),)))
+    with pytest.raises(SuspectError, match=r"expected a score in \[0, 1\], got nan; check the suspect's answers and"):
+        decide(Answers(queries.labels, probabilities), carrying)
 
 
 @settings(max_examples=40, deadline=None)

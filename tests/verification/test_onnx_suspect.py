@@ -35,6 +35,15 @@ def test_a_file_with_a_fixed_batch_answers_any_number_of_images(
     np.testing.assert_allclose(suspect(images[:4]), scores[:4], atol=1e-5)
 
 
+def test_what_fills_a_fixed_batch_up_is_no_image_that_nobody_asked(write: Write, linear: str) -> None:
+    """A network that divides by an image's brightness has no answer to a black one."""
+    divided = linear.replace(
+        "flat = Flatten (images)", "sum = ReduceSum (images) bright = Div (images, sum) flat = Flatten (bright)"
+    )
+    path = write(divided.replace("[N,", "[4,"))
+    assert np.isfinite(OnnxSuspect(path)(np.full((3, 1, 4, 4), 255, np.uint8))).all()
+
+
 def test_labels_are_taken_as_they_are(write: Write, images: Images, scores: NDArray[np.float64]) -> None:
     text = """net (float[N,1,4,4] images) => (int64[N] labels) {
         flat = Flatten (images)
@@ -86,7 +95,9 @@ def test_images_that_do_not_fit_are_refused(
 def test_nan_is_no_answer(write: Write, linear: str, images: Images, scores: NDArray[np.float64]) -> None:
     negative = int((scores < 0).any(axis=1).sum())
     root = linear.replace("logits = MatMul (flat, w)", "product = MatMul (flat, w)\n logits = Sqrt (product)")
-    with pytest.raises(SuspectError, match=f"expected logits for every image, got NaN for {negative} of 7"):
+    with pytest.raises(
+        SuspectError, match=f"expected finite logits for every image, got NaN or infinity for {negative} of 7"
+    ):
         OnnxSuspect(write(root))(images)
 
 

@@ -1,0 +1,76 @@
+"""``nf verify``: what it looks at before the suspect has seen a query."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from nf.cli.verify import verify
+from nf.core.errors import ArtifactError
+from nf.core.files import write_json
+from nf.core.queries import QuerySet
+
+Write = Callable[[str], Path]
+
+
+def _metrics(queries: QuerySet, accused: int) -> dict[str, Any]:
+    errors = {"false_positives": accused, "negatives": 9, "false_negatives": 1, "positives": 8}
+    return {"query_set": queries.digest, "threshold": queries.card["threshold"], "at_threshold": errors}
+
+
+def _verify(*arguments: object) -> str:
+    done = CliRunner().invoke(verify, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.fixture
+def unasked(tmp_path: Path) -> Path:
+    """A suspect that is not there, which is another error as soon as it is asked."""
+    return tmp_path / "nothing.onnx"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scheme": None}, "expected the name of a scheme, got None"),
+        ({"threshold": 2}, r"expected a threshold in \[0, 1\], got 2"),
+    ],
+)
+def test_a_card_that_allows_no_verdict_costs_no_queries(
+    queries: QuerySet, unasked: Path, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    replace(queries, card={**queries.card, **change}).save(tmp_path / "queries")
+    with pytest.raises(ArtifactError, match=message):
+        _verify(unasked, "--queries", tmp_path / "queries")
+
+
+def test_metrics_of_other_queries_cost_no_queries(queries: QuerySet, unasked: Path, tmp_path: Path) -> None:
+    queries.save(tmp_path / "queries")
+    write_json(tmp_path / "metrics.json", {**_metrics(queries, 0), "query_set": "0" * 64})
+    with pytest.raises(ArtifactError, match=r"expected the query_set [0-9a-f]{64}, got 0{64}"):
+        _verify(unasked, "--queries", tmp_path / "queries", "--calibration", tmp_path / "metrics.json")
+
+
+def test_error_rates_of_an_issued_set_lie_in_its_folder(
+    queries: QuerySet, write: Write, linear: str, tmp_path: Path
+) -> None:
+    """Those of the run, which are of other queries, are for its own query set."""
+    suspect, issued, made = (
+        write(linear),
+        tmp_path / "issued" / queries.digest,
+        tmp_path / "fingerprints" / "naturalfinger",
+    )
+    queries.save(issued)
+    write_json(issued / "metrics.json", _metrics(queries, 2))
+    other = replace(queries, labels=queries.labels[::-1].copy())
+    other.save(made)
+    write_json(tmp_path / "metrics" / "naturalfinger.json", _metrics(other, 3))
+    assert "honest models accused: 2 of 9" in _verify(suspect, "--queries", issued)
+    assert "honest models accused: 3 of 9" in _verify(suspect, "--queries", made)
+    (issued / "metrics.json").unlink()
+    (tmp_path / "metrics" / "naturalfinger.json").unlink()
+    assert "error rates    not known" in _verify(suspect, "--queries", issued)
