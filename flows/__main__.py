@@ -65,7 +65,7 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
     """Serve MLflow and Prefect on loopback until interrupted."""
     from flows.ui import serve
 
-    serve(mlflow_port, prefect_port)
+    _or_one_line(serve, mlflow_port, prefect_port)
 
 
 @cli.command()
