@@ -15,8 +15,9 @@ from nf.core.threads import configure_math_libraries  # noqa: E402
 
 configure_math_libraries()
 
-# Each run in a docker pool has a container of its own; artifacts, and DVC's cache, are what they share.
-_VOLUMES = ("naturalfinger_out:/app/out", "naturalfinger_dvc:/app/.dvc")
+# Each run in a docker pool has a container of its own. Artifacts, DVC's cache and runs that MLflow has yet to get are
+# what they share.
+_VOLUMES = ("naturalfinger_out:/app/out", "naturalfinger_dvc:/app/.dvc", "naturalfinger_runs:/app/.mlflow")
 
 
 @click.group()
@@ -64,7 +65,7 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
     """Serve MLflow and Prefect on loopback until interrupted."""
     from flows.ui import serve
 
-    serve(mlflow_port, prefect_port)
+    _or_one_line(serve, mlflow_port, prefect_port)
 
 
 @cli.command()

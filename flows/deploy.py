@@ -1,5 +1,6 @@
 """``python -m flows deploy``: a work pool, and in it the deployments of ``prefect.yaml``."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -17,8 +18,7 @@ from nf.core.errors import ConfigError, NFError
 
 PoolType = Literal["process", "docker"]
 
-# What a run in a container is told of the environment that its pool was created in. Secrets do not go this way.
-_PASSED_ON = ("MLFLOW_TRACKING_URI", "NF_WEBHOOK_URL")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,28 @@ def _job_template(kind: PoolType, containers: Containers) -> dict[str, Any]:
             "volumes": list(containers.volumes),
             "network_mode": containers.network,
             "auto_remove": True,
-            "env": {"PREFECT_HOME": "/app/.prefect"}
-            | {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)},
+            "env": {"PREFECT_HOME": "/app/.prefect", **_tracking_server()},
         }
         for name, value in defaults.items():
             template["variables"]["properties"][name]["default"] = value
     return template
+
+
+def _tracking_server() -> dict[str, str]:
+    """Which MLflow server a run in a container logs to: all that it is told of the environment of its pool's maker.
+
+    The server keeps a pool's template in clear text: nothing secret goes this way, the address of the webhook included.
+    """
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not address.startswith(("http://", "https://")):
+        got = "a store of this machine"
+    elif "@" in address.split("/")[2]:
+        got = "one with a password, which the pool would show"
+    else:
+        return {"MLFLOW_TRACKING_URI": address}
+    _log.warning(
+        "MLFLOW_TRACKING_URI: expected an address of HTTP that containers can use, got %s; their runs stay in a store "
+        "of their own under /app/.mlflow; to log elsewhere, set it in the pool's `env`",
+        got,
+    )
+    return {}

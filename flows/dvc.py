@@ -20,13 +20,13 @@ def dvc(*arguments: str) -> int:
 
 
 def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[str]":
-    """Start a DVC command in the project; with ``stdout`` its errors go there, too."""
+    """Start a DVC command in the project, which waits for its turn; with ``stdout`` its errors go there, too."""
     # DVC calls `python`: it must be this one, also where the environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # A stage is a run of its own: it must not take itself for the one that Prefect started here.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}
     return subprocess.Popen(
-        [sys.executable, "-m", "dvc", *arguments],
+        [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
         cwd=ROOT,
         env={**inherited, "PATH": path},
         stdout=stdout,
@@ -47,7 +47,7 @@ def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
 
     try:
         # DVC looks for a target in the current folder, and a worker of Prefect runs this in a folder of its own.
-        with contextlib.chdir(ROOT), Repo() as repo:
+        with contextlib.chdir(ROOT), Repo(_wait_for_lock=True) as repo:
             graph = repo.index.graph  # edges lead from a stage to what it needs
             wanted = [stage for target in targets or ("",) for stage in repo.stage.collect(target, with_deps=True)]
             needs = {

@@ -43,8 +43,10 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
     chosen = scheme or next(iter(run.profile.schemes))
     with run.stage("refingerprint"):
         issued = make_task(issue, "issue")(run, chosen, secrets.randbits(_SEED_BITS) if seed is None else seed)
-    make_task(log_refingerprint, "mlflow")(run, issued)
-    make_task(_version, "dvc")(run.layout.issued)
+    try:
+        make_task(_version, "dvc")(run.layout.issued)
+    finally:  # a remote that is away costs no run in MLflow
+        make_task(log_refingerprint, "mlflow")(run, issued)
     return str(issued.digest)
 
 

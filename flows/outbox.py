@@ -1,8 +1,8 @@
 """MLflow runs are written to disk first and sent from there: a tracking server that is away holds nothing up.
 
 A record is a tree of runs. It lies under ``.mlflow/outbox/`` until the server has all of it; what an interrupted
-attempt left on the server is deleted before the next. One process sends at a time, so that a fresh store is set up
-once.
+attempt left on the server is deleted before the next. One process writes or sends at a time, so that a fresh store is
+set up once and what is being written is not taken for a remnant.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flows.environment import MLFLOW_HOME
 from flows.registry import register
-from nf.core.errors import NFError
+from nf.core.errors import ArtifactError, NFError
 from nf.core.files import read_json, write_bytes, write_json
 
 OUTBOX = MLFLOW_HOME / "outbox"
@@ -70,33 +70,49 @@ def log(experiment: str, record: Record) -> None:
 
 
 def keep(experiment: str, record: Record) -> Path:
-    """Write ``record`` to the outbox, whole or not at all, and return its folder."""
+    """Write ``record`` to the outbox, whole or not at all, and return its folder.
+
+    Raises:
+        ArtifactError: the disk is full, the outbox is not writable, or a file of the record cannot be read.
+    """
     name = f"{time.time_ns()}-{secrets.token_hex(4)}"
-    unfinished = OUTBOX / f".{name}"
-    _write(unfinished, record)
-    write_json(unfinished / "envelope.json", {"experiment": experiment, "time": time.time_ns() // 1_000_000})
-    return unfinished.rename(OUTBOX / name)
+    with _alone():
+        unfinished = OUTBOX / f".{name}"
+        try:
+            _write(unfinished, record)
+            write_json(unfinished / "envelope.json", {"experiment": experiment, "time": time.time_ns() // 1_000_000})
+            return unfinished.rename(OUTBOX / name)
+        except OSError as error:
+            raise ArtifactError(
+                f"{OUTBOX / name}: expected to copy a run for MLflow there, got {_reason(error)}; free some space or "
+                "see to the file that it names, and run again"
+            ) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def send() -> int:
-    """Send what is kept, the oldest first, and return how many records that were.
+    """Send what is kept, the oldest first, and return how many records that were; what a killed process left goes.
 
     Raises:
         NFError: the server is away or refuses a record; that one and all after it stay.
     """
     sent = 0
     with _alone():
-        for folder in sorted(path for path in OUTBOX.iterdir() if path.is_dir() and path.name[0] != "."):
+        folders = sorted(path for path in OUTBOX.iterdir() if path.is_dir())
+        for unfinished in (path for path in folders if path.name[0] == "."):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        for folder in (path for path in folders if path.name[0] != "."):
             try:
                 _send(folder)
             # requests' errors are OSErrors.
             except (MlflowException, SQLAlchemyError, OSError) as error:
-                reason = " ".join(str(error).split())[:300]
                 raise NFError(
-                    f"{folder}: expected MLflow at MLFLOW_TRACKING_URI to take this run, got {reason}; it is "
+                    f"{folder}: expected MLflow at MLFLOW_TRACKING_URI to take this run, got {_reason(error)}; it is "
                     "kept: send it with `python -m flows send`"
                 ) from error
-            shutil.rmtree(folder)
+            # Under a name that is swept: half of a record could not be sent again.
+            shutil.rmtree(folder.rename(OUTBOX / f".{folder.name}"), ignore_errors=True)
             sent += 1
     return sent
 
@@ -119,10 +135,21 @@ def _write(folder: Path, record: Record) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    OUTBOX.mkdir(parents=True, exist_ok=True)
-    with (OUTBOX / ".lock").open("w") as lock:
+    try:
+        OUTBOX.mkdir(parents=True, exist_ok=True)
+        lock = (OUTBOX / ".lock").open("w")
+    except OSError as error:
+        raise ArtifactError(
+            f"{OUTBOX}: expected a folder to write to, got {_reason(error)}; free some space or fix the permissions "
+            "and run again"
+        ) from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _send(folder: Path) -> None:

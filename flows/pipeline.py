@@ -126,7 +126,7 @@ def _reproduce_stage(name: str, processes: _Processes) -> None:
     Raises:
         NFError: it failed.
     """
-    with start_dvc("--wait-for-lock", "repro", "--single-item", name, stdout=subprocess.PIPE) as process:
+    with start_dvc("repro", "--single-item", name, stdout=subprocess.PIPE) as process:
         processes.add(process)
         for line in process.stdout or ():
             click.echo(line, nl=False)

@@ -22,7 +22,7 @@ from nf.stages.compare import comparison_detection, comparison_variants, evaluat
 from nf.stages.facts import git_commit
 from nf.stages.gan import QUALITY_FILE, trained_gans
 from nf.stages.issue import METRICS_FILE, SCORES_FILE
-from nf.stages.report import scheme_figures
+from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
 from nf.verification import IssuedSet, Ledger
 
@@ -160,8 +160,9 @@ def _png(figure: Figure) -> bytes:
 def _parameters(run: Run, scheme: str) -> dict[str, Any]:
     profile = asdict(run.profile)
     chosen = {key: profile[key] for key in ("seed", "data", "zoo")} | {scheme: dict(run.profile.schemes[scheme])}
-    if gan := run.profile.schemes[scheme].get("gan"):
-        chosen[f"gan.{gan}"] = dict(run.profile.gans[gan])
+    for gan in gans_of(run, scheme):
+        if gan in run.profile.gans:  # one that was imported has no section
+            chosen[f"gan.{gan}"] = dict(run.profile.gans[gan])
     return {name: str(value)[:500] for name, value in _leaves(chosen)}
 
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -77,3 +78,69 @@ def test_without_an_address_nothing_is_sent_and_a_file_is_no_address(monkeypatch
     monkeypatch.setenv("NF_WEBHOOK_URL", "file:///etc/passwd")
     with pytest.raises(ConfigError, match="expected an address that begins with http:// or https://"):
         call_webhook({})
+
+
+def shown(caught):
+    """What Prefect would log of it."""
+    return "".join(traceback.format_exception(caught.value))
+
+
+def test_a_secret_from_a_file_with_a_last_line_break_is_sent_without(server, monkeypatch):
+    monkeypatch.setenv("NF_WEBHOOK_URL", f" http://127.0.0.1:{server.server_port}/hook\n")
+    monkeypatch.setenv("NF_WEBHOOK_TOKEN", "word\n")
+    call_webhook({})
+    assert server.received == [("Bearer word", {})]
+    monkeypatch.setenv("NF_WEBHOOK_TOKEN", " \n")
+    call_webhook({})
+    assert server.received[1] == (None, {})
+
+
+@pytest.mark.parametrize("token", ["SECRET\nSECRET", "SECRET\u20ac"])
+def test_a_token_that_no_request_may_hold_is_not_shown(server, monkeypatch, token):
+    monkeypatch.setenv("NF_WEBHOOK_TOKEN", token)
+    with pytest.raises(
+        ConfigError, match="NF_WEBHOOK_URL, NF_WEBHOOK_TOKEN: expected what fits into a request"
+    ) as caught:
+        call_webhook({})
+    assert "SECRET" not in shown(caught)
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("https://user:SECRET@127.0.0.1/", "expected an address without user name and password"),
+        ("https://SECRET@127.0.0.1/", "expected an address without user name and password"),
+        ("https://127.0.0.1:SECRET/", "expected host and port as in"),
+        ("https://127.0.0.1:99999/SECRET", "expected host and port as in"),
+        ("https://[SECRET/", "expected host and port as in"),
+        ("https://127.0.0.1/SECRET\u2100@host", "expected what fits into a request"),
+        ("https://SECRET\u2100.example/", "expected host and port as in"),
+        ("https://127.0.0.1/SEC RET", "expected what fits into a request"),
+        ("https://127.0.0.1/SEC\nRET", "expected what fits into a request"),
+    ],
+)
+def test_an_address_that_cannot_be_is_not_shown(monkeypatch, address, message):
+    monkeypatch.setenv("NF_WEBHOOK_URL", address)
+    with pytest.raises(ConfigError, match=f"NF_WEBHOOK_URL.*: {message}") as caught:
+        call_webhook({})
+    assert not {"SECRET", "SEC", "RET"}.intersection(shown(caught).replace("/", " ").replace("@", " ").split())
+    assert "SECRET" not in shown(caught)
+
+
+def test_an_answer_that_is_not_http_is_not_shown(monkeypatch):
+    """It may hold what was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("NF_WEBHOOK_URL", f"http://127.0.0.1:{listening.getsockname()[1]}/SECRET")
+
+        def echo():
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(connection.recv(65536))
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+        with pytest.raises(NFError, match=r"webhook at 127.0.0.1: expected an answer in HTTP, got another") as caught:
+            call_webhook({})
+        thread.join()
+    assert "SECRET" not in shown(caught)
