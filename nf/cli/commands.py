@@ -10,6 +10,7 @@ import click
 import nf
 from nf.cli.bench import bench
 from nf.cli.gan import gan
+from nf.cli.images import images
 from nf.cli.options import params_option, profile_option, run_options
 from nf.cli.progress import show_progress
 from nf.cli.verify import verify
@@ -25,12 +26,13 @@ def cli() -> None:
 
     `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
     fingerprint, export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes,
-    `nf verify` checks a suspect.
+    `nf verify` checks a suspect, which `nf images` prepares where only pictures will do.
     """
 
 
 cli.add_command(gan)
 cli.add_command(verify)
+cli.add_command(images)
 cli.add_command(bench)
 cli.add_command(zoo)
 

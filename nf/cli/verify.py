@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("suspect", type=click.Path(path_type=Path))
+@click.argument("suspect")
 @click.option(
     "--queries",
     "folder",
@@ -34,25 +34,36 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the suspect answers with.",
 )
+@click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
 @click.option("--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds it may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
 def verify(
-    suspect: Path, folder: Path, calibration: Path | None, output: "OutputKind", timeout: float, as_json: bool
+    suspect: str,
+    folder: Path,
+    calibration: Path | None,
+    output: "OutputKind",
+    token_from: str | None,
+    timeout: float,
+    as_json: bool,
 ) -> None:
-    """Ask SUSPECT, an ONNX file, the queries in a folder, and print score, threshold and verdict.
+    """Ask SUSPECT the queries in a folder, and print score, threshold and verdict.
 
-    The file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and time.
+    SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
+    https://host/v2/models/NAME, or a CSV file of answers to the images that `nf images` writes.
+
+    An ONNX file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and
+    time.
     """
     from nf.core.queries import QuerySet
-    from nf.verification import IsolatedSuspect, ask, check_card, decide, evidence, load_calibration
+    from nf.verification import ask, check_card, decide, evidence, load_calibration, open_suspect
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
     check_card(queries)
     metrics = calibration or _find_metrics(folder, queries.card["scheme"])
     known = load_calibration(metrics, queries) if metrics else None
-    answers = ask(IsolatedSuspect(suspect, output=output, timeout_seconds=timeout), queries)
-    verdict = decide(answers, queries, known)
+    asked = open_suspect(suspect, output=output, timeout_seconds=timeout, token_from=token_from)
+    verdict = decide(ask(asked, queries), queries, known)
     if as_json:
         click.echo(json.dumps(evidence(verdict, suspect), indent=2, sort_keys=True))
     else:

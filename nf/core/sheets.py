@@ -1,4 +1,4 @@
-"""Contact sheets: a grid of images with a caption under each."""
+"""Images as PNG files: each by itself, or all on a contact sheet with a caption under each."""
 
 import math
 from collections.abc import Sequence
@@ -36,10 +36,26 @@ def save_sheet(
     font = ImageFont.load_default(size=11)
     for index, image in enumerate(images):
         x, y = _PADDING + index % columns * width, _PADDING + index // columns * height
-        pixels = np.moveaxis(image, 0, -1)
-        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+        picture = _picture(image).convert("RGB")
         sheet.paste(picture.resize((tile, tile), Image.Resampling.NEAREST), (x, y))
         if captions:
             draw.multiline_text((x, y + tile), captions[index], fill="black", font=font, spacing=1)
     with atomic_path(path) as temporary:
         sheet.save(temporary, format="PNG")
+
+
+def image_name(index: int) -> str:
+    """File name of the image at ``index`` of a query set."""
+    return f"{index:03d}.png"
+
+
+def save_images(folder: Path, images: NDArray[np.uint8]) -> None:
+    """Write each of ``images`` (N, C, H, W; C = 1 or 3) into ``folder`` as a PNG, named by ``image_name``."""
+    for index, image in enumerate(images):
+        with atomic_path(folder / image_name(index)) as temporary:
+            _picture(image).save(temporary, format="PNG")
+
+
+def _picture(image: NDArray[np.uint8]) -> Image.Image:
+    pixels = np.moveaxis(image, 0, -1)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

@@ -17,6 +17,7 @@ from nf.verification import (
     Watchlist,
     append_history,
     ask,
+    check_card,
     decide,
     find_changes,
     load_calibration,
@@ -41,12 +42,15 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
 
     Raises:
         ArtifactError: query set, ledger or history are damaged, or the set has been burnt meanwhile.
+        ConfigError: the variable for the suspect's token is not set.
     """
     ledger, at = Ledger(run.layout.issued), now()
     queries = QuerySet.load(ledger.folder(issued.digest))
+    check_card(queries)
+    asked = open_watched(suspect, folder)
     ledger.show(issued.digest, suspect.name, at)
     try:
-        verdict = decide(ask(open_watched(suspect, folder), queries), queries)
+        verdict = decide(ask(asked, queries), queries)
         seen = Observation(at, issued.digest, verdict.score, verdict.threshold, verdict.stolen)
     except SuspectError as error:
         seen = Observation(at, issued.digest, error=str(error))

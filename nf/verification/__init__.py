@@ -6,9 +6,12 @@ from nf.verification.decision import Calibration, Verdict, check_card, decide, l
 from nf.verification.defences import DEFENCES, DefendedSuspect
 from nf.verification.evidence import evidence
 from nf.verification.history import Change, Observation, append_history, find_changes, read_history
+from nf.verification.http_suspect import HttpSuspect
 from nf.verification.isolation import IsolatedSuspect, ask_isolated
 from nf.verification.issued import IssuedSet, Ledger
 from nf.verification.onnx_suspect import OnnxSuspect
+from nf.verification.recorded import RecordedSuspect
+from nf.verification.suspects import open_suspect
 from nf.verification.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched
 
 __all__ = [
@@ -17,11 +20,13 @@ __all__ = [
     "Change",
     "CountingPredictor",
     "DefendedSuspect",
+    "HttpSuspect",
     "IsolatedSuspect",
     "IssuedSet",
     "Ledger",
     "Observation",
     "OnnxSuspect",
+    "RecordedSuspect",
     "Verdict",
     "WatchedSuspect",
     "Watchlist",
@@ -34,6 +39,7 @@ __all__ = [
     "find_changes",
     "load_calibration",
     "load_watchlist",
+    "open_suspect",
     "open_watched",
     "read_history",
 ]

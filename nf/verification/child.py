@@ -16,10 +16,10 @@ import numpy as np
 
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
+from nf.core.printing import printable
 from nf.core.processes import die_with_parent
 from nf.verification.isolation import REFUSED, to_npy
 from nf.verification.onnx_suspect import OnnxSuspect
-from nf.verification.printing import printable
 
 _MAX_ANSWER_BYTES = 256 << 20
 

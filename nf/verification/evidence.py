@@ -11,20 +11,21 @@ from nf import __version__
 from nf.core.errors import SuspectError
 from nf.core.files import sha256_file
 from nf.verification.decision import Verdict
+from nf.verification.suspects import is_address
 
 
-def evidence(verdict: Verdict, suspect: Path) -> dict[str, Any]:
-    """``verdict.to_json()`` with the SHA-256 and size of the suspect's file and the versions that asked it.
+def evidence(verdict: Verdict, suspect: str) -> dict[str, Any]:
+    """``verdict.to_json()`` with what is known of the suspect and the versions that asked it.
+
+    Args:
+        suspect: its address, or its file, of which SHA-256 and size go along.
 
     Raises:
         SuspectError: the file cannot be read.
     """
     import onnxruntime  # takes longer than all else that a verdict imports
 
-    try:
-        facts = {"file": suspect.name, "sha256": sha256_file(suspect), "bytes": suspect.stat().st_size}
-    except OSError as error:
-        raise SuspectError(f"{suspect}: expected the suspect's file, cannot read it: {error.strerror}") from error
+    facts = {"address": suspect} if is_address(suspect) else _file_facts(Path(suspect))
     versions = {
         "nf": __version__,
         "numpy": np.__version__,
@@ -33,3 +34,10 @@ def evidence(verdict: Verdict, suspect: Path) -> dict[str, Any]:
         "python": platform.python_version(),
     }
     return {**verdict.to_json(), "suspect": facts, "versions": versions}
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    try:
+        return {"file": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size}
+    except OSError as error:
+        raise SuspectError(f"{path}: expected the suspect's file, cannot read it: {error.strerror}") from error

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
+from nf.core.printing import printable
 from nf.verification.answers import check_answers
-from nf.verification.printing import printable
 
 GIBIBYTE = 1 << 30
 REFUSED = 2

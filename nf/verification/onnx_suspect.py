@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
+from nf.core.printing import printable
 from nf.verification.answers import check_answers
 from nf.verification.inspection import read_suspect
-from nf.verification.printing import printable
 
 Device = Literal["cpu", "cuda"]
 Answers = NDArray[np.float32] | NDArray[np.int64]

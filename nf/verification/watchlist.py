@@ -7,9 +7,10 @@ from pathlib import Path
 import yaml
 
 from nf.core.errors import ConfigError
-from nf.core.predictor import OutputKind
+from nf.core.http import check_address
+from nf.core.predictor import OutputKind, Predictor
 from nf.core.sections import parse_section
-from nf.verification.isolation import IsolatedSuspect
+from nf.verification.suspects import open_suspect
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -21,18 +22,28 @@ class WatchedSuspect:
     Attributes:
         name: small letters, digits and ``.-_``; files are named after it.
         onnx: its file, relative to the list.
+        address: in the place of a file that of a model behind HTTP; see ``HttpSuspect``.
+        token_from: environment variable with a bearer token for the address.
         output: what it answers with.
         timeout: seconds that it may take.
     """
 
     name: str
-    onnx: str
+    onnx: str | None = None
+    address: str | None = None
+    token_from: str | None = None
     output: OutputKind = "logits"
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"name: expected small letters, digits and '.-_', got {self.name!r}")
+        if (self.onnx is None) == (self.address is None):
+            raise ValueError(f"{self.name}: expected either onnx or address")
+        if self.address is not None:
+            check_address(self.address, f"{self.name}: address")
+        elif self.token_from is not None:
+            raise ValueError(f"{self.name}: token_from: expected an address to send a token to, got a file")
         if not self.timeout > 0:
             raise ValueError(f"timeout: expected seconds above 0, got {self.timeout:g}")
 
@@ -65,6 +76,11 @@ def load_watchlist(path: Path) -> Watchlist:
     return parse_section(Watchlist, document, str(path))
 
 
-def open_watched(suspect: WatchedSuspect, folder: Path) -> IsolatedSuspect:
-    """The suspect as a black box in a process of its own; ``folder`` is the one that holds the list."""
-    return IsolatedSuspect(folder / suspect.onnx, suspect.output, suspect.timeout)
+def open_watched(suspect: WatchedSuspect, folder: Path) -> Predictor:
+    """The suspect as a black box; ``folder`` is the one that holds the list.
+
+    Raises:
+        ConfigError: the variable for its token is not set.
+    """
+    place = suspect.address or str(folder / str(suspect.onnx))
+    return open_suspect(place, output=suspect.output, timeout_seconds=suspect.timeout, token_from=suspect.token_from)

@@ -98,9 +98,7 @@ def test_a_secret_from_a_file_with_a_last_line_break_is_sent_without(server, mon
 @pytest.mark.parametrize("token", ["SECRET\nSECRET", "SECRET\u20ac"])
 def test_a_token_that_no_request_may_hold_is_not_shown(server, monkeypatch, token):
     monkeypatch.setenv("NF_WEBHOOK_TOKEN", token)
-    with pytest.raises(
-        ConfigError, match="NF_WEBHOOK_URL, NF_WEBHOOK_TOKEN: expected what fits into a request"
-    ) as caught:
+    with pytest.raises(ConfigError, match="NF_WEBHOOK_TOKEN: expected what fits into a request") as caught:
         call_webhook({})
     assert "SECRET" not in shown(caught)
     assert server.received == []
@@ -122,7 +120,7 @@ def test_a_token_that_no_request_may_hold_is_not_shown(server, monkeypatch, toke
 )
 def test_an_address_that_cannot_be_is_not_shown(monkeypatch, address, message):
     monkeypatch.setenv("NF_WEBHOOK_URL", address)
-    with pytest.raises(ConfigError, match=f"NF_WEBHOOK_URL.*: {message}") as caught:
+    with pytest.raises(ConfigError, match=f"NF_WEBHOOK_URL: {message}") as caught:
         call_webhook({})
     assert not {"SECRET", "SEC", "RET"}.intersection(shown(caught).replace("/", " ").replace("@", " ").split())
     assert "SECRET" not in shown(caught)

@@ -157,7 +157,7 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
-    record = evidence(verdict, path)
+    record = evidence(verdict, str(path))
     assert record.items() >= verdict.to_json().items()
     digest = hashlib.sha256(b"bytes of a suspect").hexdigest()
     assert record["suspect"] == {"file": "suspect.onnx", "sha256": digest, "bytes": 18}
@@ -168,4 +168,4 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
 
 def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match=r"nothing.onnx: expected the suspect's file, cannot read it: No such file"):
-        evidence(decide(answering(queries, 6), queries), tmp_path / "nothing.onnx")
+        evidence(decide(answering(queries, 6), queries), str(tmp_path / "nothing.onnx"))

@@ -1,7 +1,7 @@
 import pytest
 
 from nf.core.errors import ConfigError
-from nf.verification import load_watchlist, open_watched
+from nf.verification import HttpSuspect, load_watchlist, open_watched
 
 
 @pytest.fixture
@@ -21,6 +21,15 @@ def test_a_suspect_is_opened_isolated_and_relative_to_the_list(write, tmp_path):
     assert (opened.path, opened.output, opened.timeout_seconds) == (tmp_path / "files/shop.onnx", "labels", 5.0)
 
 
+def test_a_suspect_may_be_behind_an_address(write, tmp_path, monkeypatch):
+    path = write("suspects: [{name: api, address: 'https://shop.example/v2/models/api', token_from: SHOP_TOKEN}]")
+    (suspect,) = load_watchlist(path).suspects
+    with pytest.raises(ConfigError, match="token: expected one in the environment variable SHOP_TOKEN, found none"):
+        open_watched(suspect, tmp_path)
+    monkeypatch.setenv("SHOP_TOKEN", "secret")
+    assert isinstance(open_watched(suspect, tmp_path), HttpSuspect)
+
+
 def test_what_the_project_ships_is_a_list_of_nobody(request):
     assert load_watchlist(request.config.rootpath / "watchlist.yaml").suspects == ()
 
@@ -28,11 +37,17 @@ def test_what_the_project_ships_is_a_list_of_nobody(request):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("suspects: [{name: shop, file: a}]", r"suspects\[0\]: unknown key 'file', expected some of name"),
+        ("suspects: [{name: shop}]", r"suspects\[0\]: shop: expected either onnx or address"),
         (
-            "suspects: [{name: shop, url: 'http://localhost'}]",
-            r"suspects\[0\]: unknown key 'url', expected some of name",
+            "suspects: [{name: shop, onnx: a, address: 'http://localhost/v2/models/shop'}]",
+            r"suspects\[0\]: shop: expected either onnx or address",
         ),
-        ("suspects: [{name: shop}]", r"suspects\[0\]: missing key 'onnx'"),
+        (
+            "suspects: [{name: shop, address: 'ftp://localhost'}]",
+            r"shop: address: expected an address that begins with http:// or https://",
+        ),
+        ("suspects: [{name: shop, onnx: a, token_from: T}]", "token_from: expected an address to send a token to"),
         ("suspects: [{name: ../shop, onnx: a}]", "name: expected small letters, digits and '.-_', got '../shop'"),
         ("suspects: [{name: shop, onnx: a, output: words}]", r"output: expected one of 'logits', .*, got 'words'"),
         ("suspects: [{name: shop, onnx: a, timeout: 0}]", "timeout: expected seconds above 0, got 0"),

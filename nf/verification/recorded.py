@@ -1,0 +1,85 @@
+"""A suspect that was asked by other means: its answers as somebody wrote them down."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import OutputKind
+from nf.core.sheets import image_name
+from nf.verification.answers import check_answers
+
+_KEY = "image"
+
+
+class RecordedSuspect:
+    """A CSV file as a black box; see ``nf.core.predictor.Predictor``.
+
+    Its first line is a header, each other line the answer to one image in any order: in the column ``image`` the name
+    that ``nf images`` gave it, then the label alone, or a column for each class in the order of the source model's.
+
+    Args:
+        path: the file.
+        output: what its answers mean.
+    """
+
+    def __init__(self, path: Path, *, output: OutputKind = "logits") -> None:
+        self._path = path
+        self._output = output
+
+    @property
+    def output(self) -> OutputKind:
+        """What an answer means."""
+        return self._output
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
+        """The answers to ``images`` (N, C, H, W), a whole query set: (N, classes) float32 scores or (N,) int64 labels.
+
+        Raises:
+            SuspectError: the file is missing or no such table, or lacks an image.
+        """
+        rows = self._read()
+        names = [image_name(index) for index in range(len(images))]
+        for name in names:
+            if name not in rows:
+                raise self._unfit(f"an answer to {name}", "none")
+        if len(rows) > len(names):
+            raise self._unfit(f"answers to {len(names)} images", f"{len(rows)}")
+        try:
+            if self._output == "labels":
+                values = np.array([[int(cell) for cell in rows[name]] for name in names])
+            else:
+                values = np.array([[float(cell) for cell in rows[name]] for name in names])
+        except (ValueError, OverflowError) as error:
+            raise SuspectError(f"{self._path}: expected numbers in lines of one length: {error}") from None
+        single = self._output == "labels" and values.shape[1:] == (1,)
+        try:
+            return check_answers(values[:, 0] if single else values, self._output, len(names))
+        except SuspectError as error:
+            raise SuspectError(f"{self._path}: {error}") from None
+
+    def _read(self) -> dict[str, list[str]]:
+        """The cells of each line but its image's name, by that name."""
+        rows: dict[str, list[str]] = {}
+        try:
+            with self._path.open(newline="") as file:
+                lines = csv.reader(file)
+                header = next(lines, [])
+                if _KEY not in header:
+                    raise self._unfit(f"a header with the column {_KEY!r}", f"{header[:5]}")
+                place = header.index(_KEY)
+                for line in filter(None, lines):
+                    name, cells = line[place] if place < len(line) else "", [*line[:place], *line[place + 1 :]]
+                    if name in rows:
+                        raise self._unfit(f"one answer to {name}", "two")
+                    rows[name] = cells
+        except OSError as error:
+            raise SuspectError(f"{self._path}: expected a table of answers: {error.strerror}") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise SuspectError(f"{self._path}: expected a table of answers as CSV: {error}") from error
+        return rows
+
+    def _unfit(self, expected: str, got: str) -> SuspectError:
+        return SuspectError(f"{self._path}: expected {expected}, got {got}")
