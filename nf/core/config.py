@@ -18,6 +18,14 @@ from nf.core.sections import parse_section
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
 
 
+def _at_least(section: object, **least: int) -> None:
+    """Refuse values of ``section`` below these; ``None`` is none."""
+    for name, smallest in least.items():
+        value = getattr(section, name)
+        if value is not None and value < smallest:
+            raise ValueError(f"{name}: expected at least {smallest}, got {value}")
+
+
 @dataclass(frozen=True)
 class SourceConfig:
     """Where images come from.
@@ -72,6 +80,8 @@ class DataConfig:
             raise ValueError(f"channels: expected 1 or 3, got {self.channels}")
         if not 16 <= self.image_size <= 64:
             raise ValueError(f"image_size: expected 16 to 64 pixels, got {self.image_size}")
+        if not 0 < self.test_fraction < 1:
+            raise ValueError(f"test_fraction: expected more than 0 and less than 1, got {self.test_fraction}")
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,7 @@ class TrainingConfig:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        _at_least(self, epochs=1, batch_size=1)
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
@@ -219,6 +227,9 @@ class VariantsConfig:
     common: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     each: Mapping[str, VariantConfig] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _at_least(self, queries=1, models=1)
+
 
 @dataclass(frozen=True)
 class EvaluationConfig:
@@ -227,6 +238,11 @@ class EvaluationConfig:
     resamples: int = 2000
     confidence: float = 0.95
     orders: int = 10
+
+    def __post_init__(self) -> None:
+        _at_least(self, resamples=1, orders=2)
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence: expected more than 0 and less than 1, got {self.confidence}")
 
 
 @dataclass(frozen=True)
@@ -259,6 +275,7 @@ class ExecutionConfig:
     tls: TlsConfig | None = None
 
     def __post_init__(self) -> None:
+        _at_least(self, workers=1, retries=0)
         if self.runner == "dask" and self.address is None:
             raise ValueError("address: expected tcp://host:port of a Dask scheduler for the runner 'dask', got none")
         if self.address is None:
@@ -301,6 +318,9 @@ class Profile:
     detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
+
+    def __post_init__(self) -> None:
+        _at_least(self, queries=1)
 
     def section(self, kind: Literal["gans", "schemes"], name: str) -> Mapping[str, Any]:
         """The raw section of one GAN or scheme.

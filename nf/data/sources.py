@@ -15,6 +15,8 @@ from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
 from nf.data.scribbles import draw_scribble
 
+_LABEL_COLUMNS = ("label", "labels", "fine_label")
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -40,48 +42,81 @@ class RawData:
     class_names: tuple[str, ...]
 
 
-def read_source(config: SourceConfig, *, image_size: int, channels: int, seed: int) -> RawData:
+def read_source(
+    config: SourceConfig,
+    *,
+    image_size: int,
+    channels: int,
+    seed: int,
+    key: str = "data.source",
+    labelled: bool = True,
+) -> RawData:
     """Read a source as square ``image_size`` images of ``channels`` channels.
 
     Args:
+        config: kind and place.
+        image_size: pixels on each side.
+        channels: 1 or 3.
         seed: of the strokes; only ``scribbles`` draws.
+        key: where ``config`` stands in the profile, for messages.
+        labelled: whether the labels mean anything; those that do are checked.
 
     Raises:
         DataError: a file is missing, unreadable or not what its kind says.
     """
-    return _READERS[config.kind](config, _Resizer(image_size, channels), seed)
+    return _READERS[config.kind](config, _Wanted(image_size, channels, seed, key, labelled))
 
 
 @dataclass(frozen=True)
-class _Resizer:
+class _Wanted:
+    """What ``read_source`` was asked for."""
+
     size: int
     channels: int
+    seed: int
+    key: str
+    labelled: bool
 
-    def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Convert to (C, H, W) uint8 of the wanted size, bilinear where the size differs."""
+    def image(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """Convert to (C, H, W) uint8 of the wanted size, bilinear where the size differs.
+
+        Raises:
+            ValueError: the pixels are no bytes. Pillow would cut 16-bit ones off at 255, which makes them white.
+        """
+        if picture.mode.startswith(("I", "F")):
+            raise ValueError(f"expected 8 bits a channel, got mode {picture.mode!r}; convert it to 8 bits")
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         if picture.size != (self.size, self.size):
             picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
         pixels = np.asarray(picture, dtype=np.uint8).reshape(self.size, self.size, self.channels)
         return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
+    def path(self, value: str | None, part: str) -> Path:
+        """The place of the training or test ``part``, at which there must be something."""
+        if value is None:
+            raise DataError(f"{self.key}.{part}: expected a path, got nothing")
+        path = Path(value)
+        if not path.exists():
+            raise DataError(f"{self.key}.{part}: expected data at {path}, found nothing")
+        return path
 
-def _read_digits(_: SourceConfig, resize: _Resizer, __: int) -> RawData:
+
+def _read_digits(_: SourceConfig, wanted: _Wanted) -> RawData:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     pictures = (Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8)) for image in bunch.images)
-    images = np.stack([resize(picture) for picture in pictures])
+    images = np.stack([wanted.image(picture) for picture in pictures])
     return RawData(LabelledImages(images, bunch.target.astype(np.int64)), None, tuple(map(str, bunch.target_names)))
 
 
-def _read_scribbles(config: SourceConfig, resize: _Resizer, seed: int) -> RawData:
-    random = np.random.default_rng(seed)
-    images = np.stack([resize(draw_scribble(random)) for _ in range(config.images or 2000)])
+def _read_scribbles(config: SourceConfig, wanted: _Wanted) -> RawData:
+    random = np.random.default_rng(wanted.seed)
+    images = np.stack([wanted.image(draw_scribble(random)) for _ in range(config.images or 2000)])
     return RawData(LabelledImages(images, np.zeros(len(images), dtype=np.int64)), None, ("scribble",))
 
 
-def _read_torchvision(config: SourceConfig, resize: _Resizer, _: int) -> RawData:
+def _read_torchvision(config: SourceConfig, wanted: _Wanted) -> RawData:
     from torchvision import datasets
 
     known = {"CIFAR10": datasets.CIFAR10, "CIFAR100": datasets.CIFAR100}
@@ -94,20 +129,34 @@ def _read_torchvision(config: SourceConfig, resize: _Resizer, _: int) -> RawData
         except (OSError, RuntimeError) as error:
             raise DataError(
                 f"cannot load {config.name} into {config.root}: {error}; put the files there by hand, or set the "
-                f"profile's data.source to {{kind: parquet, train: FILE, test: FILE}}"
+                f"profile's {wanted.key} to {{kind: parquet, train: FILE, test: FILE}}"
             ) from error
-        images = np.stack([resize(Image.fromarray(image)) for image in part.data])
+        images = np.stack([wanted.image(Image.fromarray(image)) for image in part.data])
         parts.append(LabelledImages(images, np.asarray(part.targets, dtype=np.int64)))
     return RawData(parts[0], parts[1], tuple(part.classes))
 
 
-def _read_parquet(config: SourceConfig, resize: _Resizer, _: int) -> RawData:
-    train, names = _read_parquet_file(_path(config.train, "train"), resize)
-    test = _read_parquet_file(_path(config.test, "test"), resize)[0] if config.test else None
-    return RawData(train, test, names)
+def _read_parquet(config: SourceConfig, wanted: _Wanted) -> RawData:
+    path = wanted.path(config.train, "train")
+    train, names = _read_parquet_file(path, wanted)
+    declared = bool(names)
+    if wanted.labelled:
+        # Without names the largest label says how many classes there are, and must be one.
+        _check_labels(path, train.labels, len(names) or len(train))
+        names = names or tuple(str(i) for i in range(int(train.labels.max()) + 1))
+    if not config.test:
+        return RawData(_mix_classes(train), None, names)
+    path = wanted.path(config.test, "test")
+    test, test_names = _read_parquet_file(path, wanted)
+    if wanted.labelled:
+        if declared and test_names and test_names != names:
+            raise DataError(f"{path}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
+        _check_labels(path, test.labels, len(names))
+    return RawData(_mix_classes(train), _mix_classes(test), names)
 
 
-def _read_parquet_file(path: Path, resize: _Resizer) -> tuple[LabelledImages, tuple[str, ...]]:
+def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
+    """Images and labels, and the names of the classes where the file declares them."""
     import pyarrow
     from pyarrow import parquet
 
@@ -122,23 +171,37 @@ def _read_parquet_file(path: Path, resize: _Resizer) -> tuple[LabelledImages, tu
     label_column = _label_column(table, features)
     if label_column is None:
         raise DataError(f"{path}: expected a column of integer labels, got {', '.join(table.column_names)}")
+    if not len(table):
+        raise DataError(f"{path}: expected images, got a table without rows")
+    labels = table[label_column]
+    if labels.null_count and wanted.labelled:
+        row = labels.is_null().to_pylist().index(True)
+        raise DataError(
+            f"{path}: row {row} of column {label_column!r}: expected a label, got none; leave such rows out"
+        )
     images = []
     for row, value in enumerate(table[image_column].to_pylist()):
         try:
-            images.append(resize(Image.open(io.BytesIO(value["bytes"]))))
-        except (TypeError, KeyError, OSError, UnidentifiedImageError) as error:
+            images.append(wanted.image(Image.open(io.BytesIO(value["bytes"]))))
+        except (TypeError, KeyError, ValueError, OSError, UnidentifiedImageError) as error:
             raise DataError(f"{path}: row {row} of column {image_column!r} is no image: {error}") from error
-    labels = table[label_column].to_numpy().astype(np.int64)
-    names = features.get(label_column, {}).get("names") or [str(i) for i in range(int(labels.max(initial=0)) + 1)]
-    return LabelledImages(np.stack(images), labels), tuple(names)
+    names = features.get(label_column, {}).get("names") or ()
+    return LabelledImages(np.stack(images), labels.fill_null(0).to_numpy().astype(np.int64)), tuple(names)
 
 
 def _label_column(table: Any, features: dict[str, Any]) -> str | None:
+    """The first column that is declared to hold classes, else one that is called so, else the first of integers."""
     import pyarrow
 
     declared = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
     integers = [field.name for field in table.schema if pyarrow.types.is_integer(field.type)]
-    return next((name for name in (*declared, *integers) if name in table.column_names), None)
+    return next((name for name in (*declared, *_LABEL_COLUMNS, *integers) if name in integers), None)
+
+
+def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:
+    strange = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(strange):
+        raise DataError(f"{path}: row {strange[0]}: expected labels 0 to {classes - 1}, got {labels[strange[0]]}")
 
 
 def _hugging_face_features(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
@@ -149,17 +212,17 @@ def _hugging_face_features(metadata: dict[bytes, bytes] | None) -> dict[str, Any
     return features if isinstance(features, dict) else {}
 
 
-def _read_folder(config: SourceConfig, resize: _Resizer, _: int) -> RawData:
-    train, names = _read_class_folders(_path(config.train, "train"), resize)
+def _read_folder(config: SourceConfig, wanted: _Wanted) -> RawData:
+    train, names = _read_class_folders(wanted.path(config.train, "train"), wanted)
     test = None
     if config.test:
-        test, test_names = _read_class_folders(_path(config.test, "test"), resize)
+        test, test_names = _read_class_folders(wanted.path(config.test, "test"), wanted)
         if test_names != names:
             raise DataError(f"{config.test}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
     return RawData(train, test, names)
 
 
-def _read_class_folders(root: Path, resize: _Resizer) -> tuple[LabelledImages, tuple[str, ...]]:
+def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
     from torchvision.datasets import ImageFolder
 
     try:
@@ -169,22 +232,26 @@ def _read_class_folders(root: Path, resize: _Resizer) -> tuple[LabelledImages, t
     images = []
     for path, _ in folder.samples:
         try:
-            images.append(resize(Image.open(path)))
-        except (OSError, UnidentifiedImageError) as error:
+            with Image.open(path) as picture:
+                images.append(wanted.image(picture))
+        except (ValueError, OSError, UnidentifiedImageError) as error:
             raise DataError(f"{path}: not an image that can be read: {error}") from error
-    return LabelledImages(np.stack(images), np.asarray(folder.targets, dtype=np.int64)), tuple(folder.classes)
+    data = LabelledImages(np.stack(images), np.asarray(folder.targets, dtype=np.int64))
+    return _mix_classes(data), tuple(folder.classes)
 
 
-def _path(value: str | None, key: str) -> Path:
-    if value is None:
-        raise DataError(f"data.source.{key}: expected a path, got nothing")
-    path = Path(value)
-    if not path.exists():
-        raise DataError(f"data.source.{key}: expected data at {path}, found nothing")
-    return path
+def _mix_classes(data: LabelledImages) -> LabelledImages:
+    """Images that stand class by class, shuffled; others as they are.
+
+    Splits keep the order of their source, and the first images of one stand for all of it in more than one place.
+    """
+    changes, classes = np.count_nonzero(np.diff(data.labels)), len(np.unique(data.labels))
+    if classes == 1 or changes >= classes:
+        return data
+    return data.take(np.random.default_rng(0).permutation(len(data)))
 
 
-_READERS: dict[str, Callable[[SourceConfig, _Resizer, int], RawData]] = {
+_READERS: dict[str, Callable[[SourceConfig, _Wanted], RawData]] = {
     "digits": _read_digits,
     "scribbles": _read_scribbles,
     "torchvision": _read_torchvision,

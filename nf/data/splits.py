@@ -1,6 +1,7 @@
 """The four disjoint splits: A (the owner's), B (everyone else's), fine-tune (a thief's) and test (accuracy only)."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,8 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     Raises:
         DataError: a source cannot be read, or a class has too few images for four splits.
     """
-    shape = {"image_size": config.image_size, "channels": config.channels}
-    raw = read_source(config.source, **shape, seed=derive_seed(seed, "data"))
+    read = partial(read_source, image_size=config.image_size, channels=config.channels)
+    raw = read(config.source, seed=derive_seed(seed, "data"))
     if raw.test is None:
         train, test = _split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
     else:
@@ -118,14 +119,15 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     if config.others is None:
         a, b = _split(train, 0.5, derive_seed(seed, "data", "halves"))
     else:
-        others = read_source(config.others, **shape, seed=derive_seed(seed, "data", "others"))
+        others = read(config.others, seed=derive_seed(seed, "data", "others"), key="data.others")
         if others.class_names != raw.class_names:
             raise DataError(
                 f"data.others: expected the classes {', '.join(raw.class_names)}, got {', '.join(others.class_names)}"
             )
         a, b = train, _limit(others.train, config.others.images, derive_seed(seed, "data", "limit-others"))
     finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
-    transfer = read_source(config.knockoff, **shape, seed=derive_seed(seed, "data", "knockoff")).train
+    own_seed = derive_seed(seed, "data", "knockoff")
+    transfer = read(config.knockoff, seed=own_seed, key="data.knockoff", labelled=False).train
     transfer = _limit(transfer, config.knockoff.images, derive_seed(seed, "data", "limit-knockoff"), stratified=False)
     parts = {"A": a, "B": b, "finetune": finetune, "test": held_out, KNOCKOFF: transfer}
     pixels = np.concatenate([a.images, b.images])

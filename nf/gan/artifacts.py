@@ -25,7 +25,7 @@ SHEETS_FOLDER = "samples"
 _NETWORKS = ("generator", "discriminator")
 
 
-def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
+def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -> None:
     """Write the weights of ``gan``, a sheet of samples and, last, the card: a folder with a card is whole.
 
     Args:
@@ -33,6 +33,7 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
         folder: where to.
         seed: the root seed of the training, for the card.
         images: number of training images, for the card.
+        identity: of the training, for the card: what it makes depends on nothing else.
     """
     config = asdict(gan.config)
     card: dict[str, Any] = {
@@ -41,6 +42,7 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int) -> None:
         "shape": asdict(gan.shape),
         "seed": seed,
         "images": images,
+        "identity": identity,
         "steps": config["steps"],
         "torch": torch.__version__,
         "parameters": {},

@@ -1,5 +1,6 @@
 """The one training loop of all GANs."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nf.core.errors import ConfigError
-from nf.core.files import sha256_bytes, sha256_json
-from nf.gan.artifacts import HISTORY_FILE, SHEETS_FOLDER, save_gan
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import read_json, sha256_bytes, sha256_json
+from nf.gan.artifacts import CARD_FILE, HISTORY_FILE, SHEETS_FOLDER, load_gan, save_gan
 from nf.gan.checkpoint import load_checkpoint, save_checkpoint
 from nf.gan.definition import GanConfig, ImageShape
 from nf.gan.history import History
@@ -24,8 +25,11 @@ Progress = Callable[[int, int, dict[str, float]], None]
 Measure = Callable[[Gan], dict[str, float]]
 
 CHECKPOINT_FILE = "checkpoint.pt"
-_CHECKPOINT_FORMAT = 3
+_FORMAT = 3
+"""Raised when the state of a training looks otherwise, or its code changes what comes out: then all begin anew."""
 _REPORT_EVERY = 10
+
+_logger = logging.getLogger(__name__)
 
 
 def train_gan(
@@ -39,9 +43,12 @@ def train_gan(
     folder: Path,
     progress: Progress | None = None,
     measure: Measure | None = None,
+    measured_by: str | None = None,
     device: str = "cpu",
 ) -> Gan:
     """Train the GAN ``name`` and write it into ``folder``; a run that was killed goes on from its last checkpoint.
+
+    A finished one that the same arguments and the same torch have made is read and returned as it is.
 
     Every ``checkpoint_every`` steps and at the end, the history gets a row, ``samples/`` a sheet of the same latents.
     On a CPU the same arguments give the same bytes, whether the run was interrupted or not.
@@ -57,6 +64,7 @@ def train_gan(
             ``history.csv`` and ``samples/``.
         progress: called as (step, steps, mean losses of the last steps) every ten steps.
         measure: called with the GAN as it is along the way; its numbers become columns of the history.
+        measured_by: hash of what those numbers depend on beside the GAN.
         device: where to train.
 
     Returns:
@@ -72,19 +80,26 @@ def train_gan(
         raise ConfigError(f"config: expected {definition.config.__name__} for {name}, got {type(config).__name__}")
     _check_data(images, labels, num_classes)
     shape = ImageShape(images.shape[2], images.shape[1], num_classes if definition.conditional else 0)
-    training = Training(definition, config, shape, images, labels, seed, device)
-    checkpoint = folder / CHECKPOINT_FILE
     identity = sha256_json(
         {
-            "format": _CHECKPOINT_FORMAT,
+            "format": _FORMAT,
+            "torch": torch.__version__,
             "name": name,
             "config": asdict(config),
             "shape": asdict(shape),
             "seed": seed,
             "images": sha256_bytes(images.numpy().tobytes()),
             "labels": sha256_bytes(labels.numpy().tobytes()),
+            "measured_by": measured_by,
         }
     )
+    checkpoint = folder / CHECKPOINT_FILE
+    finished = _load_finished(folder, identity, device)
+    if finished is not None:
+        checkpoint.unlink(missing_ok=True)
+        return finished
+    (folder / CARD_FILE).unlink(missing_ok=True)  # from here on the folder is not whole
+    training = Training(definition, config, shape, images, labels, seed, device)
     state = load_checkpoint(checkpoint, identity, device)
     history = History(folder / HISTORY_FILE)
     if state is None:
@@ -108,9 +123,20 @@ def train_gan(
                 save_samples(gan, folder / SHEETS_FOLDER / f"step-{step:06}.png", seed)
                 if not ended:
                     save_checkpoint(checkpoint, identity, {**training.state_dict(), "history": history.rows})
-    save_gan(gan, folder, seed=seed, images=len(images))
+    save_gan(gan, folder, seed=seed, images=len(images), identity=identity)
     checkpoint.unlink(missing_ok=True)
     return gan
+
+
+def _load_finished(folder: Path, identity: str, device: str) -> Gan | None:
+    """The GAN in ``folder`` if the training ``identity`` has ended there; a damaged one is logged and none."""
+    if not all((folder / file).exists() for file in (CARD_FILE, HISTORY_FILE)):
+        return None
+    try:
+        return load_gan(folder, device) if read_json(folder / CARD_FILE).get("identity") == identity else None
+    except ArtifactError as error:
+        _logger.warning("%s; training it again", error)
+        return None
 
 
 def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> None:

@@ -11,6 +11,7 @@ import torch
 from nf.core.files import read_json
 from nf.core.paths import Layout
 from nf.core.threads import alone
+from nf.fingerprints import make_scheme
 from nf.stages.evaluate import evaluate
 from nf.stages.fingerprint import fingerprint, has_query_set
 from nf.stages.run import Run, silent
@@ -36,8 +37,11 @@ def bench(run: Run, schemes: Sequence[str], *, fresh: bool = False) -> list[Benc
     ``fresh``. A change of code under one version is noticed by DVC, not here. Suspects are always asked again.
 
     Raises:
+        UnknownNameError: the profile or the registry has no such scheme; nothing has begun then.
         NFError: whatever the three stages raise.
     """
+    for scheme in schemes:
+        make_scheme(scheme, run.profile.section("schemes", scheme))  # the last one's typo must not wait for the others
     rows = []
     for scheme in schemes:
         for name, step in _steps(run, scheme, fresh=fresh).items():

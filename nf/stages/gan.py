@@ -25,6 +25,8 @@ _SAMPLES_ALONG_THE_WAY = 500
 def gan(run: Run, name: str) -> Path:
     """Train the GAN ``name`` on split A and return its folder; a killed run goes on from its last checkpoint.
 
+    One that is trained already, with these settings on these images beside this source model, is only measured.
+
     ``quality.json`` holds what ``nf.gan.sample_quality`` finds in the eyes of the source model, the Fréchet distance
     named after its architecture; ``history.csv`` holds losses and the same numbers on fewer samples along the way.
 
@@ -44,6 +46,7 @@ def gan(run: Run, name: str) -> Path:
     def measure(so_far: Gan) -> dict[str, float]:
         return _quality(run, so_far, images[:_SAMPLES_ALONG_THE_WAY], seed, _SAMPLES_ALONG_THE_WAY)
 
+    (folder / QUALITY_FILE).unlink(missing_ok=True)  # it must not stand beside the history of another training
     trained = train_gan(
         name,
         config,
@@ -55,6 +58,7 @@ def gan(run: Run, name: str) -> Path:
         progress=report,
         device=resolve_device(run.profile.execution.device),
         measure=measure,
+        measured_by=load_model(run.layout.zoo / SOURCE_ID)[1]["weights_sha256"],
     )
     write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
     return folder

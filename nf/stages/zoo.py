@@ -1,7 +1,8 @@
 """Stage ``zoo``: the source, everything stolen from it, everything honest, and the training models."""
 
 import math
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -113,24 +114,40 @@ def build_models(run: Run, plan: ZooPlan, todo: list[str], *, max_seconds: float
         plan: the zoo.
         todo: ids from ``missing_models``.
         max_seconds: after so many no model is begun; those under way are finished.
+
+    Raises:
+        NFError: a model failed. No further one is begun then, nor after Ctrl-C.
     """
     if not todo:
         return []
     deadline = monotonic() + (math.inf if max_seconds is None else max_seconds)
     built: dict[str, Future[bool]] = {}
-    with open_workers(run, plan) as workers, ThreadPoolExecutor(run.profile.execution.workers) as threads:
+    failed = threading.Event()  # a thread whose model failed must not take the next before this one hears of it
+    with open_workers(run, plan) as workers:
 
         def build(model_id: str) -> bool:
-            parent = plan.lineage[model_id].parent
-            ready = parent not in built or built[parent].result()
-            if not ready or monotonic() >= deadline:
-                return False
-            workers.build(model_id)
+            try:
+                parent = plan.lineage[model_id].parent
+                ready = parent not in built or built[parent].result()
+                if not ready or failed.is_set() or monotonic() >= deadline:
+                    return False
+                workers.build(model_id)
+            except BaseException:
+                failed.set()
+                raise
             return True
 
-        for model_id in todo:
-            built[model_id] = threads.submit(build, model_id)
-        for done, (model_id, future) in enumerate(built.items(), start=1):
-            if future.result():
-                run.progress(done, len(todo), model_id)
+        threads = ThreadPoolExecutor(run.profile.execution.workers)
+        try:
+            for model_id in todo:
+                built[model_id] = threads.submit(build, model_id)
+            names = {future: model_id for model_id, future in built.items()}
+            for done, future in enumerate(as_completed(names), start=1):
+                if future.result():
+                    run.progress(done, len(todo), names[future])
+        except BaseException:
+            failed.set()
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+        threads.shutdown()
     return [model_id for model_id, future in built.items() if not future.result()]

@@ -6,13 +6,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nf.core.config import TrainingConfig, load_profile
+from nf.core.config import (
+    DataConfig,
+    EvaluationConfig,
+    ExecutionConfig,
+    SourceConfig,
+    TrainingConfig,
+    VariantsConfig,
+    load_profile,
+)
 from nf.core.errors import ConfigError, UnknownNameError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
-@pytest.mark.parametrize("name", ["digits", "cifar10", "cifar10-small", "gpu-smoke", "smoke"])
+@pytest.mark.parametrize("name", yaml.safe_load(PARAMS.read_text())["profiles"])
 def test_every_profile_of_the_project_can_be_read(name):
     profile = load_profile(PARAMS, name)
     assert profile.name == name
@@ -68,6 +76,39 @@ def test_settings_that_cannot_be_used(tmp_path, text, message):
 def test_a_schedule_that_cannot_be_followed(name, value, message):
     with pytest.raises(ValueError, match=message):
         replace(TrainingConfig(epochs=1, batch_size=8, learning_rate=0.1), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "message"),
+    [
+        (EvaluationConfig(), "resamples", 0, "resamples: expected at least 1, got 0"),
+        (EvaluationConfig(), "orders", 1, "orders: expected at least 2, got 1"),
+        (EvaluationConfig(), "confidence", 95.0, "confidence: expected more than 0 and less than 1, got 95.0"),
+        (ExecutionConfig(), "workers", 0, "workers: expected at least 1, got 0"),
+        (ExecutionConfig(), "retries", -1, "retries: expected at least 0, got -1"),
+        (VariantsConfig(), "queries", 0, "queries: expected at least 1, got 0"),
+        (VariantsConfig(), "models", 0, "models: expected at least 1, got 0"),
+        (
+            DataConfig(SourceConfig("digits"), SourceConfig("scribbles"), 16, 1),
+            "test_fraction",
+            1.0,
+            "test_fraction: expected more than 0 and less than 1, got 1.0",
+        ),
+        (load_profile(PARAMS), "queries", 0, "queries: expected at least 1, got 0"),
+    ],
+)
+def test_settings_that_would_fail_hours_later_are_refused_at_once(section, name, value, message):
+    with pytest.raises(ValueError, match=message):
+        replace(section, **{name: value})
+
+
+def test_a_setting_that_is_refused_is_named_with_its_place(tmp_path):
+    document = yaml.safe_load(PARAMS.read_text())
+    document["profiles"]["digits"]["evaluation"]["orders"] = 1
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(ConfigError, match=r"profiles\.digits\.evaluation: orders: expected at least 2, got 1"):
+        load_profile(path, "digits")
 
 
 def test_missing_settings_say_where_they_were_expected(tmp_path):

@@ -26,19 +26,30 @@ def png(pixels):
     return buffer.getvalue()
 
 
-def write_parquet(path, count=24, *, size=32, column="img", names=("cat", "dog", "frog"), label="label"):
+def write_parquet(path, count=24, *, size=32, column="img", names=("cat", "dog", "frog"), label="label", labels=None):
     random = np.random.default_rng(1)
     images = random.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     table = pa.table(
         {
             column: [{"bytes": png(image), "path": f"{i}.png"} for i, image in enumerate(images)],
-            label: [i % len(names) for i in range(count)],
+            label: labels or [i % len(names) for i in range(count)],
         }
     )
     features = {label: {"names": list(names), "_type": "ClassLabel"}, column: {"_type": "Image"}}
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path)
     return images
+
+
+def write_plain_parquet(path, **columns):
+    """A file that says nothing about its columns; images are as many as the first column has rows."""
+    count = len(next(iter(columns.values())))
+    pq.write_table(pa.table({"img": [{"bytes": png(np.zeros((16, 16), np.uint8))}] * count, **columns}), path)
+
+
+def read_parquet(train, test=None, **arguments):
+    source = SourceConfig("parquet", train=str(train), test=test and str(test))
+    return read_source(source, **{"image_size": 16, "channels": 3, "seed": 0, **arguments})
 
 
 def test_splits_are_disjoint_stratified_and_complete(digits):
@@ -142,12 +153,128 @@ def test_folder_per_class(tmp_path):
             (tmp_path / name / f"{i}.png").write_bytes(png(np.full((20, 20, 3), value + i, np.uint8)))
     raw = read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=3, seed=0)
     assert raw.class_names == ("ant", "bee")
-    assert raw.train.images[:, 0, 0, 0].tolist() == [*range(10, 16), *range(200, 206)]
+    shades = raw.train.images[:, 0, 0, 0]
+    assert sorted(shades.tolist()) == [*range(10, 16), *range(200, 206)]
+    np.testing.assert_array_equal(raw.train.labels, shades >= 200)
     (tmp_path / "bee" / "0.png").write_bytes(b"junk")
     with pytest.raises(DataError, match=r"0\.png: not an image that can be read"):
         read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=3, seed=0)
     with pytest.raises(DataError, match="expected one sub-folder of images per class"):
         read_source(SourceConfig("folder", train=str(tmp_path / "bee")), image_size=16, channels=3, seed=0)
+
+
+def sorted_source(kind, folder, classes=5, each=40):
+    """A source of ``classes`` classes that stand one after the other; an image's shade tells its class."""
+    labels = np.repeat(np.arange(classes), each)
+    pictures = [png(np.full((16, 16), 50 * label + i % each, np.uint8)) for i, label in enumerate(labels)]
+    if kind == "parquet":
+        path = folder / "sorted.parquet"
+        pq.write_table(pa.table({"img": [{"bytes": picture} for picture in pictures], "label": labels}), path)
+        return SourceConfig(kind, train=str(path))
+    for i, (label, picture) in enumerate(zip(labels, pictures, strict=True)):
+        (folder / f"class-{label}").mkdir(exist_ok=True)
+        (folder / f"class-{label}" / f"{i:03}.png").write_bytes(picture)
+    return SourceConfig(kind, train=str(folder))
+
+
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_the_first_images_of_a_split_are_of_all_classes_although_the_source_is_sorted(kind, tmp_path):
+    config = DataConfig(sorted_source(kind, tmp_path), SCRIBBLES, 16, 1)
+    splits = prepare_splits(config, seed=0)
+    for name in ("A", "B", "finetune", "test"):
+        part = splits[name]
+        assert set(part.labels[: len(part) // 2].tolist()) == set(range(5))
+        np.testing.assert_array_equal(part.images[:, 0, 0, 0] // 50, part.labels)
+    assert prepare_splits(config, seed=0).hashes == splits.hashes
+
+
+def test_parquet_whose_classes_are_mixed_keeps_its_order(tmp_path):
+    labels = [0, 0, 1, 1, 2, 0]
+    images = write_parquet(tmp_path / "a.parquet", count=6, labels=labels)
+    train = read_parquet(tmp_path / "a.parquet", image_size=32).train
+    assert train.labels.tolist() == labels
+    np.testing.assert_array_equal(train.images, images.transpose(0, 3, 1, 2))
+
+
+def test_classes_of_the_test_file_are_those_of_the_training_file(tmp_path):
+    train, test = tmp_path / "train.parquet", tmp_path / "test.parquet"
+    write_parquet(train)
+    write_parquet(test, names=("cat", "frog", "dog"))
+    with pytest.raises(DataError, match=r"test\.parquet: expected the classes cat, dog, frog, got cat, frog, dog"):
+        read_parquet(train, test)
+    write_plain_parquet(test, label=[2, 0])
+    assert read_parquet(train, test).class_names == ("cat", "dog", "frog")
+    write_plain_parquet(test, label=[0, 3])
+    with pytest.raises(DataError, match=r"test\.parquet: row 1: expected labels 0 to 2, got 3"):
+        read_parquet(train, test)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, None, 1], "row 1 of column 'label': expected a label, got none; leave such rows out"),
+        ([0, 1, -1], "row 2: expected labels 0 to 2, got -1"),
+        ([0, 1, 900_000_000_000], "row 2: expected labels 0 to 2, got 900000000000"),
+    ],
+)
+def test_labels_that_are_no_classes(labels, message, tmp_path):
+    path = tmp_path / "a.parquet"
+    write_plain_parquet(path, label=pa.array(labels, pa.int64()))
+    with pytest.raises(DataError, match=rf"a\.parquet: {message}"):
+        read_parquet(path)
+    assert len(read_parquet(path, labelled=False).train) == 3  # a thief's images: nobody looks at their labels
+
+
+def test_labels_beyond_the_declared_classes(tmp_path):
+    write_parquet(tmp_path / "a.parquet", labels=[0, 1, 2, 3] * 6)
+    with pytest.raises(DataError, match=r"a\.parquet: row 3: expected labels 0 to 2, got 3"):
+        read_parquet(tmp_path / "a.parquet")
+
+
+def test_labels_of_knockoff_images_mean_nothing(tmp_path):
+    write_plain_parquet(tmp_path / "k.parquet", label=[-1] * 9)
+    knockoff = SourceConfig("parquet", train=str(tmp_path / "k.parquet"))
+    assert len(prepare_splits(DataConfig(SourceConfig("digits"), knockoff, 16, 1), seed=0)["knockoff"]) == 9
+
+
+def test_parquet_without_rows(tmp_path):
+    write_plain_parquet(tmp_path / "a.parquet", label=pa.array([], pa.int64()))
+    with pytest.raises(DataError, match=r"a\.parquet: expected images, got a table without rows"):
+        read_parquet(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["label", "labels", "fine_label"])
+def test_labels_are_taken_from_the_column_that_is_called_so(name, tmp_path):
+    write_plain_parquet(tmp_path / "a.parquet", id=[7, 8, 9, 10], **{name: [0, 1, 1, 0]})
+    assert read_parquet(tmp_path / "a.parquet").train.labels.tolist() == [0, 1, 1, 0]
+
+
+def test_labels_have_a_column_of_integers_whatever_is_declared(tmp_path):
+    write_parquet(tmp_path / "a.parquet", labels=["cat", "dog", "frog"] * 8)
+    with pytest.raises(DataError, match="expected a column of integer labels, got img, label"):
+        read_parquet(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(("dtype", "mode", "suffix"), [(np.uint16, "I;16", "png"), (np.float32, "F", "tiff")])
+def test_images_whose_pixels_are_no_bytes_are_refused(dtype, mode, suffix, tmp_path):
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((16, 16), 1000, dtype)).save(tmp_path / name / f"0.{suffix}")
+    with pytest.raises(
+        DataError, match=rf"ant/0\.{suffix}: .*expected 8 bits a channel, got mode '{mode}'; convert it"
+    ):
+        read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
+    data = (tmp_path / "ant" / f"0.{suffix}").read_bytes()
+    pq.write_table(pa.table({"img": [{"bytes": data}], "label": [0]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=rf"a\.parquet: row 0 .*expected 8 bits a channel, got mode '{mode}'"):
+        read_parquet(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("key", ["source", "knockoff", "others"])
+def test_messages_name_the_section_whose_data_is_missing(key):
+    sections = {"source": SourceConfig("digits"), "knockoff": SCRIBBLES, key: SourceConfig("folder", train="nowhere")}
+    with pytest.raises(DataError, match=rf"data\.{key}\.train: expected data at nowhere, found nothing"):
+        prepare_splits(DataConfig(**sections, image_size=16, channels=1), seed=0)
 
 
 def test_torchvision_names_are_checked():

@@ -65,11 +65,11 @@ def shades():
 @pytest.fixture(scope="session")
 def train(shades):
     """Train a tiny GAN, by default SAGAN, on the shades; keywords go to ``train_gan``."""
-    images, labels = shades
+    own = dict(zip(("images", "labels"), shades, strict=True))
 
     def run(folder: Path, config=None, *, name="sagan", **arguments):
-        arguments = {"num_classes": 3, "seed": 1, **arguments}
-        return train_gan(name, config or tiny_config(name), images, labels, folder=folder, **arguments)
+        arguments = {**own, "num_classes": 3, "seed": 1, **arguments}
+        return train_gan(name, config or tiny_config(name), folder=folder, **arguments)
 
     return run
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import pytest
 import torch
@@ -73,6 +74,40 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(trained, train, train_u
     assert seen == [(10, 12, ["d_adversarial", "g_adversarial"]), (12, 12, ["d_adversarial", "g_adversarial"])]
     assert _bytes(tmp_path) == _bytes(folder)
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_finished_gan_is_read_and_not_trained_again(trained, train, tmp_path):
+    gan, folder = trained
+    again = shutil.copytree(folder, tmp_path / "again")
+    (again / "checkpoint.pt").touch()  # as if it had been killed before it could remove that
+    read = train(again, progress=lambda *_: pytest.fail("it is trained again"))
+    assert _bytes(again) == _bytes(folder)
+    assert _files(again) == FILES
+    z, labels = gan.sample_latents(4, torch.Generator().manual_seed(0))
+    assert torch.equal(read.generate(z, labels), gan.generate(z, labels))
+
+
+@pytest.mark.parametrize("change", ["settings", "seed", "images", "classes", "judge", "torch", "weights", "history"])
+def test_a_gan_of_another_training_is_no_card_while_the_new_one_trains(
+    change, trained, train_until, shades, tiny, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(trained[1], tmp_path / "gan")
+    images, labels = shades
+    arguments = {
+        "settings": {"config": dataclasses.replace(tiny, learning_rate_g=1e-3)},
+        "seed": {"seed": 2},
+        "images": {"images": 255 - images},
+        "classes": {"labels": labels.flip(0)},
+        "judge": {"measured_by": "another source model"},
+    }.get(change, {})
+    if change == "torch":
+        monkeypatch.setattr(torch, "__version__", "99.0")
+    if change == "weights":
+        (folder / "generator.safetensors").write_bytes(b"damaged")
+    if change == "history":
+        (folder / "history.csv").unlink()
+    train_until(folder, 10, **arguments)
+    assert not (folder / "card.json").exists()
 
 
 def test_the_losses_of_a_row_are_means_over_the_steps_since_the_last(train, tiny, tmp_path):

@@ -3,6 +3,8 @@
 import itertools
 import shutil
 import sys
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nf.core.errors import TrainingError
 from nf.core.files import read_json, sha256_file
 from nf.models import accuracy, load_model
 from nf.stages.prepare import prepare
@@ -57,6 +60,44 @@ def test_a_budget_ends_at_a_model_and_the_next_machine_goes_on(prepared, tmp_pat
     left = build_models(second, plan, todo, max_seconds=2)
     assert left == todo[1:]
     assert built(second).items() > models.items()
+
+
+class Workers:
+    """Stand in for processes: the first model goes its way at once, others take until ``release``, or a moment."""
+
+    def __init__(self, error=None):
+        self.error, self.begun, self.release = error, [], threading.Event()
+
+    def build(self, model_id):
+        self.begun.append(model_id)
+        if len(self.begun) > 1:
+            self.release.wait(0.5)
+        elif self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [TrainingError("source diverged"), KeyboardInterrupt()], ids=["failure", "ctrl_c"])
+def test_after_a_failure_or_ctrl_c_no_model_is_begun(error, prepared, monkeypatch):
+    interrupted = isinstance(error, KeyboardInterrupt)  # the main thread gets it, whatever that does
+    workers = Workers(None if interrupted else error)
+    monkeypatch.setattr(sys.modules["nf.stages.zoo"], "open_workers", lambda run, plan: nullcontext(workers))
+
+    def progress(done, total, what):
+        raise error
+
+    run = replace(prepared, progress=progress)
+    plan, before = plan_zoo(run), set(threading.enumerate())
+    todo = [spec.id for spec in plan.lineage.specs if spec.parent is None]
+    threads = run.profile.execution.workers
+    assert len(todo) > threads + 1
+    with pytest.raises(type(error)) as caught:
+        build_models(run, plan, todo)
+    assert caught.value is error
+    workers.release.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    # What a second thread, and the first after its model, had begun by then.
+    assert len(workers.begun) <= (threads + 1 if interrupted else threads)
 
 
 def test_weights_rounded_to_half(prepared, splits, tmp_path):
