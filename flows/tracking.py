@@ -21,10 +21,11 @@ from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.facts import git_commit
 from nf.stages.gan import QUALITY_FILE, trained_gans
-from nf.stages.issue import METRICS_FILE, SCORES_FILE
+from nf.stages.issue import SCORES_FILE
 from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
 from nf.verification import IssuedSet, Ledger
+from nf.verification.issued import METRICS_FILE
 
 _CURVE_STEPS = 100
 

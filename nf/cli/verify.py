@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     help="What the suspect answers with.",
 )
 @click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds it may take.")
+@click.option(
+    "--timeout", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="Seconds it may take."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
 def verify(
     suspect: str,
@@ -71,8 +73,10 @@ def verify(
 
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:
-    """The metrics of the query set in ``folder``: beside it, where it was issued, or those of its run."""
-    places = (folder / "metrics.json", folder.parent.parent / "metrics" / f"{scheme}.json")
+    """The metrics of the query set in ``folder``: in it, where it was issued, or those of its run."""
+    from nf.verification.issued import METRICS_FILE
+
+    places = (folder / METRICS_FILE, folder.parent.parent / "metrics" / f"{scheme}.json")
     return next((place for place in places if place.exists()), None)
 
 

@@ -11,8 +11,8 @@ from nf.stages.fingerprint import make_queries
 from nf.stages.run import Run
 from nf.stages.verify import score_suspects
 from nf.verification import IssuedSet, Ledger
+from nf.verification.issued import METRICS_FILE
 
-METRICS_FILE = "metrics.json"
 SCORES_FILE = "scores.csv"
 
 

@@ -6,7 +6,7 @@ from nf.core.errors import SuspectError
 from nf.core.files import read_json, write_json
 from nf.core.queries import QuerySet
 from nf.report import WatchedHistory, write_watch_page
-from nf.stages.issue import METRICS_FILE, now
+from nf.stages.issue import now
 from nf.stages.run import Run
 from nf.verification import (
     Change,
@@ -24,6 +24,7 @@ from nf.verification import (
     open_watched,
     read_history,
 )
+from nf.verification.issued import METRICS_FILE
 
 _ANNOUNCED_FILE = "announced.json"
 

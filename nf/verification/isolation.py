@@ -124,7 +124,7 @@ def _last_line(stderr: IO[bytes]) -> str:
 def _read_answers(path: Path, data: bytes, output: OutputKind, count: int) -> NDArray[np.float32] | NDArray[np.int64]:
     # The child may not be what was started any more, so its answers are checked as if it were the suspect.
     try:
-        return check_answers(np.load(io.BytesIO(data), allow_pickle=False), output, count)
+        return check_answers(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False), output, count)
     except (ValueError, EOFError, MemoryError) as error:
         raise SuspectError(f"{path}: expected answers as .npy, got {len(data)} other bytes") from error
     except SuspectError as error:

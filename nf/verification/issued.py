@@ -12,6 +12,8 @@ from nf.core.files import read_json, write_json
 from nf.core.sections import parse_section
 
 LEDGER_FILE = "ledger.json"
+METRICS_FILE = "metrics.json"
+"""What the zoo said of a set, in the set's own folder."""
 
 Status = Literal["fresh", "shown", "burnt"]
 

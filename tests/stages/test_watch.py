@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.queries import QuerySet
+from nf.stages.run import Run
+from nf.stages.watch import watch_suspect
+from nf.verification import IssuedSet, Ledger, WatchedSuspect
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "error", "message"),
+    [
+        (2.0, ArtifactError, r"expected a threshold in \[0, 1\], got 2.0"),
+        (0.5, ConfigError, "token: expected one in the environment variable NO_SUCH_TOKEN, found none"),
+    ],
+)
+def test_what_is_amiss_on_the_owners_side_burns_no_queries(tmp_path, threshold, error, message):
+    run = Run.open("smoke", params=PARAMS, out=tmp_path)
+    ledger = Ledger(run.layout.issued)
+    card = {"scheme": "naturalfinger", "threshold": threshold}
+    queries = QuerySet(np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2, np.int64), np.ones(2, np.int64), card)
+    queries.save(ledger.folder(queries.digest))
+    issued = IssuedSet(queries.digest, "naturalfinger", 0, "2026-11-01T03:00:00+00:00")
+    ledger.issue(issued)
+    suspect = WatchedSuspect("shop", address="http://127.0.0.1:9/v2/models/shop", token_from="NO_SUCH_TOKEN")
+    with pytest.raises(error, match=message):
+        watch_suspect(run, issued, suspect, tmp_path)
+    assert ledger.current().status == "fresh"
