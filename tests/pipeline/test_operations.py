@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import mlflow
 import pytest
 import yaml
 
@@ -153,6 +152,8 @@ def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
 def test_the_next_set_burns_the_one_before_and_mlflow_compares_them_once_it_is_back(
     operated, issued, watched, services, tmp_path
 ):
+    import mlflow  # here, as it takes seconds, in every process that shares the files
+
     first, second = refingerprint(operated)
     assert first.digest == issued.digest
     assert first.burnt_at == second.issued_at
