@@ -46,7 +46,7 @@ def webhook():
 def operated(reproduced, services, webhook, tmp_path_factory):
     """A project under a Prefect server and worker, with two suspects to watch; its MLflow server is away."""
     root = tmp_path_factory.mktemp("operated") / "project"
-    shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".prefect", ".mlflow"))
+    shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".mlflow"))
     suspects = [{"name": name, "onnx": f"out/smoke/onnx/{name}.onnx", "output": "logits"} for name in (THIEF, HONEST)]
     (root / "watchlist.yaml").write_text(yaml.safe_dump({"suspects": suspects}))
     clone = services.start_prefect(
