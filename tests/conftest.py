@@ -1,5 +1,7 @@
 """Small real data and models, and a browser, that several test folders share."""
 
+from pathlib import Path
+
 from nf.core.threads import configure_math_libraries
 
 configure_math_libraries()
@@ -10,6 +12,22 @@ import torch  # noqa: E402
 from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
 from nf.data import Augment, Splits, prepare_splits  # noqa: E402
 from nf.models import Classifier, build_classifier, fit  # noqa: E402
+
+TESTS = Path(__file__).parent
+# The longest files, which come first, as a process that takes one last leaves the others idle. The pipeline is run
+# once, for the first file; until it is there, the second and third are for the process beside.
+LONGEST = (
+    "pipeline/test_reproduce.py",
+    "benchmarks/test_gpu.py",
+    "models/test_onnx_export.py",
+    "pipeline/test_operations.py",
+    "pipeline/test_dask.py",
+    "test_simulated_gpu.py",
+    "pipeline/test_zoo.py",
+    "pipeline/test_dvc.py",
+    "zoo/test_building.py",
+    "pipeline/test_command.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +60,9 @@ def victims(splits: Splits) -> dict[str, Classifier]:
 
 
 def pytest_collection_modifyitems(items):
-    """The pipeline's tests take longest, and so come first when several processes share the files."""
-    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+    """The longest files come first when several processes share the files; the others stay in their order."""
+    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu"):

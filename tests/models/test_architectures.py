@@ -1,6 +1,5 @@
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torch.nn import functional
@@ -48,9 +47,11 @@ def full_size(architecture: str, classes: int) -> int:
         return parameters(body) + parameters(nn.Linear(features, classes))
 
 
-def torchvision_size(name: str, **arguments: object) -> int:
+def torchvisions(name: str, **arguments: object) -> nn.Module:
+    import torchvision  # here, as it takes seconds, in every process that shares the files
+
     with torch.device("meta"):
-        return parameters(getattr(torchvision.models, name)(weights=None, num_classes=10, **arguments))
+        return getattr(torchvision.models, name)(weights=None, **arguments)
 
 
 # A 3x3 instead of a 7x7 convolution from 3 to 64 channels.
@@ -75,13 +76,12 @@ WITHOUT_INITIALISATION = {"aux_logits": False, "init_weights": False}
     ],
 )
 def test_parameters_are_torchvisions(architecture, theirs, arguments, difference):
-    assert full_size(architecture, 10) == torchvision_size(theirs, **arguments) + difference
+    assert full_size(architecture, 10) == parameters(torchvisions(theirs, num_classes=10, **arguments)) + difference
 
 
 @pytest.mark.parametrize(("architecture", "channels"), [("vgg13_bn", 2944), ("vgg16_bn", 4224), ("vgg19_bn", 5504)])
 def test_vgg_has_torchvisions_convolutions_without_biases_and_one_linear_layer(architecture, channels):
-    with torch.device("meta"):
-        features = parameters(getattr(torchvision.models, architecture)(weights=None).features)
+    features = parameters(torchvisions(architecture).features)
     assert full_size(architecture, 10) == features - channels + 512 * 10 + 10
 
 

@@ -3,13 +3,31 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 
 import onnx
 import pytest
 
+from nf.cli import main
+
 
 def verify(clone, *arguments):
     return clone.run("nf", "verify", *map(str, arguments), check=False)
+
+
+@pytest.fixture
+def typed(reproduced, monkeypatch, capsys):
+    """Run ``nf`` with arguments in the clone's folder, in this process, which has imported what a new one must."""
+
+    def run(*arguments):
+        monkeypatch.chdir(reproduced.root)
+        monkeypatch.setattr(sys, "argv", ["nf", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -92,7 +110,6 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gan", "biggan"), "'biggan': expected one of contragan, icrgan, logan, reacgan, sagan, wgan_gp"),
         (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
         (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
@@ -104,8 +121,13 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
         (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
     ],
 )
-def test_unknown_names_and_missing_files_give_one_line(reproduced, arguments, message):
-    assert message in one_line(reproduced.run("nf", *arguments, check=False))
+def test_unknown_names_and_missing_files_give_one_line(typed, arguments, message):
+    assert message in one_line(typed(*arguments))
+
+
+def test_an_unknown_name_gives_one_line_and_no_more_as_the_process_ends(reproduced):
+    result = reproduced.run("nf", "gan", "biggan", check=False)
+    assert "'biggan': expected one of contragan, icrgan, logan, reacgan, sagan, wgan_gp" in one_line(result)
 
 
 def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
@@ -139,11 +161,20 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
         ("attacks", 7, "knockoff"),
         ("gans", 6, "logan"),
         ("schemes", 6, "metafinger"),
-        ("models", 30, "source"),
     ],
 )
-def test_lists(reproduced, what, count, one):
-    lines = reproduced.run("nf", "list", what).stdout.splitlines()
+def test_lists(typed, what, count, one):
+    result = typed("list", what)
+    assert result.returncode == 0
+    assert_listed(result.stdout, count, one)
+
+
+def test_lists_models(reproduced):
+    assert_listed(reproduced.run("nf", "list", "models").stdout, 30, "source")
+
+
+def assert_listed(output, count, one):
+    lines = output.splitlines()
     assert len(lines) == count
     assert any(line.split()[0] == one for line in lines)
 

@@ -78,6 +78,7 @@ def cluster(reproduced, services, tmp_path_factory):
         shutil.copy2(reproduced.root / name, root / name)
     for folder in ("data", "gan", "onnx"):
         shutil.copytree(reproduced.out / folder, root / "out" / "smoke" / folder)
+    shutil.copytree(reproduced.root / ".prefect", root / ".prefect")  # to make a new database takes seconds
     port = services.free_port()
     certificates, address = make_certificates(root), f"tls://127.0.0.1:{port}"
     document = yaml.safe_load((root / "params.yaml").read_text())

@@ -2,8 +2,8 @@
 
 import json
 import re
+import shutil
 
-import boto3
 import numpy as np
 import pytest
 
@@ -15,6 +15,8 @@ SCHEME = "naturalfinger"
 @pytest.fixture(scope="module")
 def s3(reproduced, services):
     """URL of a real server that speaks S3, with an empty bucket ``fingerprints``; the environment holds its keys."""
+    import boto3  # here, as it takes seconds, in every process that shares the files
+
     port = services.free_port()
     url = f"http://127.0.0.1:{port}"
     keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -32,22 +34,30 @@ def s3(reproduced, services):
 @pytest.fixture(scope="module")
 def colleague(reproduced, s3, tmp_path_factory):
     """A fresh clone of a committed run whose artifacts were pushed to S3; it holds none of them."""
-    reproduced.run("dvc", "remote", "add", "s3", "s3://fingerprints/nf")
+    reproduced.run("dvc", "remote", "add", "-d", "s3", "s3://fingerprints/nf")
     reproduced.run("dvc", "remote", "modify", "s3", "endpointurl", s3)
-    reproduced.run("dvc", "push", "-r", "s3")
+    reproduced.run("dvc", "push")
     reproduced.git("add", "-A")
     reproduced.git("commit", "-qm", "A run, and where its artifacts are")
     other = tmp_path_factory.mktemp("colleague") / "clone"
     reproduced.git("clone", "-q", str(reproduced.root), str(other))
+    shutil.copytree(reproduced.root / ".prefect", other / ".prefect")  # to make a new database takes seconds
     return type(reproduced)(other)
 
 
-def test_one_query_set_comes_from_s3_without_the_zoo(reproduced, colleague):
-    colleague.run("dvc", "pull", "-r", "s3", f"fingerprint@{SCHEME}")
-    assert sorted(path.name for path in colleague.out.iterdir()) == ["fingerprints"]
-    mine, theirs = (QuerySet.load(clone.out / "fingerprints" / SCHEME) for clone in (reproduced, colleague))
-    assert mine.digest == theirs.digest
-    np.testing.assert_array_equal(mine.images, theirs.images)
+def test_query_sets_come_from_s3_without_the_zoo(reproduced, colleague):
+    """Asked for by its stage or by its folder."""
+    for scheme, target in ((SCHEME, f"fingerprint@{SCHEME}"), ("akh", "out/smoke/fingerprints/akh")):
+        colleague.run("dvc", "pull", "-r", "s3", target)
+        assert sorted(path.name for path in colleague.out.iterdir()) == ["fingerprints"]
+        mine, theirs = (QuerySet.load(clone.out / "fingerprints" / scheme) for clone in (reproduced, colleague))
+        assert mine.digest == theirs.digest
+        np.testing.assert_array_equal(mine.images, theirs.images)
+
+
+def test_a_report_comes_with_all_that_it_needs(colleague):
+    colleague.run("dvc", "pull", "--with-deps", "report")
+    assert "up to date" in colleague.run("dvc", "repro", "report").stdout
 
 
 def test_an_experiment_is_run_shown_and_leaves_no_trace_in_the_branch(colleague):
@@ -76,10 +86,25 @@ def test_an_experiment_is_run_shown_and_leaves_no_trace_in_the_branch(colleague)
     assert colleague.git("status", "--porcelain") == ""
 
 
+@pytest.fixture(scope="module")
+def plots(reproduced, tmp_path_factory):
+    """The folder of DVC's page of plots."""
+    folder = tmp_path_factory.mktemp("plots") / "plots"
+    reproduced.run("dvc", "plots", "show", "--out", str(folder))
+    return folder
+
+
+def test_plots_are_on_one_page(plots):
+    page = (plots / "index.html").read_text()
+    assert (plots / "static").is_dir()
+    assert "figure-4-curves.svg" in page
+    assert "robustness" in page
+    assert "uniqueness" in page
+
+
 @pytest.mark.browser
-def test_plots_are_drawn_without_a_network(reproduced, browser, tmp_path):
-    reproduced.run("dvc", "plots", "show", "--out", str(tmp_path / "plots"))
-    page = tmp_path / "plots" / "index.html"
+def test_plots_are_drawn_without_a_network(plots, browser):
+    page = plots / "index.html"
     assert not re.search(r"(src|href)\s*=\s*[\"']https?:", page.read_text())
     browser.get(page.as_uri())
     assert browser.get_log("browser") == []

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import mlflow
 import pytest
 import yaml
 
@@ -47,7 +46,7 @@ def webhook():
 def operated(reproduced, services, webhook, tmp_path_factory):
     """A project under a Prefect server and worker, with two suspects to watch; its MLflow server is away."""
     root = tmp_path_factory.mktemp("operated") / "project"
-    shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".prefect", ".mlflow"))
+    shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".mlflow"))
     suspects = [{"name": name, "onnx": f"out/smoke/onnx/{name}.onnx", "output": "logits"} for name in (THIEF, HONEST)]
     (root / "watchlist.yaml").write_text(yaml.safe_dump({"suspects": suspects}))
     clone = services.start_prefect(
@@ -153,6 +152,8 @@ def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
 def test_the_next_set_burns_the_one_before_and_mlflow_compares_them_once_it_is_back(
     operated, issued, watched, services, tmp_path
 ):
+    import mlflow  # here, as it takes seconds, in every process that shares the files
+
     first, second = refingerprint(operated)
     assert first.digest == issued.digest
     assert first.burnt_at == second.issued_at
