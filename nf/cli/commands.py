@@ -26,7 +26,7 @@ def cli() -> None:
 
     `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
     fingerprint, export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes,
-    `nf verify` checks a suspect, which `nf images` prepares where only pictures will do.
+    `nf verify` checks a suspect, `nf images` writes queries as pictures.
     """
 
 
