@@ -44,6 +44,6 @@ def call_webhook(message: Mapping[str, Any], timeout: float = _TIMEOUT_SECONDS) 
     host = check_address(url, "NF_WEBHOOK_URL").hostname
     token = check_token(os.environ.get("NF_WEBHOOK_TOKEN"), "NF_WEBHOOK_TOKEN")
     try:
-        request(url, message, token=token, timeout=timeout)
+        request(url, message, token=token, timeout=timeout, most_bytes=0)  # a status is answer enough
     except HttpError as error:
         raise NFError(f"webhook at {host}: {error}") from None

@@ -18,7 +18,7 @@ from nf.core.paths import Layout  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
-from nf.verification import Change, Ledger, load_watchlist  # noqa: E402
+from nf.verification import Change, Ledger, load_watchlist, open_watched  # noqa: E402
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -64,6 +64,8 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
     issued = Ledger(run.layout.issued).current()
+    for suspect in listed.suspects:
+        open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
         seen = ask(run, issued, suspect, path.parent)

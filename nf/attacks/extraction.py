@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from nf.attacks.base import Job, Outcome
 from nf.core.config import TrainingConfig
+from nf.core.sections import at_least
 from nf.models import Classifier, cross_entropy, fit, predict
 
 
@@ -24,10 +25,7 @@ class ExtractionConfig:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: expected at least 1, got {value}")
+        at_least(self, epochs=1, batch_size=1)
 
     def adapt(self, scratch: TrainingConfig) -> TrainingConfig:
         """The schedule of its architecture from scratch, with what the thief does otherwise."""

@@ -12,6 +12,7 @@ from torch.nn import functional
 from nf.attacks.base import FineTuningConfig, Job, Outcome
 from nf.attacks.gradient import pgd
 from nf.core.errors import UnknownNameError
+from nf.core.sections import at_least
 from nf.models import Classifier
 
 FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
@@ -30,8 +31,7 @@ class AdversarialConfig(FineTuningConfig):
         for name in ("epsilon", "step_size"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if self.steps < 1:
-            raise ValueError(f"steps: expected at least 1, got {self.steps}")
+        at_least(self, steps=1)
 
 
 def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:

@@ -13,17 +13,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from nf.core.errors import ConfigError, UnknownNameError
-from nf.core.sections import parse_section
+from nf.core.sections import at_least, parse_section
 
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
-
-
-def _at_least(section: object, **least: int) -> None:
-    """Refuse values of ``section`` below these; ``None`` is none."""
-    for name, smallest in least.items():
-        value = getattr(section, name)
-        if value is not None and value < smallest:
-            raise ValueError(f"{name}: expected at least {smallest}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ class TrainingConfig:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, epochs=1, batch_size=1)
+        at_least(self, epochs=1, batch_size=1)
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
@@ -228,7 +220,7 @@ class VariantsConfig:
     each: Mapping[str, VariantConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _at_least(self, queries=1, models=1)
+        at_least(self, queries=1, models=1)
 
 
 @dataclass(frozen=True)
@@ -240,7 +232,7 @@ class EvaluationConfig:
     orders: int = 10
 
     def __post_init__(self) -> None:
-        _at_least(self, resamples=1, orders=2)
+        at_least(self, resamples=1, orders=2)
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence: expected more than 0 and less than 1, got {self.confidence}")
 
@@ -275,7 +267,7 @@ class ExecutionConfig:
     tls: TlsConfig | None = None
 
     def __post_init__(self) -> None:
-        _at_least(self, workers=1, retries=0)
+        at_least(self, workers=1, retries=0)
         if self.runner == "dask" and self.address is None:
             raise ValueError("address: expected tcp://host:port of a Dask scheduler for the runner 'dask', got none")
         if self.address is None:
@@ -320,7 +312,7 @@ class Profile:
     execution: ExecutionConfig = ExecutionConfig()
 
     def __post_init__(self) -> None:
-        _at_least(self, queries=1)
+        at_least(self, queries=1)
 
     def section(self, kind: Literal["gans", "schemes"], name: str) -> Mapping[str, Any]:
         """The raw section of one GAN or scheme.

@@ -2,7 +2,8 @@
 
 import http.client
 import json
-import time
+import queue
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ def check_address(address: str, where: str) -> SplitResult:
     """
     try:
         parts = urlsplit(address)
-        _ = parts.port  # read only now
+        _ = parts.port, (parts.hostname or "").encode("idna")  # read only now
     except ValueError:
         raise ConfigError(f"{where}: expected host and port as in https://host:443/, got others") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -83,12 +84,32 @@ def request(
         address: after ``check_address``.
         body: to be sent.
         token: after ``check_token``; sent as bearer token.
-        timeout: seconds until an answer must have begun, and again until it must be whole.
-        most_bytes: an answer's largest size.
+        timeout: seconds until the answer must be whole, however slowly it trickles in.
+        most_bytes: the largest size of an answer; 0 leaves it unread.
 
     Raises:
         HttpError: nobody answers in time, or with another status than 2xx, or too much.
     """
+    # Sockets' own limits begin anew with every byte. A thread that still listens ends with this process at the latest.
+    outcome: queue.SimpleQueue[bytes | HttpError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            outcome.put(_request(address, body, token, timeout, most_bytes))
+        except HttpError as error:
+            outcome.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answered = outcome.get(timeout=timeout)
+    except queue.Empty:
+        answered = HttpError(f"expected an answer within {timeout:.3g} s, got timed out")
+    if isinstance(answered, HttpError):
+        raise answered
+    return answered
+
+
+def _request(address: str, body: Mapping[str, Any] | None, token: str | None, timeout: float, most_bytes: int) -> bytes:
     headers = {} if body is None else {"Content-Type": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -96,7 +117,7 @@ def request(
     asked = urllib.request.Request(address, data, headers)
     try:
         with urllib.request.build_opener(_NoRedirect).open(asked, timeout=timeout) as response:
-            return _read(response, time.monotonic() + timeout, most_bytes)
+            return _read(response, most_bytes)
     except urllib.error.HTTPError as error:
         with error:
             raise HttpError(f"expected status 2xx, got {error.code}", _said(error)) from None
@@ -107,23 +128,19 @@ def request(
         raise HttpError("expected an answer in HTTP, got another") from None
 
 
-def _read(response: http.client.HTTPResponse, deadline: float, most_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while part := response.read1(_CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > most_bytes:
-            raise HttpError(f"expected an answer of at most {most_bytes} bytes, got more")
-        if time.monotonic() > deadline:
-            raise HttpError("expected the whole answer in time, got a part")
-    return b"".join(parts)
+def _read(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    if most_bytes == 0:
+        return b""
+    answer = response.read(most_bytes + 1)
+    if len(answer) > most_bytes:
+        raise HttpError(f"expected an answer of at most {most_bytes} bytes, got more")
+    return answer
 
 
 def _said(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.loads(error.read(_CHUNK))["error"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -45,6 +45,18 @@ def parse_section(cls: type[T], values: Mapping[str, Any] | None, where: str) ->
         raise ConfigError(f"{where}: {error}") from error
 
 
+def at_least(section: object, **least: int) -> None:
+    """For ``__post_init__``: refuse fields of ``section`` below these; one that is ``None`` is not looked at.
+
+    Raises:
+        ValueError: names the first that is.
+    """
+    for name, smallest in least.items():
+        value = getattr(section, name)
+        if value is not None and value < smallest:
+            raise ValueError(f"{name}: expected at least {smallest}, got {value}")
+
+
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:

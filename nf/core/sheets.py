@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from nf.core.files import atomic_path
+from nf.core.files import atomic_path, sha256_bytes
 
 _PADDING = 4
 _LINE_HEIGHT = 13
@@ -44,15 +44,15 @@ def save_sheet(
         sheet.save(temporary, format="PNG")
 
 
-def image_name(index: int) -> str:
-    """File name of the image at ``index`` of a query set."""
-    return f"{index:03d}.png"
+def image_name(index: int, image: NDArray[np.uint8]) -> str:
+    """File name of the ``image`` at ``index`` of a query set, which no other image there has."""
+    return f"{index:03d}-{sha256_bytes(image.tobytes())[:8]}.png"
 
 
 def save_images(folder: Path, images: NDArray[np.uint8]) -> None:
     """Write each of ``images`` (N, C, H, W; C = 1 or 3) into ``folder`` as a PNG, named by ``image_name``."""
     for index, image in enumerate(images):
-        with atomic_path(folder / image_name(index)) as temporary:
+        with atomic_path(folder / image_name(index, image)) as temporary:
             _picture(image).save(temporary, format="PNG")
 
 

@@ -7,7 +7,7 @@ from nf.core.predictor import Predictor
 from nf.verification import DefendedSuspect, OnnxSuspect
 
 
-def open_suspect(folder: Path, spec: ModelSpec) -> Predictor:
+def open_zoo_suspect(folder: Path, spec: ModelSpec) -> Predictor:
     """The suspect ``spec`` from the ONNX files in ``folder``.
 
     Raises:

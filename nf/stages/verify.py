@@ -9,7 +9,7 @@ from nf.core.lineage import ModelSpec
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.stages.run import Run
-from nf.stages.suspects import open_suspect
+from nf.stages.suspects import open_zoo_suspect
 from nf.verification import CountingPredictor, ask
 from nf.zoo import fingerbench
 
@@ -42,7 +42,7 @@ def score_suspects(run: Run, queries: QuerySet) -> tuple[ScoreTable, AnswerTable
     specs = fingerbench(run.profile.zoo).specs
 
     def score(spec: ModelSpec) -> tuple[Score, Answers]:
-        suspect = CountingPredictor(open_suspect(run.layout.onnx, spec), budget=len(queries))
+        suspect = CountingPredictor(open_zoo_suspect(run.layout.onnx, spec), budget=len(queries))
         answers = ask(suspect, queries)
         kept = answers if queries.verifier else replace(answers, probabilities=None)
         return Score.of(spec, queries.score(answers), suspect.queries), kept

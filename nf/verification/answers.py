@@ -10,9 +10,11 @@ from nf.core.predictor import OutputKind
 _ROUNDING = 1e-3
 
 
-def check_answers(
-    answers: NDArray[np.generic], output: OutputKind, count: int
-) -> NDArray[np.float32] | NDArray[np.int64]:
+Answered = NDArray[np.float32] | NDArray[np.int64]
+"""What a ``Predictor`` returns."""
+
+
+def check_answers(answers: NDArray[np.generic], output: OutputKind, count: int) -> Answered:
     """What a suspect answered to ``count`` images: (count, classes) float32 scores, or (count,) int64 labels.
 
     Args:

@@ -15,9 +15,7 @@ from nf.core.errors import SuspectError
 from nf.core.http import HttpError, check_address, check_token, request
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
-from nf.verification.answers import check_answers
-
-Answers = NDArray[np.float32] | NDArray[np.int64]
+from nf.verification.answers import Answered, check_answers
 
 _NUMBERS = {
     **{f"FP{bits}": f"float{bits}" for bits in (16, 32, 64)},
@@ -58,7 +56,7 @@ class HttpSuspect:
         """What an answer means."""
         return self._output
 
-    def __call__(self, images: NDArray[np.uint8]) -> Answers:
+    def __call__(self, images: NDArray[np.uint8]) -> Answered:
         """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores or (N,) int64 labels.
 
         Raises:
@@ -73,9 +71,9 @@ class HttpSuspect:
         answers = [self._ask(name, image, deadline) for image in scaled]
         if len({answer.shape[1:] for answer in answers}) > 1:
             raise self._unfit("one number of classes", "several")
-        return cast(Answers, np.concatenate(answers))
+        return cast(Answered, np.concatenate(answers))
 
-    def _ask(self, name: str, image: NDArray[np.float32], deadline: float) -> Answers:
+    def _ask(self, name: str, image: NDArray[np.float32], deadline: float) -> Answered:
         shape = [1, *image.shape]
         tensor = {"name": name, "shape": shape, "datatype": "FP32", "data": image.ravel().tolist()}
         answered = self._request("/infer", {"inputs": [tensor]}, deadline)
@@ -95,14 +93,14 @@ class HttpSuspect:
             raise SuspectError(f"{self._address}{path}: {error}{words}") from None
         try:
             return json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._unfit("JSON", f"{len(answer)} other bytes") from None
 
     def _input_name(self, described: Any, images: NDArray[np.uint8]) -> str:
         """Of the model's only input, which must take one such image; servers need not describe inputs."""
         inputs = described.get("inputs") if isinstance(described, dict) else None
         if not isinstance(described, dict) or not (inputs is None or isinstance(inputs, list)):
-            raise self._unfit("a model's description", repr(described))
+            raise self._unfit("a model's description", type(described).__name__)
         if not inputs:
             return _UNNAMED
         if len(inputs) != 1 or not isinstance(inputs[0], dict):

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
-from nf.verification.answers import check_answers
+from nf.verification.answers import Answered, check_answers
 from nf.verification.inspection import read_suspect
 
 Device = Literal["cpu", "cuda"]
-Answers = NDArray[np.float32] | NDArray[np.int64]
 
 # Full float32 on the GPU too, so that a verdict does not hang on the device.
 _CUDA_PROVIDER = ("CUDAExecutionProvider", {"use_tf32": "0"})
@@ -69,7 +68,7 @@ class OnnxSuspect:
         """Number of classes, if the file states it."""
         return self._signature.num_classes
 
-    def __call__(self, images: NDArray[np.uint8]) -> Answers:
+    def __call__(self, images: NDArray[np.uint8]) -> Answered:
         """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores or (N,) int64 labels.
 
         Raises:
@@ -83,7 +82,7 @@ class OnnxSuspect:
             for batch in batches:
                 if batch.shape[1] != expected:
                     raise SuspectError(f"{self._path}: expected {expected} classes, got {batch.shape[1]}")
-        return cast(Answers, np.concatenate(batches))
+        return cast(Answered, np.concatenate(batches))
 
     def _check_images(self, images: NDArray[np.uint8]) -> None:
         fits = images.dtype == np.uint8 and images.ndim == 4 and len(images) > 0
@@ -94,7 +93,7 @@ class OnnxSuspect:
             f"{self._path}: expected uint8 images of shape (N, {', '.join(sizes)}), got {images.dtype} {images.shape}"
         )
 
-    def _ask(self, images: NDArray[np.uint8]) -> Answers:
+    def _ask(self, images: NDArray[np.uint8]) -> Answered:
         scaled = images.astype(np.float32) / np.float32(255)
         if self._signature.batch is not None:
             # With the last image again, as a network need not have an answer to a black one.

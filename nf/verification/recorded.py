@@ -41,7 +41,7 @@ class RecordedSuspect:
             SuspectError: the file is missing or no such table, or lacks an image.
         """
         rows = self._read()
-        names = [image_name(index) for index in range(len(images))]
+        names = [image_name(index, image) for index, image in enumerate(images)]
         for name in names:
             if name not in rows:
                 raise self._unfit(f"an answer to {name}", "none")
@@ -64,7 +64,7 @@ class RecordedSuspect:
         """The cells of each line but its image's name, by that name."""
         rows: dict[str, list[str]] = {}
         try:
-            with self._path.open(newline="") as file:
+            with self._path.open(newline="", encoding="utf-8-sig") as file:
                 lines = csv.reader(file)
                 header = next(lines, [])
                 if _KEY not in header:

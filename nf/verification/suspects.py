@@ -12,7 +12,7 @@ from nf.verification.recorded import RecordedSuspect
 
 def is_address(place: str) -> bool:
     """Whether ``place`` is an address and not a file."""
-    return place.startswith(("http://", "https://"))
+    return place.lower().startswith(("http://", "https://"))
 
 
 def open_suspect(

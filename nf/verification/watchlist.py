@@ -12,6 +12,7 @@ from nf.core.predictor import OutputKind, Predictor
 from nf.core.sections import parse_section
 from nf.verification.suspects import open_suspect
 
+_DAY = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -44,8 +45,10 @@ class WatchedSuspect:
             check_address(self.address, f"{self.name}: address")
         elif self.token_from is not None:
             raise ValueError(f"{self.name}: token_from: expected an address to send a token to, got a file")
-        if not self.timeout > 0:
-            raise ValueError(f"timeout: expected seconds above 0, got {self.timeout:g}")
+        if self.onnx is not None and self.onnx.lower().endswith(".csv"):
+            raise ValueError(f"{self.name}: onnx: expected a suspect that can be asked again, got a table of answers")
+        if not 0 < self.timeout <= _DAY:
+            raise ValueError(f"timeout: expected seconds above 0 and no more than a day, got {self.timeout:g}")
 
 
 @dataclass(frozen=True)

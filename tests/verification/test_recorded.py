@@ -22,8 +22,17 @@ def record(tmp_path):
     return save
 
 
+IMAGES = np.random.default_rng(1).integers(0, 256, (8, 1, 4, 4), dtype=np.uint8)
+NAMES = [image_name(index, image) for index, image in enumerate(IMAGES)]
+
+
+@pytest.fixture
+def images():
+    return IMAGES[:7]
+
+
 def rows_of(values):
-    return [[image_name(index), *np.atleast_1d(value)] for index, value in enumerate(values)]
+    return [[name, *np.atleast_1d(value)] for name, value in zip(NAMES, values, strict=False)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -31,7 +40,7 @@ def test_the_images_of_a_query_set_are_saved_pixel_for_pixel(tmp_path, channels)
     images = np.random.default_rng(0).integers(0, 256, (12, channels, 5, 4), dtype=np.uint8)
     save_images(tmp_path / "images", images)
     paths = sorted((tmp_path / "images").iterdir())
-    assert [path.name for path in paths][-1] == "011.png"
+    assert [path.name for path in paths] == [image_name(index, image) for index, image in enumerate(images)]
     read = [np.asarray(Image.open(path)).reshape(5, 4, channels) for path in paths]
     np.testing.assert_array_equal(np.stack(read).transpose(0, 3, 1, 2), images)
 
@@ -56,11 +65,11 @@ ALL = rows_of(np.eye(3)[[0, 1, 2, 0, 1, 2, 0]])
 @pytest.mark.parametrize(
     ("rows", "output", "message"),
     [
-        (ALL[1:], "logits", "expected an answer to 000.png, got none"),
-        ([*ALL, ["007.png", 1, 0, 0]], "logits", "expected answers to 7 images, got 8"),
-        ([*ALL, ALL[0]], "logits", "expected one answer to 000.png, got two"),
-        ([["000.png", "cat", 0, 0], *ALL[1:]], "logits", "expected numbers in lines of one length: could not convert"),
-        ([["000.png", 1, 0], *ALL[1:]], "logits", "expected numbers in lines of one length"),
+        (ALL[1:], "logits", f"expected an answer to {NAMES[0]}, got none"),
+        ([*ALL, [NAMES[7], 1, 0, 0]], "logits", "expected answers to 7 images, got 8"),
+        ([*ALL, ALL[0]], "logits", f"expected one answer to {NAMES[0]}, got two"),
+        ([[NAMES[0], "cat", 0, 0], *ALL[1:]], "logits", "expected numbers in lines of one length: could not convert"),
+        ([[NAMES[0], 1, 0], *ALL[1:]], "logits", "expected numbers in lines of one length"),
         (ALL, "labels", "expected numbers in lines of one length: invalid literal for int"),
         (rows_of([0, 1, 2, 0, 1, 2, -1]), "labels", "expected labels from 0 on, got -1"),
         (rows_of([0.5] * 7), "logits", "expected logits of at least two classes"),
@@ -69,6 +78,17 @@ ALL = rows_of(np.eye(3)[[0, 1, 2, 0, 1, 2, 0]])
 def test_tables_that_do_not_answer_are_refused(record, images, rows, output, message):
     with pytest.raises(SuspectError, match=message):
         RecordedSuspect(record(rows), output=output)(images)
+
+
+def test_answers_to_another_query_set_are_not_taken_for_answers_to_this_one(record):
+    with pytest.raises(SuspectError, match=r"expected an answer to 000-[0-9a-f]{8}\.png, got none"):
+        RecordedSuspect(record(ALL))(255 - IMAGES[:7])
+
+
+def test_a_table_may_come_from_a_spreadsheet(record, images):
+    path = record(ALL)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert RecordedSuspect(path)(images).tolist() == np.eye(3)[[0, 1, 2, 0, 1, 2, 0]].tolist()
 
 
 def test_what_is_no_table(record, images, tmp_path):

@@ -22,7 +22,7 @@ def test_a_suspect_is_opened_isolated_and_relative_to_the_list(write, tmp_path):
 
 
 def test_a_suspect_may_be_behind_an_address(write, tmp_path, monkeypatch):
-    path = write("suspects: [{name: api, address: 'https://shop.example/v2/models/api', token_from: SHOP_TOKEN}]")
+    path = write("suspects: [{name: api, address: 'HTTPS://shop.example/v2/models/api', token_from: SHOP_TOKEN}]")
     (suspect,) = load_watchlist(path).suspects
     with pytest.raises(ConfigError, match="token: expected one in the environment variable SHOP_TOKEN, found none"):
         open_watched(suspect, tmp_path)
@@ -47,10 +47,18 @@ def test_what_the_project_ships_is_a_list_of_nobody(request):
             "suspects: [{name: shop, address: 'ftp://localhost'}]",
             r"shop: address: expected an address that begins with http:// or https://",
         ),
+        ("suspects: [{name: shop, onnx: a.csv}]", "onnx: expected a suspect that can be asked again, got a table"),
+        (
+            "suspects: [{name: shop, onnx: a, timeout: .inf}]",
+            "timeout: expected seconds .*, got inf",
+        ),
         ("suspects: [{name: shop, onnx: a, token_from: T}]", "token_from: expected an address to send a token to"),
         ("suspects: [{name: ../shop, onnx: a}]", "name: expected small letters, digits and '.-_', got '../shop'"),
         ("suspects: [{name: shop, onnx: a, output: words}]", r"output: expected one of 'logits', .*, got 'words'"),
-        ("suspects: [{name: shop, onnx: a, timeout: 0}]", "timeout: expected seconds above 0, got 0"),
+        (
+            "suspects: [{name: shop, onnx: a, timeout: 0}]",
+            "timeout: expected seconds above 0 and no more .*, got 0",
+        ),
         ("suspects: [{name: a, onnx: x}, {name: a, onnx: y}]", "expected each name once, got a more than once"),
         ("suspects: {}", "suspects: expected a list"),
         ("[]", r"expected a mapping, got \[\]"),
