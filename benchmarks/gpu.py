@@ -183,7 +183,7 @@ def draw_queries(run: Any, schemes: list[str], path: Path) -> None:
     made = [name for name in schemes if (run.layout.fingerprint(name) / "card.json").exists()]
     if made:
         rows = [QuerySet.load(run.layout.fingerprint(name)).images[:_SHOWN] for name in made]
-        captions = [scheme_name(name) for name, row in zip(made, rows, strict=True) for _ in row]
+        captions = [text for name in made for text in (scheme_name(name), *[""] * (len(rows[0]) - 1))]
         save_sheet(path, np.concatenate(rows), captions, columns=len(rows[0]))
 
 

@@ -226,7 +226,8 @@ def _within_minutes(run: dict) -> str:
     """The short run at full width."""
     ours = run["schemes"]["naturalfinger"]
     judged, gap, n = ours["at_threshold"], ours["perfect_range"], run["n"]
-    minutes = sum(part["seconds"] for name, part in run["parts"].items() if not name.startswith("detect@")) / 60
+    minutes = sum(part["seconds"] for name, part in run["parts"].items() if not name.startswith("detect")) / 60
+    left = f" Time ended before: {', '.join(f'`{name}`' for name in run['missing'])}." if run["missing"] else ""
     apart = (
         f" Every threshold between {gap['low']:.2f} and {gap['high']:.2f} would tell NaturalFinger's thieves from "
         "honest models without an error."
@@ -235,14 +236,13 @@ def _within_minutes(run: dict) -> str:
         "The profile `cifar10-brief` has five of the architectures at full width, after eight epochs each: "
         f"{judged['positives'] + judged['negatives']} suspects under all six attacks, accurate to "
         f"{run['zoo']['scratch_accuracy_mean']:.1%} from scratch. {_images(run)} {n['runs']} run, {n['models']} "
-        f"models, {n['queries']} queries a scheme, {minutes:.1f} minutes from the images to all scores on one "
-        f"{run['hardware']['device']}, commit {run['commit']}.{apart if gap['width'] else ''}"
+        f"models, {n['queries']} queries a scheme, {minutes:.1f} minutes from the images to the scores on one "
+        f"{run['hardware']['device']}, commit {run['commit']}.{left}{apart if gap['width'] else ''}"
     )
 
 
-def _query_set_seconds(run: dict) -> str:
-    found = {stage.split("@")[1]: value for stage, value in run["seconds"].items() if stage.startswith("fingerprint@")}
-    return ", ".join(f"{scheme_name(name)} {found[name]:.0f} s" for name in sorted(found))
+def _query_set_seconds(seconds: dict) -> str:
+    return ", ".join(f"{scheme_name(name)} {seconds[name]:.0f} s" for name in sorted(seconds))
 
 
 def _without_a_gpu(run: dict) -> str:
@@ -423,10 +423,9 @@ def cifar10_models() -> str:
 
 
 def h100() -> str:
-    """What was measured on a GPU, beside what was aimed at."""
-    run, latents, brief = load("h100"), load("latent-optimisation-cuda"), load("cifar10-brief")
-    total, whole = load("budget-cifar10"), load("verification-cifar10")
-    if not (run and latents and brief and total and whole):
+    """What was measured on a first GPU, beside what was aimed at."""
+    run, total, whole = load("h100"), load("budget-cifar10"), load("verification-cifar10")
+    if not (run and total and whole):
         return "Nothing has been recorded yet."
     work = 2 * sum(row["macs"] for row in total["zoo"]["by_architecture"].values()) / 1e12
     begun, step, round_, asked = run["zoo_brief"], run["sagan"], run["latents"], run["verification"]
@@ -457,12 +456,12 @@ def h100() -> str:
         (
             "latents against a plain loop",
             "10 times as fast",
-            f"{latents['ratio']:.1f} times ({latents['what'].split(':')[0].split(', ', 1)[1]}; recording included, "
-            f"over {latents['epochs_at_once']['ours']} epochs; n = {latents['ours']['n']} each)",
+            f"{run['plain_loop']['ratio']:.1f} times, one network after another (n = {run['plain_loop']['ours']['n']} "
+            "each)",
         ),
-        ("query sets of `cifar10-brief`", "2 minutes each", _query_set_seconds(brief)),
+        ("query sets of `cifar10-brief`", "2 minutes each", _query_set_seconds(run["query_sets"])),
         (
-            f"asking the {asked['suspects']} suspects of `cifar10-brief` {brief['n']['queries']} queries",
+            f"asking the {asked['suspects']} suspects of `cifar10-brief` 100 queries",
             "3 minutes",
             f"{min(asked['seconds']):.0f} to {max(asked['seconds']):.0f} s a scheme in {asked['processes']} processes",
         ),
@@ -475,6 +474,45 @@ def h100() -> str:
     lines = ["| what | aim | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     lines += ["", *_kernels(run["steps"], total), "", *_tried(run["tried"])]
     return "\n".join([*lines, "", f"One {run['device']}, torch {run['versions']['torch']}, one run each."])
+
+
+def h200() -> str:
+    """What ``cifar10-brief`` and latents took on a second GPU, beside what was aimed at."""
+    run, latents = load("cifar10-brief"), load("latent-optimisation-cuda")
+    if not (run and latents):
+        return "Nothing has been recorded yet."
+    spent: dict[str, dict[str, float]] = {}
+    for part, costs in run["parts"].items():
+        stage, _, item = part.partition("@")
+        spent.setdefault(stage, {})[item] = costs["seconds"]
+    busy = {part: f"{costs['utilisation']:.0f} %" for part, costs in run["parts"].items() if costs["utilisation"]}
+    rows = [
+        (f"the zoo of {run['n']['models']} models", "", f"{spent['zoo']['']:.0f} s, GPU busy {busy['zoo']}"),
+        ("SAGAN, 5,000 steps, and its quality", "", f"{spent['gan']['sagan']:.0f} s, GPU busy {busy['gan@sagan']}"),
+        ("query sets", "2 minutes each", _query_set_seconds(spent["fingerprint"])),
+        ("export of all suspects to ONNX", "", f"{spent['export']['']:.0f} s, on the CPU"),
+        ("asking all suspects", "3 minutes", f"{_least_and_most(spent['verify'])} a scheme, on the CPU"),
+        (
+            "a second SAGAN, and six detectors for all schemes",
+            "",
+            f"{spent['detectors']['']:.0f} s, GPU busy {busy['detectors']}",
+        ),
+        ("three detectors from half of the queries", "", f"{_least_and_most(spent['detect'])} a scheme"),
+        (
+            "latents against a plain loop",
+            "10 times as fast",
+            f"{latents['ratio']:.1f} times ({latents['what'].split(':')[0].split(', ', 1)[1]}; recording included, "
+            f"over {latents['epochs_at_once']['ours']} epochs; n = {latents['ours']['n']} each)",
+        ),
+    ]
+    lines = ["| what | aim | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    hardware = f"One {run['hardware']['device']}, {run['machine']}, torch {run['versions']['torch']}, one run each."
+    return "\n".join([*lines, "", hardware])
+
+
+def _least_and_most(seconds: dict[str, float]) -> str:
+    least, most = (f"{value:.0f}" for value in (min(seconds.values()), max(seconds.values())))
+    return f"{least} s" if least == most else f"{least} to {most} s"
 
 
 def _kernels(steps: list[dict], total: dict) -> Iterable[str]:
@@ -652,6 +690,7 @@ TABLES = {
     "schemes-digits": schemes_digits,
     "schemes-digits-repeat": schemes_digits_repeat,
     "detection-digits": partial(detection, "digits"),
+    "detection-cifar10-brief": partial(detection, "cifar10-brief"),
     "detection-cifar10-small": partial(detection, "cifar10-small"),
     "variants-digits": partial(variants, "digits"),
     "variants-cifar10-small": partial(variants, "cifar10-small"),
@@ -662,6 +701,7 @@ TABLES = {
     "budget-cifar10": partial(budget, "cifar10"),
     "cifar10-models": cifar10_models,
     "h100": h100,
+    "h200": h200,
     "settings-digits": settings_digits,
     "latent-steps": latent_steps,
     "survivors": survivors,

@@ -126,6 +126,8 @@ def _request(address: str, body: Mapping[str, Any] | None, token: str | None, ti
         raise HttpError(f"expected an answer within {timeout:.3g} s, got {reason}") from None
     except http.client.HTTPException:  # quotes what was received
         raise HttpError("expected an answer in HTTP, got another") from None
+    except ValueError:  # quotes a header; `check_address` and `check_token` leave none to be raised that is known
+        raise HttpError("expected an address and a token that HTTP can send, got others") from None
 
 
 def _read(response: http.client.HTTPResponse, most_bytes: int) -> bytes:

@@ -103,11 +103,13 @@ def test_a_short_run_at_full_width_stands_beside_the_papers_numbers(tables, tmp_
         "parts": {**record["parts"], "detect@akh": {"seconds": 600.0}},
         "schemes": with_rates(record, plus={}, perfect_range={"low": 0.6, "high": 0.7, "width": 0.1}),
         "detection": {},
+        "missing": {"detectors": "out of time", "verify@random": "out of time"},
     }
     (tmp_path / "results" / "cifar10-brief.json").write_text(json.dumps(brief))
     text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
     assert "154 suspects under all six attacks, accurate to 75.0% from scratch" in text
-    assert "20.0 minutes from the images to all scores on one NVIDIA H100, commit abc." in text
+    assert "20.0 minutes from the images to the scores on one NVIDIA H100, commit abc." in text
+    assert "Time ended before: `detectors`, `verify@random`." in text
     assert "Every threshold between 0.60 and 0.70 would tell" in text
     assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 |" in text
     assert "| AKH | 0.600, 0.590 to 0.620 | not stated | 0.900 | 0.800 | 60 of 63 | 9 of 91 |" in text
