@@ -22,8 +22,9 @@ from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
 from nf.verification.proportions import Proportion
 
 ROOT = Path(__file__).resolve().parent.parent
-# Stages of `make repro`, by what follows the @ of those that have one.
-_SHORT_PIPELINE = {"prepare", "zoo", "sagan", "export", "naturalfinger", "report"}
+_SHORT_PIPELINE = {"prepare", "zoo", "gan@sagan", "export", "report"}
+_SHORT_PIPELINE |= {f"{stage}@naturalfinger" for stage in ("fingerprint", "verify", "evaluate")}
+"""Stages of `make repro`."""
 
 
 def load(name: str) -> dict | None:
@@ -38,7 +39,7 @@ def digits() -> str:
     if run is None:
         return "No run of this profile has been recorded yet."
     found = run["schemes"]["naturalfinger"]
-    minutes = sum(value for stage, value in run["seconds"].items() if stage.split("@")[-1] in _SHORT_PIPELINE) / 60
+    minutes = sum(value for stage, value in run["seconds"].items() if stage in _SHORT_PIPELINE) / 60
     lines = [
         "| digits, one run | |",
         "|---|---|",
@@ -461,12 +462,12 @@ def h100() -> str:
         ),
         ("query sets of `cifar10-brief`", "2 minutes each", _query_set_seconds(run["query_sets"])),
         (
-            f"asking the {asked['suspects']} suspects of `cifar10-brief` 100 queries",
+            f"asking the {asked['suspects']} models of `cifar10-brief` 100 queries",
             "3 minutes",
             f"{min(asked['seconds']):.0f} to {max(asked['seconds']):.0f} s a scheme in {asked['processes']} processes",
         ),
         (
-            f"asking all {whole['suspects']} of `cifar10`, untrained, {whole['queries']} queries",
+            f"asking the {whole['suspects']} models of `cifar10`, untrained, {whole['queries']} queries",
             "3 minutes",
             f"{' / '.join(f'{value:.0f}' for value in whole['seconds'])} s, not there but on {whole['machine']}",
         ),

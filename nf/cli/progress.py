@@ -35,13 +35,18 @@ class _Lines:
     def __init__(self, title: str) -> None:
         self._title = title
         self._started = self._shown = time.monotonic()
+        self._total = self._done = 0
 
     def __call__(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
+        if total != self._total or done < self._done:  # the first of its kind tells how long it took to get ready
+            self._total, self._first, self._first_at = total, done, now
+        self._done = done
         if done < total and now - self._shown < _SECONDS_BETWEEN_LINES:
             return
         self._shown = now
         spent = now - self._started
-        left = f", about {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
+        since = done - self._first
+        left = f", about {(now - self._first_at) / since * (total - done):.0f} s left" if since and done < total else ""
         sys.stderr.write(f"{self._title}: {done}/{total} {what} ({spent:.0f} s{left})\n")
         sys.stderr.flush()

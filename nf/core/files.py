@@ -68,8 +68,12 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, *, advice: str = "") -> dict[str, Any]:
     """Read a JSON object.
+
+    Args:
+        path: of the file.
+        advice: what to do if there is none, for the message.
 
     Raises:
         ArtifactError: the file is missing, or is not a JSON object.
@@ -77,7 +81,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except FileNotFoundError:
-        raise ArtifactError(f"expected a JSON file at {path}, found nothing; run the stage that makes it") from None
+        then = f"; {advice}" if advice else ""
+        raise ArtifactError(f"expected a JSON file at {path}, found nothing{then}") from None
     except (OSError, ValueError) as error:
         raise ArtifactError(f"expected JSON in {path}: {error}") from error
     if not isinstance(value, dict):

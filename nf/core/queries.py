@@ -109,6 +109,11 @@ class QuerySet:
             ArtifactError: a file is missing or damaged, or the bytes do not match the digest in the card.
         """
         path = folder / QUERIES_FILE
+        if not (folder / CARD_FILE).is_file():
+            raise ArtifactError(
+                f"expected the folder of a query set, with {CARD_FILE} and {QUERIES_FILE}, got {folder}; "
+                "make one with `nf fingerprint`"
+            )
         card = read_json(folder / CARD_FILE)
         try:
             tensors = load(path.read_bytes())

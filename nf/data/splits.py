@@ -83,7 +83,7 @@ class Splits:
         Raises:
             ArtifactError: a file is missing, damaged or does not match the card.
         """
-        card, path = read_json(folder / _CARD_FILE), folder / _IMAGES_FILE
+        card, path = read_json(folder / _CARD_FILE, advice="run `nf prepare`"), folder / _IMAGES_FILE
         try:
             tensors = load(path.read_bytes())
             parts = {

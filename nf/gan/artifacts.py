@@ -64,7 +64,7 @@ def load_gan(folder: Path, device: str = "cpu") -> Gan:
     Raises:
         ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
     """
-    card = read_json(folder / CARD_FILE)
+    card = read_json(folder / CARD_FILE, advice=f"train the GAN with `nf gan {folder.name}`")
     if "imported" in card:
         gan = load_imported(card, folder)
         for network in filter(None, (gan.generator, gan.discriminator)):

@@ -54,7 +54,7 @@ def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
     Raises:
         ArtifactError: a file is missing, or the weights do not match the card.
     """
-    card = read_json(folder / CARD_FILE)
+    card = read_json(folder / CARD_FILE, advice="build the model with `nf zoo`")
     path = folder / WEIGHTS_FILE
     try:
         data = path.read_bytes()

@@ -204,7 +204,8 @@ def export_all(
     """
     groups: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
     for folder, path in files.items():
-        groups[canonical_json(read_json(folder / CARD_FILE)["build"])].append((folder, path))
+        card = read_json(folder / CARD_FILE, advice="build the model with `nf zoo`")
+        groups[canonical_json(card["build"])].append((folder, path))
     share = math.ceil(len(files) / workers)
     shares = [(key, group[i : i + share]) for key, group in groups.items() for i in range(0, len(group), share)]
     shares.sort(key=lambda item: len(item[1]), reverse=True)  # the longest first, so that none is left over at the end

@@ -28,7 +28,7 @@ def compare(run: Run) -> Path:
         profile=run.profile.name,
         description=run.profile.description,
         schemes=tuple(scheme_result(run, name) for name in names),
-        class_names=tuple(read_json(run.layout.data / "card.json")["class_names"]),
+        class_names=tuple(read_json(run.layout.data / "card.json", advice="run `nf prepare`")["class_names"]),
         detection=comparison_detection(run),
         variants=comparison_variants(run),
         budgets={name: _columns(path) for name in names if (path := run.layout.plots(name) / _BUDGET_FILE).exists()},

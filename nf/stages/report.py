@@ -25,8 +25,8 @@ def report(run: Run, scheme: str) -> Path:
     Raises:
         ArtifactError: a stage before this one has not run.
     """
-    summary = read_json(run.layout.zoo / SUMMARY_FILE)
-    data = read_json(run.layout.data / "card.json")
+    summary = read_json(run.layout.zoo / SUMMARY_FILE, advice="run `nf zoo`")
+    data = read_json(run.layout.data / "card.json", advice="run `nf prepare`")
     models = [model for model in summary["models"] if model["pool"] == "suspects"]
     inputs = ReportInputs(
         profile=run.profile.name,
@@ -67,7 +67,7 @@ def scheme_result(run: Run, name: str) -> SchemeResult:
     """
     return SchemeResult(
         name,
-        read_json(run.layout.metrics(name)),
+        read_json(run.layout.metrics(name), advice=f"run `nf evaluate {name}`"),
         ScoreTable.load(run.layout.scores(name)),
         QuerySet.load(run.layout.fingerprint(name)),
     )

@@ -25,7 +25,7 @@ def plan_zoo(run: Run) -> ZooPlan:
     Raises:
         ArtifactError: the data is not prepared.
     """
-    return ZooPlan(run.profile, read_json(run.layout.data / "card.json"))
+    return ZooPlan(run.profile, read_json(run.layout.data / "card.json", advice="run `nf prepare`"))
 
 
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
@@ -58,7 +58,10 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     Raises:
         ArtifactError: a model is missing, or a pruned one is not as sparse as its spec says.
     """
-    cards = [read_json(run.layout.zoo / spec.id / CARD_FILE) for spec in plan.lineage.specs]
+    cards = [
+        read_json(run.layout.zoo / spec.id / CARD_FILE, advice="build the model with `nf zoo`")
+        for spec in plan.lineage.specs
+    ]
     for card in cards:
         expected = float(card["level"]) if card["attack"] == "prune" else None
         if expected is not None and card["sparsity"] < expected - 0.01:
@@ -142,9 +145,9 @@ def build_models(run: Run, plan: ZooPlan, todo: list[str], *, max_seconds: float
             for model_id in todo:
                 built[model_id] = threads.submit(build, model_id)
             names = {future: model_id for model_id, future in built.items()}
-            for done, future in enumerate(as_completed(names), start=1):
-                if future.result():
-                    run.progress(done, len(todo), names[future])
+            finished = (names[future] for future in as_completed(names) if future.result())
+            for done, model_id in enumerate(finished, start=1):
+                run.progress(done, len(todo), model_id)
         except BaseException:
             failed.set()
             threads.shutdown(wait=False, cancel_futures=True)

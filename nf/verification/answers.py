@@ -37,7 +37,7 @@ def check_answers(answers: NDArray[np.generic], output: OutputKind, count: int) 
     if answers.ndim != 2 or len(answers) != count or answers.dtype.kind != "f":
         raise SuspectError(f"expected {output} of shape ({count}, classes), {got}")
     if answers.shape[1] < 2:
-        raise SuspectError(f"expected {output} of at least two classes, {got}")
+        raise SuspectError(f"expected {output} of at least two classes, {got}; if these are labels, say so")
     with np.errstate(over="ignore"):  # what becomes infinite is refused below
         scores = answers.astype(np.float32)
     unusable = int((~np.isfinite(scores)).any(axis=1).sum())

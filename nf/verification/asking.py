@@ -15,8 +15,12 @@ def ask(predictor: Predictor, queries: QuerySet) -> Answers:
             source model: as many as the query set's card says, or, without that, at least those of its labels.
     """
     answers = check_answers(predictor(queries.images), predictor.output, len(queries))
-    if predictor.output != "labels":
-        known, given = queries.card.get("num_classes"), answers.shape[1]
+    known = queries.card.get("num_classes")
+    if predictor.output == "labels":
+        if known is not None and answers.max() >= known:
+            raise SuspectError(f"expected labels from 0 to {known - 1}, got {answers.max()}; the first class is 0")
+    else:
+        given = answers.shape[1]
         if known is not None and given != known:
             raise SuspectError(f"expected {known} classes, as the source model has, got {given}")
         if given <= queries.labels.max():

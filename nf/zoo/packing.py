@@ -60,7 +60,7 @@ def pack_models(zoo: Path, folder: Path, *, piece_bytes: int = PIECE_BYTES) -> P
 
     Raises:
         ConfigError: ``piece_bytes`` is under 64 KiB.
-        ArtifactError: a piece that is there is damaged, or the disk is full.
+        ArtifactError: there is no finished model, a piece that is there is damaged, or the disk is full.
     """
     if piece_bytes < _SMALLEST_PIECE:
         raise ConfigError(f"piece_bytes: expected at least {_SMALLEST_PIECE}, got {piece_bytes}")
@@ -68,7 +68,10 @@ def pack_models(zoo: Path, folder: Path, *, piece_bytes: int = PIECE_BYTES) -> P
     models = 0
     paths: list[Path] = []
     gathered: Members = {}
-    for card in sorted(zoo.glob(f"*/{CARD_FILE}")):
+    cards = sorted(zoo.glob(f"*/{CARD_FILE}"))
+    if not cards:
+        raise ArtifactError(f"expected finished models in {zoo}, found none; build them with `nf zoo`")
+    for card in cards:
         whole = _read_model(card.parent)
         if whole is None or there.get(card.parent.name) == sha256_bytes(whole[CARD_FILE]):
             continue

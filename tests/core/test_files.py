@@ -37,8 +37,10 @@ def test_damaged_json_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ArtifactError, match=message):
         read_json(path)
-    with pytest.raises(ArtifactError, match="found nothing; run the stage that makes it"):
+    with pytest.raises(ArtifactError, match=r"found nothing$"):
         read_json(tmp_path / "b.json")
+    with pytest.raises(ArtifactError, match="found nothing; run `nf zoo`"):
+        read_json(tmp_path / "b.json", advice="run `nf zoo`")
 
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path):

@@ -118,7 +118,7 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
             "unknown profile 'mnist': expected one of cifar10, cifar10-brief, cifar10-small, digits, gpu-smoke,",
         ),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
-        (("zoo", "--out", "elsewhere"), "found nothing; run the stage that makes it"),
+        (("zoo", "--out", "elsewhere"), "found nothing; run `nf prepare`"),
     ],
 )
 def test_unknown_names_and_missing_files_give_one_line(typed, arguments, message):

@@ -32,6 +32,11 @@ def test_every_attempt_is_drawn_where_it_belongs():
 
 def test_one_attempt_is_a_history_too():
     assert len(history_figure((seen(1),)).axes) == 1
+    (panel,) = history_figure((seen(1, 0.8),)).axes
+    first, last = panel.get_xlim()
+    assert last - first == pytest.approx(1)  # days
+    (threshold,) = (line for line in panel.lines if line.get_label() == "threshold")
+    assert threshold.get_xdata() == [0, 1]  # from side to side
 
 
 def test_the_page_says_it_all_and_escapes(tmp_path):

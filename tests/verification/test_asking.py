@@ -161,3 +161,11 @@ def test_the_number_of_classes_is_the_source_models(classes):
 
     with pytest.raises(SuspectError, match=f"expected 10 classes, as the source model has, got {classes}"):
         ask(Suspect(), queries)
+
+
+def test_labels_that_begin_with_one_are_refused(queries: QuerySet) -> None:
+    card = {**queries.card, "num_classes": 3}
+    within = np.arange(len(queries)) % 3
+    assert ask(Fixed(within, "labels"), replace(queries, card=card)).labels.tolist() == within.tolist()
+    with pytest.raises(SuspectError, match="expected labels from 0 to 2, got 3; the first class is 0"):
+        ask(Fixed(within + 1, "labels"), replace(queries, card=card))

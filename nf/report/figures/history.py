@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -24,21 +25,21 @@ def history_figure(observations: Sequence[Observation]) -> Figure:
             chosen = [seen for seen in verdicts if seen.stolen == stolen]
             heights = [_percent(seen.score) for seen in chosen]
             panel.plot(_days(chosen), heights, marker, color=colour, markersize=5, label=label)
-        panel.step(
-            _days(verdicts),
-            [_percent(seen.threshold) for seen in verdicts],
-            where="post",
-            color=INK,
-            linewidth=1,
-            linestyle=":",
-            label="threshold",
-        )
+        thresholds = [_percent(seen.threshold) for seen in verdicts]
+        dotted: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": ":", "label": "threshold"}
+        if len(verdicts) == 1:  # a step would have no length
+            panel.axhline(*thresholds, **dotted)
+        else:
+            panel.step(_days(verdicts), thresholds, where="post", **dotted)
         silent = [seen for seen in observations if seen.score is None]
         panel.plot(_days(silent), [0.0] * len(silent), "x", color=MUTED, label="no answer")
         for before, after in pairwise(observations):
             if before.query_set != after.query_set:
                 panel.axvline(*_days([after]), color=GRID, linewidth=1.5)
         panel.xaxis_date()
+        if len(observations) == 1:  # matplotlib would show years
+            day = _days(observations)[0]
+            panel.set_xlim(day - 0.5, day + 0.5)
         panel.set(ylim=(-4, 104), ylabel="score, %")
         figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
