@@ -18,13 +18,16 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "adding-a-scheme.md"
 
 @pytest.fixture
 def section(monkeypatch):
-    """Does what the page says: adds the file, the line and the section; returns the last."""
+    """Does what the page says: adds the file, the line with its import, and the section; returns the last."""
     blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    (source, line), (settings,) = ([text for kind, text in blocks if kind == wanted] for wanted in ("python", "yaml"))
+    source, imported, line = (text for kind, text in blocks if kind == "python")
+    (settings,) = (text for kind, text in blocks if kind == "yaml")
     module = types.ModuleType("nf.fingerprints.disputed")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(compile(source, str(PAGE), "exec"), module.__dict__)
-    for name, scheme in eval(f"{{{line}}}", module.__dict__).items():
+    registry: dict[str, object] = {}
+    exec(imported, registry)
+    for name, scheme in eval(f"{{{line}}}", registry).items():
         monkeypatch.setitem(SCHEMES, name, scheme)
     return yaml.safe_load(settings)["disputed"]
 

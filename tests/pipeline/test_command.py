@@ -100,7 +100,7 @@ def test_a_suspect_for_other_images_or_classes(reproduced, queries, tmp_path):
 
 def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
     suspect = reproduced.out / "onnx" / "source.onnx"
-    assert "found nothing" in one_line(verify(reproduced, suspect, "--queries", tmp_path))
+    assert "expected the folder of a query set" in one_line(verify(reproduced, suspect, "--queries", tmp_path))
     damaged = tmp_path / "damaged"
     shutil.copytree(queries, damaged)
     (damaged / "queries.safetensors").write_bytes(b"junk")
