@@ -16,7 +16,6 @@ import importlib.util
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,38 +28,33 @@ _NEEDED = ("torch", "numpy", "yaml", "safetensors", "PIL", "sklearn", "scipy", "
 _NEEDED += ("matplotlib", "onnx", "onnxscript", "onnxruntime")
 _OWN, _ASKED_ABOUT = ("cifar10",), ("cifar100", "tiny-imagenet-32")
 _SHOWN = 10  # queries of each scheme on the contact sheet
-_OUT_OF_TIME = "out of time"
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Do what is left within the budget, then write the record."""
-    from gpu_parts import OutOfTimeError, parts
+    from gpu_parts import OUT_OF_TIME, Budget, OutOfTimeError, parts, work
     from ledger import Ledger, Utilisation
 
     from nf.cli.progress import show_progress
 
-    deadline = time.monotonic() + arguments.max_seconds
-
-    def left() -> float:
-        return deadline - time.monotonic()
-
+    budget = Budget(arguments.max_seconds)
     with show_progress(arguments.profile) as shown, Utilisation() as utilisation:
 
         def progress(done: int, total: int, what: str) -> None:
             shown(done, total, what)
-            if done < total and left() <= 0:
+            if done < total and budget.left() <= 0:
                 raise OutOfTimeError
 
         run = open_run(arguments, progress)
         schemes = arguments.schemes or list(run.profile.schemes)
         ledger = Ledger(run.layout.root / "ledger.json", utilisation)
-        todo = list(parts(run, schemes, arguments.gan, arguments.variants, lambda: min(left(), arguments.zoo_seconds)))
-        missing = work(run, todo, left, ledger)
-    path = write_record(run, arguments, schemes, ledger.parts, missing)
+        todo = parts(run, budget, schemes, arguments.gan, arguments.variants, arguments.zoo_seconds)
+        missing = work(run, todo, budget, ledger)
+    path = write_record(run, arguments, schemes, ledger, missing)
     print(f"{len(todo) - len(missing)} of {len(todo)} parts are there, written to {path}")
     for name, reason in missing.items():
         print(f"{name}: {reason}")
-    if any(reason != _OUT_OF_TIME for reason in missing.values()):
+    if any(reason != OUT_OF_TIME for reason in missing.values()):
         sys.exit(1)
 
 
@@ -94,43 +88,8 @@ def parquet(folder: Path, names: tuple[str, ...], source: Any) -> Any:
     raise DataError(f"--data: expected {' or '.join(f'{name}/train*.parquet' for name in names)} in {folder}, got none")
 
 
-def work(run: Any, todo: list[Any], left: Callable[[], float], ledger: Any) -> dict[str, str]:
-    """Make what is not there of ``todo``; returns why parts are missing. A scheme that fails holds up no other."""
-    missing: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for part in todo:
-        held_up = missing.get("zoo") if part.asks_all else None
-        reason = held_up or failed.get(part.item) or attempt(run, part, left, ledger)
-        if reason:
-            missing[part.name] = reason
-        if reason and part.item and reason != _OUT_OF_TIME:
-            failed[part.item] = reason
-    return missing
-
-
-def attempt(run: Any, part: Any, left: Callable[[], float], ledger: Any) -> str | None:
-    """Make one part unless it is there; returns what kept it from being made."""
-    from gpu_parts import OutOfTimeError
-
-    from nf.core.errors import NFError
-
-    try:
-        if part.done():
-            return None
-        if left() <= 0:
-            return _OUT_OF_TIME
-        print(part.name, flush=True)
-        with ledger.entry(part.name), run.stage(part.name):
-            part.make()
-    except OutOfTimeError:
-        return _OUT_OF_TIME
-    except NFError as error:
-        return str(error)
-    return None
-
-
 def write_record(
-    run: Any, arguments: argparse.Namespace, schemes: list[str], costs: dict[str, Any], missing: dict[str, str]
+    run: Any, arguments: argparse.Namespace, schemes: list[str], ledger: Any, missing: dict[str, str]
 ) -> Path:
     """Write what there is, as far as there are models, and the sheets; returns the path of the record."""
     from record import gather
@@ -144,7 +103,8 @@ def write_record(
         **(gather(run, arguments.note) if built else {"what": f"one run of the profile {run.profile.name}"}),
         "source": {part: vars(getattr(run.profile.data, part)) for part in ("source", "knockoff")},
         "hardware": hardware(),
-        "parts": costs,
+        "parts": ledger.parts,
+        "whole": ledger.whole,
         "missing": missing,
     }
     path = folder / f"{run.profile.name}.json"

@@ -1,21 +1,58 @@
-"""The parts of ``benchmarks/gpu.py`` in their order: what each is called, whether it is there, and how to make it."""
+"""The parts of ``benchmarks/gpu.py`` in their order: what each is called, whether it is there, and how to make it.
 
+What a GPU computes is made one part after another. What only processors compute, exporting and asking suspects, is made
+beside it in another process: the GPU neither stands idle meanwhile nor waits for Python.
+"""
+
+import math
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+from ledger import WHOLE, Ledger
+
+from nf.core.errors import NFError
+from nf.core.processes import worker_pool
 from nf.detection.artifacts import CARD_FILE
 from nf.stages import load_stage
 from nf.stages.export import COPIES_FILE
 from nf.stages.fingerprint import has_query_set
 from nf.stages.gan import QUALITY_FILE
-from nf.stages.run import Run
+from nf.stages.run import Run, silent
+from nf.stages.variant import VariantQueries, ask_variant, make_variant
 from nf.stages.zoo import SUMMARY_FILE, build_models, missing_models, plan_zoo, summarise_zoo
+
+OUT_OF_TIME = "out of time"
 
 
 class OutOfTimeError(Exception):
     """Raised between two steps of the work once the budget is spent."""
+
+
+class Budget:
+    """Seconds from now on."""
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._deadline = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds; below zero once they are spent."""
+        return self._deadline - time.monotonic()
+
+    @contextmanager
+    def ended_by_errors(self) -> Iterator[None]:
+        """An exception within spends what is left, so that no further part is begun."""
+        try:
+            yield
+        except BaseException:
+            self._deadline = -math.inf
+            raise
 
 
 @dataclass(frozen=True)
@@ -24,49 +61,69 @@ class Part:
 
     Attributes:
         name: what it is called in the record.
-        item: the scheme, GAN or variant that it is about, if any.
         done: whether it is there.
-        make: makes it.
-        asks_all: it asks every suspect, so that it waits for the whole zoo.
+        make: makes it; a picklable call where it is made beside others.
+        needs: names of the parts without which it cannot be made.
+        beside: no GPU computes it, so that it is made beside those that come after it, and to its end.
     """
 
     name: str
-    item: str
     done: Callable[[], bool]
     make: Callable[[], object]
-    asks_all: bool = False
+    needs: tuple[str, ...] = ()
+    beside: bool = False
 
 
 def parts(
-    run: Run, schemes: list[str], gan: str, variants: list[str], zoo_seconds: Callable[[], float]
-) -> Iterator[Part]:
-    """All parts, each after those whose files it reads."""
-    layout = run.layout
-    images, exported = layout.data / "card.json", layout.onnx / COPIES_FILE
-    yield Part("prepare", "", images.exists, partial(load_stage("prepare"), run))
-    yield Part("zoo", "", partial(_zoo_is_whole, run), partial(_build_zoo, run, zoo_seconds))
-    quality = layout.gan(gan) / QUALITY_FILE
-    yield Part(f"gan@{gan}", gan, partial(newer, quality, images), partial(load_stage("gan"), run, gan))
-    for name in schemes:
-        made = partial(has_query_set, run, name)
-        yield Part(f"fingerprint@{name}", name, made, partial(load_stage("fingerprint"), run, name))
+    run: Run, budget: Budget, schemes: list[str], gan: str, variants: list[str], zoo_seconds: float = math.inf
+) -> list[Part]:
+    """All parts, each after those that it needs and those whose files it reads."""
+    layout, aside = run.layout, replace(run, progress=silent)
+    images, quality = layout.data / "card.json", layout.gan(gan) / QUALITY_FILE
+    exported, detectors = layout.onnx / COPIES_FILE, layout.detectors / CARD_FILE
     whole = partial(newer, exported, layout.zoo / SUMMARY_FILE)
-    yield Part("export", "", whole, partial(load_stage("export"), run), asks_all=True)
-    for name in schemes:
-        queries, scores = layout.fingerprint(name) / "card.json", layout.scores(name)
-        asked = partial(newer, scores, queries, exported)
-        yield Part(f"verify@{name}", name, asked, partial(load_stage("verify"), run, name), asks_all=True)
-        measured = partial(newer, layout.metrics(name), scores)
-        yield Part(f"evaluate@{name}", name, measured, partial(load_stage("evaluate"), run, name), asks_all=True)
-    detectors = layout.detectors / CARD_FILE
     trained = partial(newer, detectors, quality)
-    yield Part("detectors", gan, trained, partial(load_stage("detectors"), run, gan))
-    for name in schemes:
-        judged = partial(newer, layout.detection(name), layout.fingerprint(name) / "card.json", detectors)
-        yield Part(f"detect@{name}", name, judged, partial(load_stage("detect"), run, name))
-    for name in variants:
-        known = partial(newer, layout.variant(name, 0), exported)
-        yield Part(f"variant@{name}", name, known, partial(load_stage("variant"), run, f"{name}/0"), asks_all=True)
+    return [
+        Part("prepare", images.exists, partial(load_stage("prepare"), run)),
+        Part("zoo", partial(_zoo_is_whole, run), partial(_build_zoo, run, budget, zoo_seconds)),
+        Part("export", whole, partial(load_stage("export"), aside), needs=("zoo",), beside=True),
+        Part(f"gan@{gan}", partial(newer, quality, images), partial(load_stage("gan"), run, gan)),
+        *(part for name in schemes for part in _scheme(run, aside, name, exported)),
+        Part("detectors", trained, partial(load_stage("detectors"), run, gan), needs=(f"gan@{gan}",)),
+        *(_detection(run, name, detectors) for name in schemes),
+        *(part for name in variants for part in _variant(run, aside, name, exported)),
+    ]
+
+
+def _scheme(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
+    layout = run.layout
+    queries, scores = layout.fingerprint(name) / "card.json", layout.scores(name)
+    made, asked, measured = (f"{stage}@{name}" for stage in ("fingerprint", "verify", "evaluate"))
+    yield Part(made, partial(has_query_set, run, name), partial(load_stage("fingerprint"), run, name))
+    is_asked, ask = partial(newer, scores, queries, exported), partial(load_stage("verify"), aside, name)
+    yield Part(asked, is_asked, ask, needs=(made, "export"), beside=True)
+    is_measured, measure = partial(newer, layout.metrics(name), scores), partial(load_stage("evaluate"), aside, name)
+    yield Part(measured, is_measured, measure, needs=(asked,), beside=True)
+
+
+def _detection(run: Run, name: str, detectors: Path) -> Part:
+    queries = run.layout.fingerprint(name) / "card.json"
+    judged = partial(newer, run.layout.detection(name), queries, detectors)
+    needs = (f"fingerprint@{name}", "detectors")
+    return Part(f"detect@{name}", judged, partial(load_stage("detect"), run, name), needs)
+
+
+def _variant(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
+    """Its query set and the answers to it; the first is kept in memory for the second, which is pickled with it."""
+    known = partial(newer, run.layout.variant(name, 0), exported)
+    made: list[VariantQueries] = []
+    yield Part(f"variant@{name}", known, lambda: made.append(make_variant(run, f"{name}/0")), needs=("zoo",))
+    asked = f"ask-variant@{name}"
+    yield Part(asked, known, partial(_ask_variant, aside, made), needs=(f"variant@{name}", "export"), beside=True)
+
+
+def _ask_variant(run: Run, made: list[VariantQueries]) -> None:
+    ask_variant(run, made[-1])
 
 
 def newer(written: Path, *sources: Path) -> bool:
@@ -80,8 +137,53 @@ def _zoo_is_whole(run: Run) -> bool:
     return (run.layout.zoo / SUMMARY_FILE).exists() and not missing_models(run, plan_zoo(run))
 
 
-def _build_zoo(run: Run, zoo_seconds: Callable[[], float]) -> None:
+def _build_zoo(run: Run, budget: Budget, seconds: float) -> None:
     plan = plan_zoo(run)
-    if build_models(run, plan, missing_models(run, plan), max_seconds=zoo_seconds()):
+    if build_models(run, plan, missing_models(run, plan), max_seconds=min(budget.left(), seconds)):
         raise OutOfTimeError
     summarise_zoo(run, plan)
+
+
+def work(run: Run, todo: list[Part], budget: Budget, ledger: Ledger) -> dict[str, str]:
+    """Make what is not there of ``todo``; returns why parts are missing. What fails holds up those alone that need it.
+
+    An error of another kind than ``NFError``, or Ctrl-C, is raised; no further part is begun then.
+    """
+    reasons: dict[str, Future[str | None]] = {}
+    process = worker_pool(1, torch.set_num_threads, 1)
+
+    def outcome(part: Part) -> str | None:
+        with budget.ended_by_errors():
+            held_up = next((reason for name in part.needs if (reason := reasons[name].result())), None)
+            return held_up or _attempt(run, part, process if part.beside else None, budget, ledger)
+
+    with ThreadPoolExecutor(1) as beside, process, ledger.entry(WHOLE), budget.ended_by_errors():
+        for part in todo:
+            reasons[part.name] = beside.submit(outcome, part) if part.beside else _finished(outcome(part))
+        found = {name: reason.result() for name, reason in reasons.items()}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def _finished(reason: str | None) -> Future[str | None]:
+    future: Future[str | None] = Future()
+    future.set_result(reason)
+    return future
+
+
+def _attempt(run: Run, part: Part, process: Executor | None, budget: Budget, ledger: Ledger) -> str | None:
+    """Make one part unless it is there; returns what kept it from being made."""
+    try:
+        if part.done():
+            return None
+        if budget.left() <= 0:
+            return OUT_OF_TIME
+        print(f"{part.name}\n", end="", flush=True)  # whole lines, also where two are written at once
+        with ledger.entry(part.name), run.stage(part.name):
+            part.make() if process is None else process.submit(part.make).result()
+    except OutOfTimeError:
+        return OUT_OF_TIME
+    except BrokenProcessPool:
+        return "the process in which it was made died; it may have been short of memory"
+    except NFError as error:
+        return str(error)
+    return None

@@ -15,7 +15,7 @@ from nf.core.threads import configure_math_libraries
 
 configure_math_libraries()
 
-from gpu_parts import parts  # noqa: E402 - the environment is read at import
+from gpu_parts import Budget, parts  # noqa: E402 - the environment is read at import
 
 from nf.core.config import VariantConfig, VariantsConfig  # noqa: E402
 from nf.core.files import read_json, write_json  # noqa: E402
@@ -47,7 +47,7 @@ def main(out: Path, seeds: list[int], draws: list[int]) -> None:
     rows = []
     for seed in seeds:
         for run in _runs_of(seed, out):
-            for part in parts(run, [], "sagan", [], lambda: float("inf")):
+            for part in parts(run, Budget(), [], "sagan", []):
                 if part.name != "detectors" and not part.done():
                     print(f"{run.layout.root}: {part.name}", flush=True)
                     part.make()

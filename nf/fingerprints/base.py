@@ -5,6 +5,7 @@ A scheme is one subclass of ``Scheme`` that writes ``run``. Checks, the threshol
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, final
 
@@ -266,7 +267,8 @@ def _score(model: nn.Module, queries: QuerySet) -> float:
 
 
 def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, str]:
-    return {name: weights_hash(model) for name, model in zip(ids, models, strict=True)}
+    with ThreadPoolExecutor() as threads:
+        return dict(zip(ids, threads.map(weights_hash, models), strict=True))
 
 
 def _gan_card(gan: Gan) -> dict[str, str | None]:

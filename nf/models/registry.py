@@ -111,14 +111,47 @@ def build_classifier(
         UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
         ConfigError: another argument is out of its range.
     """
-    _check(width, in_channels, num_classes, mean, std)
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of every GPU, outside the fence.
         torch.default_generator.manual_seed(seed)
-        body, feature_dim = build_body(architecture, width=width, in_channels=in_channels, full_size=full_size)
-        classifier = Classifier(body, feature_dim, num_classes, mean, std)
+        classifier = _assemble(architecture, width, in_channels, num_classes, mean, std, full_size)
         initialise(classifier)
     return classifier
+
+
+def empty_classifier(
+    architecture: str,
+    *,
+    width: float,
+    in_channels: int,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    full_size: bool = False,
+) -> Classifier:
+    """As ``build_classifier``, with weights still to be filled in. It draws nothing, so that threads may do it at once.
+
+    Raises:
+        UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
+        ConfigError: another argument is out of its range.
+    """
+    with torch.device("meta"):
+        classifier = _assemble(architecture, width, in_channels, num_classes, mean, std, full_size)
+    return classifier.to_empty(device="cpu")
+
+
+def _assemble(
+    architecture: str,
+    width: float,
+    in_channels: int,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    full_size: bool,
+) -> Classifier:
+    _check(width, in_channels, num_classes, mean, std)
+    body, feature_dim = build_body(architecture, width=width, in_channels=in_channels, full_size=full_size)
+    return Classifier(body, feature_dim, num_classes, mean, std)
 
 
 def _check(width: float, in_channels: int, num_classes: int, mean: Sequence[float], std: Sequence[float]) -> None:

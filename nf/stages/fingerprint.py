@@ -1,6 +1,7 @@
 """Stage ``fingerprint``: a scheme makes its query set from the source, the training models, the data and a GAN."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import canonical_json
-from nf.core.lineage import SOURCE_ID, ModelSpec
+from nf.core.lineage import SOURCE_ID
 from nf.core.queries import SHEET_FILE, QuerySet
 from nf.core.seeds import derive_seed
 from nf.data import Splits
@@ -104,16 +105,12 @@ def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
 
     device = resolve_device(run.profile.execution.device)
 
+    positive_ids, negative_ids = (tuple(spec.id for spec in side) for side in (positives, negatives))
+
     def load(model_id: str) -> nn.Module:
         return load_model(run.layout.zoo / model_id)[0].to(device)
 
-    def load_all(specs: list[ModelSpec]) -> tuple[nn.Module, ...]:
-        return tuple(load(spec.id) for spec in specs)
-
-    return TrainingModels(
-        load(SOURCE_ID),
-        load_all(positives),
-        load_all(negatives),
-        tuple(spec.id for spec in positives),
-        tuple(spec.id for spec in negatives),
-    )
+    with ThreadPoolExecutor() as threads:
+        source, *others = threads.map(load, (SOURCE_ID, *positive_ids, *negative_ids))
+    stolen, honest = others[: len(positives)], others[len(positives) :]
+    return TrainingModels(source, tuple(stolen), tuple(honest), positive_ids, negative_ids)

@@ -1,17 +1,33 @@
 """Stage ``variant``: what if a scheme had other settings? Its queries, the answers, and what they amount to."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError, UnknownNameError
 from nf.core.files import write_json
+from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.fingerprints import make_scheme
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
 from nf.stages.run import Run
 from nf.stages.verify import score_suspects
+
+
+@dataclass(frozen=True)
+class VariantQueries:
+    """A variant of which the queries are made.
+
+    Attributes:
+        item: ``<name>/<seed>``.
+        record: what is known of it before anybody is asked.
+        queries: none where too few were found, which ``record`` then tells.
+    """
+
+    item: str
+    record: dict[str, Any]
+    queries: QuerySet | None
 
 
 def variant(run: Run, item: str) -> Path:
@@ -24,7 +40,13 @@ def variant(run: Run, item: str) -> Path:
         UnknownNameError: the profile has no such variant, or its scheme or a key of its changes is unknown.
         ConfigError: ``item`` does not name a variant and a seed.
         ArtifactError: a model or the GAN is missing or damaged.
+        SuspectError: a suspect cannot be loaded or asked.
     """
+    return ask_variant(run, make_variant(run, item))
+
+
+def make_variant(run: Run, item: str) -> VariantQueries:
+    """The queries of the variant ``item``, for ``ask_variant``; errors as ``variant``."""
     name, seed = _parse(item)
     settings = run.profile.variants
     if name not in settings.each:
@@ -35,7 +57,6 @@ def variant(run: Run, item: str) -> Path:
         **settings.common.get(chosen.scheme, {}),
         **chosen.changes,
     }
-    run = _with_fewer_models(run, settings.models)
     record: dict[str, Any] = {
         "variant": name,
         "seed": seed,
@@ -45,15 +66,29 @@ def variant(run: Run, item: str) -> Path:
     }
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:
-        queries = make_queries(run, chosen.scheme, section, count=settings.queries, seed=own_seed)
+        queries = make_queries(
+            _with_fewer_models(run, settings.models), chosen.scheme, section, count=settings.queries, seed=own_seed
+        )
     except NotEnoughQueriesError as error:
-        record["shortage"] = str(error)
-    else:
+        return VariantQueries(item, record | {"shortage": str(error)}, None)
+    return VariantQueries(item, record, queries)
+
+
+def ask_variant(run: Run, made: VariantQueries) -> Path:
+    """Ask all suspects what ``make_variant`` has made, evaluate the answers and return the path of the metrics.
+
+    Raises:
+        SuspectError: a suspect cannot be loaded or asked.
+    """
+    name, seed = _parse(made.item)
+    run = _with_fewer_models(run, run.profile.variants.models)
+    record, queries = made.record, made.queries
+    if queries is not None:
         table, _ = score_suspects(run, queries)
-        record |= {
+        record = record | {
             "queries": len(queries),
             "training_models": len(queries.card["training_scores"]),
-            "metrics": measure(run, chosen.scheme, queries, table),
+            "metrics": measure(run, record["scheme"], queries, table),
         }
     path = run.layout.variant(name, seed)
     write_json(path, record)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def call(out, *options):
     command = [sys.executable, ROOT / "benchmarks" / "gpu.py", "--profile", "gpu-smoke", "--out", out]
     result = subprocess.run(
-        [*command, "--schemes", "naturalfinger", "akh", *options],
+        [*command, "--schemes", "naturalfinger", "akh", "--variants", "label", *options],
         capture_output=True,
         text=True,
         timeout=600,
@@ -46,11 +46,12 @@ def build_training_models(out):
 def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     record, said = call(tmp_path, "--max-seconds", "0")
     assert set(record["missing"].values()) == {"out of time"}
-    assert "0 of 13 parts are there" in said
+    assert "0 of 15 parts are there" in said
     build_training_models(tmp_path)
     record, said = call(tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
     asking_all = {f"{stage}@{scheme}" for stage in ("verify", "evaluate") for scheme in ("naturalfinger", "akh")}
-    assert record["missing"] == dict.fromkeys(["zoo", "export", *asking_all], "out of time")
+    asking_all |= {"export", "variant@label", "ask-variant@label"}
+    assert record["missing"] == dict.fromkeys(["zoo", *asking_all], "out of time")
     assert {"gan@sagan", "fingerprint@naturalfinger", "fingerprint@akh"} < record["parts"].keys()
     record, said = call(tmp_path)
     assert record["missing"] == {}
@@ -61,7 +62,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert (tmp_path / "record" / "queries.png").exists()
     again, said = call(tmp_path)
     assert again["parts"] == record["parts"]  # nothing was made anew
-    assert "13 of 13 parts are there" in said
+    assert "15 of 15 parts are there" in said
     a_detectors_second_gan_can_be_stopped(tmp_path)
 
 
