@@ -179,6 +179,9 @@ class Scheme(ABC):
     ) -> QuerySet:
         """Make ``queries`` queries; the same seed, models and number of threads give the same bytes.
 
+        On a GPU they do not where images pass through ``grid_sample`` or ``interpolate`` (``transforms.py``):
+        their gradients are added up in any order there.
+
         Args:
             models: source, positives and negatives.
             data: the owner's images.
