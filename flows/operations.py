@@ -18,7 +18,7 @@ from nf.core.paths import Layout  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
-from nf.verification import Change, Ledger, load_watchlist, open_watched  # noqa: E402
+from nf.verification import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -59,16 +59,21 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
         watchlist: path, relative to the project.
 
     Raises:
-        NFError: a change could not be announced, and will be tried again by the next run.
+        NFError: a change could not be announced, and will be tried again by the next run; or another run is watching.
     """
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
     issued = Ledger(run.layout.issued).current()
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
+    with run.alone("watch"):
+        _watch(run, listed, issued, path.parent)
+
+
+def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
-        seen = ask(run, issued, suspect, path.parent)
+        seen = ask(run, issued, suspect, folder)
         verdict = "no answer" if seen.stolen is None else "stolen" if seen.stolen else "not stolen"
         get_run_logger().info("%s: %s %s", suspect.name, verdict, seen.error or f"at {seen.score:.3f}")
     make_task(draw_watch, "draw")(run, listed)

@@ -93,9 +93,7 @@ def bench(profile: str | None = None, item: str | None = None) -> None:
         run = Run.open(profile, progress=progress)
         work = make_task(Bench.of(run).work, "work", task_run_name="{item}")
         with run.stage("bench"):
-            for seconds in _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items())):
-                for name, value in seconds.items():
-                    run.record(name, value)
+            _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items()))
 
 
 def _listed_items() -> list[str]:

@@ -67,7 +67,7 @@ def verify(
     asked = open_suspect(suspect, output=output, timeout_seconds=timeout, token_from=token_from)
     verdict = decide(ask(asked, queries), queries, known)
     if as_json:
-        click.echo(json.dumps(evidence(verdict, suspect), indent=2, sort_keys=True))
+        click.echo(json.dumps(evidence(verdict, suspect, output), indent=2, sort_keys=True))
     else:
         click.echo("\n".join(_lines(verdict)))
 
@@ -86,6 +86,9 @@ def _lines(verdict: "Verdict") -> Iterator[str]:
         yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
     yield f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
     yield f"verdict        {'STOLEN' if verdict.stolen else 'not stolen'}"
+    if verdict.one_hot:
+        yield "error rates    not known for labels only: the zoo's suspects give probabilities"
+        return
     if verdict.calibration is None:
         yield "error rates    not known: evaluate this query set on a zoo, or name its metrics with --calibration"
         return

@@ -59,7 +59,7 @@ def unpack(folder: Path, profile: str | None, params: Path, out: Path) -> None:
     from nf.stages import zoo as stage
 
     run = Run.open(profile, params=params, out=out)
-    with run.stage("unpack"):
+    with run.alone("zoo"):
         unpacked = stage.unpack_zoo(run, folder)
     click.echo(f"{unpacked.written} models unpacked, {unpacked.kept} were there")
     if unpacked.incomplete:

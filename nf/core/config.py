@@ -51,7 +51,8 @@ class DataConfig:
         knockoff: images of other things, which a thief asks the victim about.
         image_size: pixels on each side.
         channels: 1 or 3.
-        others: what honest strangers learn from (split B), with the same classes; without it, the training part of
+        others: what honest strangers learn from (split B), with the same classes, without images that ``source`` has,
+            too; where there is none, the training part of
             ``source`` is halved.
         padding: pixels of random shift while training.
         flip: mirror images while training.
@@ -139,7 +140,7 @@ class PlusConfig:
     Attributes:
         twins: architectures trained from scratch on the owner's own data, which never saw the source.
         cross: architectures of students distilled from the source on everyone else's data.
-        compressed: ids of models of which a 16-bit and an 8-bit copy are suspects.
+        compressed: ids of the source and of models stolen from it, of which a 16-bit and an 8-bit copy are suspects.
         defences: keys of ``nf.verification.DEFENCES`` that the source hides behind.
     """
 

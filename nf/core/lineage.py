@@ -1,6 +1,6 @@
 """Model specifications: what each model of the zoo is, what it is made from, and in which order to make them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -125,8 +125,3 @@ def recipe_hashes(lineage: Lineage, recipes: Mapping[str, Mapping[str, Any]]) ->
         parent = hashes[spec.parent] if spec.parent is not None else None
         hashes[spec.id] = sha256_json({"spec": identity, "recipe": dict(recipes[spec.id]), "parent": parent})
     return hashes
-
-
-def model_ids(specs: Iterable[ModelSpec]) -> list[str]:
-    """The ids of ``specs``, in their order."""
-    return [spec.id for spec in specs]

@@ -15,6 +15,8 @@ from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
 from nf.data.scribbles import draw_scribble
 
+# What Pillow raises for files that are no images, or damaged, or far too large.
+_UNREADABLE = (ValueError, OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
 _LABEL_COLUMNS = ("label", "labels", "fine_label")
 
 
@@ -183,7 +185,7 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
     for row, value in enumerate(table[image_column].to_pylist()):
         try:
             images.append(wanted.image(Image.open(io.BytesIO(value["bytes"]))))
-        except (TypeError, KeyError, ValueError, OSError, UnidentifiedImageError) as error:
+        except (TypeError, KeyError, *_UNREADABLE) as error:
             raise DataError(f"{path}: row {row} of column {image_column!r} is no image: {error}") from error
     names = features.get(label_column, {}).get("names") or ()
     return LabelledImages(np.stack(images), labels.fill_null(0).to_numpy().astype(np.int64)), tuple(names)
@@ -234,7 +236,7 @@ def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tu
         try:
             with Image.open(path) as picture:
                 images.append(wanted.image(picture))
-        except (ValueError, OSError, UnidentifiedImageError) as error:
+        except _UNREADABLE as error:
             raise DataError(f"{path}: not an image that can be read: {error}") from error
     data = LabelledImages(np.stack(images), np.asarray(folder.targets, dtype=np.int64))
     return _mix_classes(data), tuple(folder.classes)

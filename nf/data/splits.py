@@ -90,12 +90,12 @@ class Splits:
                 name: LabelledImages(tensors[f"{name}.images"], tensors[f"{name}.labels"]) for name in card["sizes"]
             }
         except FileNotFoundError:
-            raise ArtifactError(f"expected the splits at {path}, found nothing; run the prepare stage") from None
+            raise ArtifactError(f"expected the splits at {path}, found nothing; run `nf prepare`") from None
         except (OSError, SafetensorError, KeyError) as error:
-            raise ArtifactError(f"{path} is damaged ({error}); run the prepare stage again") from error
+            raise ArtifactError(f"{path} is damaged ({error}); run `nf prepare` again") from error
         hashes = {name: _hash(part) for name, part in parts.items()}
         if hashes != card["hashes"]:
-            raise ArtifactError(f"{path} does not match the hashes in its card; run the prepare stage again")
+            raise ArtifactError(f"{path} does not match the hashes in its card; run `nf prepare` again")
         return cls(parts, tuple(card["class_names"]), tuple(card["mean"]), tuple(card["std"]), hashes)
 
 
@@ -124,7 +124,8 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
             raise DataError(
                 f"data.others: expected the classes {', '.join(raw.class_names)}, got {', '.join(others.class_names)}"
             )
-        a, b = train, _limit(others.train, config.others.images, derive_seed(seed, "data", "limit-others"))
+        apart = _without(others.train, train, test)
+        a, b = train, _limit(apart, config.others.images, derive_seed(seed, "data", "limit-others"))
     finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
     own_seed = derive_seed(seed, "data", "knockoff")
     transfer = read(config.knockoff, seed=own_seed, key="data.knockoff", labelled=False).train
@@ -153,10 +154,20 @@ def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledIm
     return data.take(np.sort(first)), data.take(np.sort(second))
 
 
+def _without(data: LabelledImages, *others: LabelledImages) -> LabelledImages:
+    """The images that are in none of ``others``: splits are disjoint, whatever their sources have in common."""
+    known = {image.tobytes() for part in others for image in part.images}
+    kept = np.array([index for index, image in enumerate(data.images) if image.tobytes() not in known], dtype=np.int64)
+    if len(kept) == 0:
+        raise DataError("data.others: expected images that data.source does not have, got the same")
+    return data.take(kept)
+
+
 def _limit(data: LabelledImages, count: int | None, seed: int, *, stratified: bool = True) -> LabelledImages:
     if count is None or count >= len(data):
         return data
-    if stratified:
+    # What is left out must hold every class, too; where it is fewer images than that, their classes matter little.
+    if stratified and len(data) - count >= len(np.unique(data.labels)):
         return _split(data, count / len(data), seed)[0]
     return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
 

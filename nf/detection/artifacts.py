@@ -54,7 +54,7 @@ def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn
             for kind, count in card["runs"].items()
         }
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        raise ArtifactError(f"{folder} does not hold detectors ({error}); run the detectors stage") from error
+        raise ArtifactError(f"{folder} does not hold detectors ({error}); run `nf detectors`") from error
     return detectors, card
 
 

@@ -34,8 +34,6 @@ GANS = {
     "reacgan": "ReACGAN",
 }
 
-ROLES = {"positive": "stolen", "negative": "honest"}
-
 
 def attack_name(key: str) -> str:
     """Name of an attack."""

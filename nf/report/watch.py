@@ -24,6 +24,11 @@ class WatchedHistory:
         """The newest attempt."""
         return self.history[-1]
 
+    @property
+    def verdict(self) -> Observation | None:
+        """The newest attempt that came to a verdict, which stands until another does."""
+        return next((seen for seen in reversed(self.history) if seen.stolen is not None), None)
+
 
 def write_watch_page(
     path: Path, *, profile: str, issued: IssuedSet, calibration: Calibration, suspects: Sequence[WatchedHistory]
@@ -51,6 +56,6 @@ def write_watch_page(
         "calibration": calibration,
         "suspects": suspects,
         "drawings": drawings,
-        "stolen": sum(suspect.last.stolen is True for suspect in suspects),
+        "stolen": sum(suspect.verdict is not None and suspect.verdict.stolen is True for suspect in suspects),
     }
     write_text(path, environment().get_template(_TEMPLATE).render(context))

@@ -1,6 +1,5 @@
 """All schemes against all suspects: in one process, as ``nf bench`` runs them, or each in a process elsewhere."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -76,20 +75,15 @@ class Bench:
         execution = replace(run.profile.execution, workers=1)
         return cls(Run(replace(run.profile, execution=execution), Layout(run.layout.root.resolve()), silent))
 
-    def work(self, item: str) -> dict[str, float]:
-        """Do the scheme ``item``, or the variant ``<name>/<seed>``, and return the seconds of each stage.
-
-        The caller holds the profile's folder.
+    def work(self, item: str) -> None:
+        """Do the scheme ``item``, or the variant ``<name>/<seed>``.
 
         Raises:
             NFError: whatever the stages raise.
         """
-        seconds = {}
         with alone:
             torch.set_num_threads(1)
             steps = {f"variant@{item}": partial(variant, self.run, item)} if "/" in item else _steps(self.run, item)
             for name, step in steps.items():
-                started = time.perf_counter()
-                step()
-                seconds[name] = time.perf_counter() - started
-        return seconds
+                with self.run.stage(name):
+                    step()

@@ -6,8 +6,9 @@ from typing import Any
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json
+from nf.core.queries import QuerySet
 from nf.report import ComparisonInputs, write_comparison
-from nf.stages.report import scheme_result
+from nf.stages.report import check_query_set, scheme_result
 from nf.stages.run import Run
 
 _BUDGET_FILE = "budget.csv"
@@ -23,7 +24,7 @@ def compare(run: Run) -> Path:
     """
     names = evaluated_schemes(run)
     if not names:
-        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run the evaluate stage")
+        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run `nf evaluate`")
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
@@ -44,9 +45,17 @@ def evaluated_schemes(run: Run) -> list[str]:
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
-    """What detectors find, by scheme, as far as it is there."""
+    """What detectors find, by scheme, as far as it is there.
+
+    Raises:
+        ArtifactError: a record is damaged, or of another query set than the scheme's.
+    """
     paths = {name: run.layout.detection(name) for name in run.profile.schemes}
-    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+    found = {name: read_json(path) for name, path in paths.items() if path.exists()}
+    for name, record in found.items():
+        queries = QuerySet.load(run.layout.fingerprint(name))
+        check_query_set(paths[name], record, queries, advice=f"run `nf detect {name}`")
+    return found
 
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:

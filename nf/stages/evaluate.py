@@ -1,9 +1,11 @@
 """Stage ``evaluate``: what a scheme's scores amount to."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from nf.core.answers import AnswerTable
+from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
@@ -13,6 +15,8 @@ from nf.evaluation import evaluate as evaluate_table
 from nf.evaluation.plots import write_plots
 from nf.stages.run import Run
 
+_TOLERANCE = 1e-6  # of a verifier that computes on another processor
+
 
 def evaluate(run: Run, scheme: str) -> Path:
     """Write the metrics of ``scheme`` and the tables behind its plots, and return the path of the metrics.
@@ -20,11 +24,13 @@ def evaluate(run: Run, scheme: str) -> Path:
     The threshold is the one in the query set's card, chosen on training models.
 
     Raises:
-        ArtifactError: the scores, the answers or the query set are missing or damaged.
+        ArtifactError: the scores, the answers or the query set are missing or damaged, or the scores are not what the
+            answers amount to with this query set.
     """
     queries = QuerySet.load(run.layout.fingerprint(scheme))
     table = ScoreTable.load(run.layout.scores(scheme))
     answers = AnswerTable.load(run.layout.answers(scheme))
+    _check_scores(scheme, queries, table, answers)
     budget = budget_curve(
         table,
         answers,
@@ -36,6 +42,19 @@ def evaluate(run: Run, scheme: str) -> Path:
     path = run.layout.metrics(scheme)
     write_json(path, measure(run, scheme, queries, table))
     return path
+
+
+def _check_scores(scheme: str, queries: QuerySet, table: ScoreTable, answers: AnswerTable) -> None:
+    for row in table.rows:
+        try:
+            score = queries.score(answers[row.suspect])
+        except (KeyError, SuspectError):
+            score = math.nan
+        if not abs(score - row.score) <= _TOLERANCE:
+            raise ArtifactError(
+                f"expected scores of the query set {queries.digest[:12]}, got those of another for {row.suspect}; run "
+                f"`nf score {scheme}`"
+            )
 
 
 def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict[str, Any]:

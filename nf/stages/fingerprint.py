@@ -43,7 +43,7 @@ def make_queries(run: Run, scheme: str, section: Mapping[str, Any], *, count: in
     splits = Splits.load(run.layout.data)
     task = _task(run, maker, splits, count, seed)
     queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
-    queries.card["data_hash"] = splits.hashes["A"]
+    queries.card["data_hash"] = _data_hash(splits)
     return queries
 
 
@@ -61,8 +61,13 @@ def has_query_set(run: Run, scheme: str) -> bool:
         return False
     splits = Splits.load(run.layout.data)
     task = _task(run, maker, splits, run.profile.queries, _seed(run, scheme))
-    wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": splits.hashes["A"]}
+    wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": _data_hash(splits)}
     return canonical_json(wanted) == canonical_json({key: card.get(key) for key in wanted})
+
+
+def _data_hash(splits: Splits) -> dict[str, str]:
+    """Of the images that a scheme is given."""
+    return {name: splits.hashes[name] for name in ("A", "test")}
 
 
 def _seed(run: Run, scheme: str) -> int:

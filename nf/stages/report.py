@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from nf.core.errors import ArtifactError
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
@@ -63,14 +64,25 @@ def scheme_result(run: Run, name: str) -> SchemeResult:
     """What a page shows of one scheme.
 
     Raises:
-        ArtifactError: it is not evaluated, or an artifact is damaged.
+        ArtifactError: it is not evaluated, or evaluated with another query set, or an artifact is damaged.
     """
-    return SchemeResult(
-        name,
-        read_json(run.layout.metrics(name), advice=f"run `nf evaluate {name}`"),
-        ScoreTable.load(run.layout.scores(name)),
-        QuerySet.load(run.layout.fingerprint(name)),
-    )
+    path, queries = run.layout.metrics(name), QuerySet.load(run.layout.fingerprint(name))
+    metrics = read_json(path, advice=f"run `nf evaluate {name}`")
+    check_query_set(path, metrics, queries, advice=f"run `nf score {name}` and `nf evaluate {name}`")
+    return SchemeResult(name, metrics, ScoreTable.load(run.layout.scores(name)), queries)
+
+
+def check_query_set(path: Path, record: Mapping[str, Any], queries: QuerySet, *, advice: str) -> None:
+    """Check that the ``record`` in the file ``path`` is about ``queries``.
+
+    Raises:
+        ArtifactError: it is about another set; the message ends with ``advice``.
+    """
+    if record.get("query_set") != queries.digest:
+        raise ArtifactError(
+            f"{path}: expected figures of the query set {queries.digest[:12]}, got those of "
+            f"{str(record.get('query_set'))[:12]}; {advice}"
+        )
 
 
 def gans_of(run: Run, scheme: str) -> tuple[str, ...]:

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from nf.core.config import Profile, load_profile
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, write_json
+from nf.core.files import open_lock, read_json, write_json
 from nf.core.paths import Layout
 
 Progress = Callable[[int, int, str], None]
 """(done, total, what was just done) -> None."""
+
+
+_ONE_PLACE = ("detectors", "report")
+"""Stages that write the same files whatever their item."""
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -47,20 +51,25 @@ class Run:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Be the only one at work on the stage ``name``, and write down the seconds that it takes.
+        """Be the only one at work on the stage ``name`` (``zoo``, ``fingerprint@akh``), and write down its seconds.
 
         Raises:
-            ArtifactError: another process is at work on it.
+            ArtifactError: another process is at work on it, or its lock cannot be written.
         """
-        with self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        stage = name.partition("@")[0]
+        name = stage if stage in _ONE_PLACE else name
+        with self.alone(name):
             started = time.perf_counter()
             yield
-            self.record(name, time.perf_counter() - started)
+            seconds = round(time.perf_counter() - started, 1)
+            with self._lock("timings", fcntl.LOCK_EX):  # stages that run side by side take turns
+                write_json(self.layout.timings, {**self.seconds(), name: seconds})
 
-    def record(self, name: str, seconds: float) -> None:
-        """Write down what a stage took; stages that run side by side take turns."""
-        with self._lock("timings", fcntl.LOCK_EX):
-            write_json(self.layout.timings, {**self.seconds(), name: round(seconds, 1)})
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Be the only one at work on what the stage ``name`` writes; errors as ``stage``."""
+        with self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage's last run on this machine, as far as known."""
@@ -68,9 +77,7 @@ class Run:
 
     @contextmanager
     def _lock(self, name: str, kind: int) -> Iterator[None]:
-        path = self.layout.lock(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as lock:
+        with open_lock(self.layout.lock(name)) as lock:
             try:
                 fcntl.flock(lock, kind)
             except BlockingIOError:

@@ -41,7 +41,8 @@ class Verdict:
         one_hot: whether a verifier that wants probabilities had to make do with labels.
         queries: number of images asked.
         query_set_digest: SHA-256 of the images and labels.
-        calibration: error rates of such verdicts, where the benchmark has been run.
+        calibration: error rates of such verdicts, where the benchmark has been run; never of ``one_hot`` ones, as its
+            suspects give probabilities.
     """
 
     scheme: str
@@ -81,16 +82,17 @@ def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None 
             f"expected a score in [0, 1], got {score:g}; "
             "check the suspect's answers and the verifier of the query set for NaN and infinity"
         )
+    one_hot = queries.verifier is not None and answers.probabilities is None
     return Verdict(
         scheme=scheme,
         measure=queries.measure,
         score=score,
         threshold=threshold,
         stolen=score >= threshold,
-        one_hot=queries.verifier is not None and answers.probabilities is None,
+        one_hot=one_hot,
         queries=len(queries),
         query_set_digest=queries.digest,
-        calibration=calibration,
+        calibration=None if one_hot else calibration,
     )
 
 

@@ -10,15 +10,17 @@ import onnx
 from nf import __version__
 from nf.core.errors import SuspectError
 from nf.core.files import sha256_file
+from nf.core.predictor import OutputKind
 from nf.verification.decision import Verdict
 from nf.verification.suspects import is_address
 
 
-def evidence(verdict: Verdict, suspect: str) -> dict[str, Any]:
+def evidence(verdict: Verdict, suspect: str, output: OutputKind) -> dict[str, Any]:
     """``verdict.to_json()`` with what is known of the suspect and the versions that asked it.
 
     Args:
         suspect: its address, or its file, of which SHA-256 and size go along.
+        output: what its answers were taken for.
 
     Raises:
         SuspectError: the file cannot be read.
@@ -33,7 +35,7 @@ def evidence(verdict: Verdict, suspect: str) -> dict[str, Any]:
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
     }
-    return {**verdict.to_json(), "suspect": facts, "versions": versions}
+    return {**verdict.to_json(), "suspect": facts, "output": output, "versions": versions}
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

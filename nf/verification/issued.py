@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, write_json
+from nf.core.files import open_lock, read_json, write_json
 from nf.core.sections import parse_section
 
 LEDGER_FILE = "ledger.json"
@@ -121,9 +121,8 @@ class Ledger:
     @contextmanager
     def _locked(self) -> Iterator[list[IssuedSet]]:
         """The lines, to be changed in place; written when the block ends well."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         # Beside the folder, which DVC keeps whole.
-        with self._folder.with_name(f".{self._folder.name}.lock").open("w") as lock:
+        with open_lock(self._folder.with_name(f".{self._folder.name}.lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             sets = list(self.sets())
             yield sets

@@ -160,6 +160,10 @@ def _copy(model_id: str, attack: str, level: str, original: ModelSpec) -> ModelS
     """A copy of the file of ``original``: 8-bit ones are calibrated on the thief's images, defences need none."""
     if level not in _COPIES[attack]:
         raise UnknownNameError(f"level of {attack} in {model_id!r}", level, _COPIES[attack])
+    if original.role != "positive":
+        raise ConfigError(
+            f"{model_id!r}: expected a copy of the source or of a model stolen from it, got an honest one's"
+        )
     data = "finetune" if attack == "compress" else ""
     return replace(original, id=model_id, attack=attack, level=level, data=data, parent=original.id, mirror=None)
 

@@ -5,7 +5,16 @@ import sys
 import pytest
 
 from nf.core.errors import ArtifactError
-from nf.core.files import atomic_path, read_json, sha256_bytes, sha256_file, sha256_json, write_bytes, write_json
+from nf.core.files import (
+    atomic_path,
+    open_lock,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    sha256_json,
+    write_bytes,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -59,3 +68,11 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path):
     assert f"ArtifactError: cannot write {path}: File too large; free some space" in result.stderr
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.bin"]  # noqa: PTH208
+
+
+def test_a_lock_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match=r"cannot write .*/file/a: (Not a directory|File exists); free some space"):
+        open_lock(tmp_path / "file" / "a")
+    with open_lock(tmp_path / "folder" / "a") as lock:
+        assert lock.name == str(tmp_path / "folder" / "a")

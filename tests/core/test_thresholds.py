@@ -26,6 +26,11 @@ def test_of_equally_good_gaps_the_widest_is_taken():
     assert midpoint_threshold([0.3, 0.9], [0.2, 0.35]) == pytest.approx((0.35 + 0.9) / 2)
 
 
+def test_a_rate_that_is_the_midpoint_reaches_it():
+    rates = [(a / 100, b / 100, (a + b) / 200) for a in range(100) for b in range(a + 2, 101, 2)]
+    assert all(middle >= midpoint_threshold([high], [low]) for low, high, middle in rates)
+
+
 @given(SCORES, SCORES)
 def test_no_threshold_of_a_fine_grid_has_a_better_balanced_accuracy(positives, negatives):
     threshold = midpoint_threshold(positives, negatives)

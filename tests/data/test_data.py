@@ -26,8 +26,10 @@ def png(pixels):
     return buffer.getvalue()
 
 
-def write_parquet(path, count=24, *, size=32, column="img", names=("cat", "dog", "frog"), label="label", labels=None):
-    random = np.random.default_rng(1)
+def write_parquet(
+    path, count=24, *, size=32, column="img", names=("cat", "dog", "frog"), label="label", labels=None, seed=1
+):
+    random = np.random.default_rng(seed)
     images = random.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     table = pa.table(
         {
@@ -156,9 +158,12 @@ def test_folder_per_class(tmp_path):
     shades = raw.train.images[:, 0, 0, 0]
     assert sorted(shades.tolist()) == [*range(10, 16), *range(200, 206)]
     np.testing.assert_array_equal(raw.train.labels, shades >= 200)
-    (tmp_path / "bee" / "0.png").write_bytes(b"junk")
-    with pytest.raises(DataError, match=r"0\.png: not an image that can be read"):
-        read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=3, seed=0)
+    whole = png(np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8))
+    end = whole.index(b"IDAT")
+    for spoilt in (b"junk", whole[: end - 1] + b"\x80" + whole[end:]):  # a chunk of another length
+        (tmp_path / "bee" / "0.png").write_bytes(spoilt)
+        with pytest.raises(DataError, match=r"0\.png: not an image that can be read"):
+            read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=3, seed=0)
     with pytest.raises(DataError, match="expected one sub-folder of images per class"):
         read_source(SourceConfig("folder", train=str(tmp_path / "bee")), image_size=16, channels=3, seed=0)
 
@@ -306,10 +311,21 @@ def test_limits_cut_the_parts_down(tmp_path):
     }
 
 
+@pytest.mark.parametrize("count", [57, 58, 59, 60])
+def test_a_limit_may_leave_out_fewer_images_than_there_are_classes(count, tmp_path):
+    write_parquet(tmp_path / "a.parquet", count=60)
+    source = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), images=count)
+    parts = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3, test_fraction=0.2), seed=0).parts
+    assert sum(len(parts[name]) for name in ("A", "B")) == min(count, 48)
+    source = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"), images=count)
+    parts = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3), seed=0).parts
+    assert sum(len(parts[name]) for name in ("A", "B")) == count
+
+
 def test_strangers_may_have_data_of_their_own(tmp_path):
     """An owner's model learned from all of its data: then A is all of it and B comes from elsewhere."""
     write_parquet(tmp_path / "a.parquet", count=60)
-    write_parquet(tmp_path / "b.parquet", count=30)
+    write_parquet(tmp_path / "b.parquet", count=30, seed=2)
     write_parquet(tmp_path / "c.parquet", names=("x", "y"))
 
     def config(name):
@@ -320,6 +336,11 @@ def test_strangers_may_have_data_of_their_own(tmp_path):
     assert (len(splits["A"]), len(splits["B"]), len(splits["finetune"])) == (60, 30, 30)
     with pytest.raises(DataError, match=r"data\.others: expected the classes cat, dog, frog, got x, y"):
         prepare_splits(config("c.parquet"), seed=0)
+    write_parquet(tmp_path / "d.parquet", count=75)
+    splits = prepare_splits(config("d.parquet"), seed=0)
+    assert len(splits["B"]) == 15  # without the 60 that the owner's model learned from
+    with pytest.raises(DataError, match=r"data\.others: expected images that data\.source does not have, got the same"):
+        prepare_splits(config("a.parquet"), seed=0)
 
 
 def test_a_crop_is_a_shift_with_zeros():

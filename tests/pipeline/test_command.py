@@ -146,8 +146,12 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
     assert first["naturalfinger"] == made
     card = out / "smoke" / "fingerprints" / "akh" / "card.json"
     card.write_text(card.read_text().replace('"cutmix_rounds": 50', '"cutmix_rounds": 49'))
+    card = out / "smoke" / "fingerprints" / "metav" / "card.json"
+    made_of = json.loads(card.read_text())
+    made_of["data_hash"]["test"] = "other images"
+    card.write_text(json.dumps(made_of))
     again = bench()
-    assert {name for name in first if first[name] != again[name]} == {"akh"}
+    assert {name for name in first if first[name] != again[name]} == {"akh", "metav"}
     with (out / "smoke" / "plots" / "metav" / "budget.csv").open(newline="") as handle:
         assert [int(row["queries"]) for row in csv.DictReader(handle)] == list(range(1, 11))
     suspect, queries = reproduced.out / "onnx" / "source.onnx", out / "smoke" / "fingerprints" / "metav"

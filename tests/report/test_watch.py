@@ -46,11 +46,16 @@ def test_the_page_says_it_all_and_escapes(tmp_path):
         profile="smoke",
         issued=issued,
         calibration=Calibration(Proportion(5, 91), Proportion(4, 63)),
-        suspects=[WatchedHistory("shop", HISTORY), WatchedHistory("bank", (seen(1),))],
+        suspects=[
+            WatchedHistory("shop", HISTORY),
+            WatchedHistory("bank", (seen(1),)),
+            WatchedHistory("silent", (seen(1, 0.9), seen(2))),
+        ],
     )
     page = (tmp_path / "index.html").read_text()
-    assert "1 of 2 suspects looks stolen" in page
+    assert "2 of 3 suspects look stolen" in page  # a verdict stands, whoever falls silent afterwards
+    assert "2026-11-01T05:00:00+00:00; no answer at 2026-11-02T05:00:00+00:00: &lt;b&gt;no&lt;/b&gt; such file" in page
     assert "honest models accused: 5 of 91 (1.8\N{EN DASH}12.4%)" in page
     assert "&lt;b&gt;no&lt;/b&gt; such file" in page
-    assert page.count("<svg ") == 2
+    assert page.count("<svg ") == 3
     assert ET.parse(tmp_path / "shop.svg").getroot().tag.endswith("svg")

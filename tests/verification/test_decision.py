@@ -53,8 +53,11 @@ def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> No
     verdict = decide(Answers(queries.labels, sure), carrying)
     assert (verdict.measure, verdict.one_hot) == ("verifier", False)
     assert verdict.score == pytest.approx(1 / (1 + np.exp(4 * 0.5 - 1)))
-    blind = decide(Answers(queries.labels), carrying)
+    known = Calibration(false_accusation=Proportion(1, 4), miss=Proportion(1, 3))
+    assert decide(Answers(queries.labels, sure), carrying, known).calibration == known
+    blind = decide(Answers(queries.labels), carrying, known)
     assert blind.one_hot is True
+    assert blind.calibration is None  # of suspects that gave probabilities
     assert blind.score == pytest.approx(1 / (1 + np.exp(4 - 1)))
     assert blind.query_set_digest == verdict.query_set_digest != queries.digest
 
@@ -157,7 +160,8 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
-    record = evidence(verdict, str(path))
+    record = evidence(verdict, str(path), "probabilities")
+    assert record["output"] == "probabilities"
     assert record.items() >= verdict.to_json().items()
     digest = hashlib.sha256(b"bytes of a suspect").hexdigest()
     assert record["suspect"] == {"file": "suspect.onnx", "sha256": digest, "bytes": 18}
@@ -168,4 +172,4 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
 
 def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match=r"nothing.onnx: expected the suspect's file, cannot read it: No such file"):
-        evidence(decide(answering(queries, 6), queries), str(tmp_path / "nothing.onnx"))
+        evidence(decide(answering(queries, 6), queries), str(tmp_path / "nothing.onnx"), "logits")

@@ -176,6 +176,11 @@ def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path
         ("distill-resnet18-stranger", ConfigError, "expected a victim 'source', 'mirror' or"),
         ("twin-alexnet", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
         ("compress-int3-source", UnknownNameError, "unknown level of compress in 'compress-int3-source' 'int3'"),
+        (
+            "compress-fp16-mirror",
+            ConfigError,
+            "expected a copy of the source or of a model stolen from it, got an honest",
+        ),
         ("defend-jpeg-stranger", UnknownNameError, "unknown attack in 'stranger'"),
         ("noise-3", ConfigError, "expected a victim .* got ''"),
     ],
