@@ -15,6 +15,11 @@ wait_for_postgres() {
   done
 }
 
+if [[ "$1" == deploy || "$1" == worker ]] && [[ -z "${PREFECT_API_URL:-}" ]]; then
+  echo "PREFECT_API_URL: expected the address of a Prefect server, got none; docs/docker.md has a stack with one" >&2
+  exit 2
+fi
+
 case "$1" in
   prefect-server)
     database=sqlite+aiosqlite:////state/prefect.db
@@ -23,6 +28,7 @@ case "$1" in
       database="postgresql+asyncpg://${PGUSER}@${PGHOST}/prefect" # the password comes from PGPASSWORD
     fi
     export PREFECT_API_DATABASE_CONNECTION_URL="$database"
+    export PREFECT_UI_STATIC_DIRECTORY=/state/ui # Prefect writes its pages out, and may not beside its modules
     exec prefect server start --host 0.0.0.0 --port 4200
     ;;
   mlflow-server)

@@ -143,14 +143,22 @@ class Stack:
         Raises:
             urllib.error.HTTPError: it refuses.
         """
+        with self.open(server, path, body, password=password) as response:
+            return json.load(response)
+
+    def open(self, server: str, path: str, body: dict[str, Any] | None = None, *, password: str | None = None) -> Any:
+        """The server's response, to be closed.
+
+        Raises:
+            urllib.error.HTTPError: it refuses.
+        """
         token = base64.b64encode(f"admin:{self.password if password is None else password}".encode()).decode()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.ports[server]}{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Basic {token}"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
+        return urllib.request.urlopen(request, timeout=30)
 
 
 def compose_command() -> tuple[str, ...]:
@@ -199,6 +207,19 @@ def check_refusals(stack: Stack) -> None:
             raise
         raise TryError(f"expected {server} to answer 401 to a wrong password")
     say("nothing runs without passwords, and wrong ones are refused")
+
+
+def check_pages(stack: Stack) -> None:
+    """Both servers have pages for people, and not their APIs alone.
+
+    Raises:
+        urllib.error.HTTPError: a page is missing.
+    """
+    for server in ("prefect", "mlflow"):
+        with stack.open(server, "/") as response:
+            if "text/html" not in response.headers["Content-Type"]:
+                raise TryError(f"expected a page of {server}, got {response.headers['Content-Type']}")
+    say("both servers show their pages")
 
 
 def reproduce(stack: Stack) -> float:
@@ -274,6 +295,7 @@ def main() -> None:
         try:
             record["healthy_after_seconds"] = start(stack)
             check_refusals(stack)
+            check_pages(stack)
             record["reproduce_seconds"] = reproduce(stack)
             stack.compose("up", "--detach", "--force-recreate", "--no-deps", "worker")
             wait("a new worker is healthy", START_SECONDS, lambda: stack.healthy("worker"))

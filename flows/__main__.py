@@ -1,7 +1,7 @@
 """``python -m flows``: the entry point of ``make repro`` and of every DVC stage."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from flows.environment import configure
@@ -72,7 +72,12 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
 @click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
 @click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
 @click.option("--image", default="naturalfinger:0.1.0", show_default=True, help="What containers of a docker pool run.")
-@click.option("--volume", "volumes", multiple=True, default=_VOLUMES, show_default=True, help="What they mount.")
+@click.option(
+    "--volume",
+    "volumes",
+    multiple=True,
+    help="What they mount besides the volumes that runs share, or in the place of the one on the same path.",
+)
 @click.option("--network", help="Their network, such as `host`. [default: Docker's bridge]")
 def deploy(
     pool: str, kind: Literal["process", "docker"], image: str, volumes: tuple[str, ...], network: str | None
@@ -81,7 +86,13 @@ def deploy(
     from flows.deploy import Containers
     from flows.deploy import deploy as register
 
-    _or_one_line(register, pool, kind, Containers(image, volumes, network))
+    _or_one_line(register, pool, kind, Containers(image, _mounted(volumes), network))
+
+
+def _mounted(volumes: Sequence[str]) -> list[str]:
+    """``volumes`` beside those that runs share, but for the ones whose place they take."""
+    taken = {volume.split(":")[1] for volume in volumes if ":" in volume}
+    return [*(shared for shared in _VOLUMES if shared.split(":")[1] not in taken), *volumes]
 
 
 @cli.command()

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 
 from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.workers.base import BaseWorker
 
 from flows.environment import ROOT
@@ -45,7 +46,7 @@ def deploy(pool: str, kind: PoolType, containers: Containers) -> None:
         containers: settings of a new docker pool.
 
     Raises:
-        ConfigError: no server is named, or the pool exists and is of another kind.
+        ConfigError: no server is named, it wants another password, or the pool exists and is of another kind.
         NFError: the server does not take a deployment; its own lines say why.
     """
     if not os.environ.get("PREFECT_API_URL"):
@@ -69,6 +70,20 @@ def _ensure_pool(pool: str, kind: PoolType, containers: Containers) -> None:
             template = _job_template(kind, containers)
             client.create_work_pool(WorkPoolCreate(name=pool, type=kind, base_job_template=template))
             return
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.UNAUTHORIZED:
+                raise
+            raise ConfigError(
+                f"PREFECT_API_AUTH_STRING: expected user:password of the server at {os.environ['PREFECT_API_URL']}, "
+                "got none or others"
+            ) from error
+    image = known.base_job_template.get("variables", {}).get("properties", {}).get("image", {}).get("default")
+    if kind == known.type == "docker" and image != containers.image:
+        _log.warning(
+            "work pool %r exists and runs the image %s, not %s; to make it anew, stop its workers, then "
+            "`prefect work-pool delete %s`",
+            *(pool, image, containers.image, pool),
+        )
     if known.type != kind:
         raise ConfigError(
             f"work pool {pool!r}: expected type {kind!r}, got {known.type!r}; choose another name, or delete it with "

@@ -4,4 +4,9 @@ The package is a stack of layers (``docs/architecture.md``). ``nf.core``, ``nf.v
 import without torch; nothing in ``nf`` imports prefect, mlflow or dvc.
 """
 
+import os
+
 __version__ = "0.1.0"
+
+# onnxruntime, which reads this as it is loaded, calls home otherwise: here, so that no process of ours can forget it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -17,3 +17,8 @@ def main() -> None:
     except NFError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        sys.stderr.write("error: this command needs torch, which is not installed here; `nf verify` does without\n")
+        sys.exit(2)

@@ -109,7 +109,13 @@ class QuerySet:
             ArtifactError: a file is missing or damaged, or the bytes do not match the digest in the card.
         """
         path = folder / QUERIES_FILE
-        if not (folder / CARD_FILE).is_file():
+        try:
+            found = (folder / CARD_FILE).is_file()
+        except OSError as error:
+            raise ArtifactError(
+                f"expected the folder of a query set, cannot read {folder}: {error.strerror}"
+            ) from error
+        if not found:
             raise ArtifactError(
                 f"expected the folder of a query set, with {CARD_FILE} and {QUERIES_FILE}, got {folder}; "
                 "make one with `nf fingerprint`"

@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,7 +19,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.errors import SuspectError
+from nf.core.errors import ConfigError, SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.verification.answers import check_answers
@@ -53,10 +55,11 @@ def ask_isolated(
 
     Raises:
         SuspectError: whatever ``OnnxSuspect`` raises; the child was too slow, ran out of memory or crashed.
+        ConfigError: there is no folder for temporary files.
     """
     limits = [str(memory_bytes), str(math.ceil(timeout_seconds) + _SPARE_SECONDS)]
     command = [sys.executable, "-P", "-m", "nf.verification.child", str(path.resolve()), output, *limits]
-    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with _temporary() as (empty, stdout, stderr):
         try:
             finished = subprocess.run(
                 command,
@@ -79,6 +82,24 @@ def ask_isolated(
             )
         stdout.seek(0)
         return _read_answers(path, stdout.read(), output, len(images))
+
+
+@contextmanager
+def _temporary() -> Iterator[tuple[str, IO[bytes], IO[bytes]]]:
+    """An empty folder and two files."""
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "expected a folder for temporary files, found none that can be written: set TMPDIR, or give a container "
+            "one with `--tmpfs /tmp`"
+        ) from error
+    with (
+        tempfile.TemporaryDirectory(dir=place) as empty,
+        tempfile.TemporaryFile(dir=place) as stdout,
+        tempfile.TemporaryFile(dir=place) as stderr,
+    ):
+        yield empty, stdout, stderr
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ class OnnxSuspect:
             return
         sizes = (str(want or letter) for want, letter in zip(self.input_shape, "CHW", strict=True))
         raise SuspectError(
-            f"{self._path}: expected uint8 images of shape (N, {', '.join(sizes)}), got {images.dtype} {images.shape}"
+            f"{self._path}: expected queries of shape (N, {', '.join(sizes)}), which the suspect takes, "
+            f"got {images.dtype} {images.shape}"
         )
 
     def _ask(self, images: NDArray[np.uint8]) -> Answered:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.__main__ import _VOLUMES
+from flows.__main__ import _VOLUMES, _mounted
 from flows.deploy import Containers, _job_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,3 +58,11 @@ def test_a_pool_and_the_stack_keep_the_same_folders_and_the_image_lets_its_user_
         assert {place[1] for place in volumes if place[0].isalpha()} == kept
     (owned,) = (line for line in (ROOT / "docker" / "Dockerfile").read_text().splitlines() if "chown -R" in line)
     assert {place.removeprefix("/app/") for place in kept} <= set(owned.split())
+
+
+def test_a_volume_comes_beside_those_that_runs_share_or_in_the_place_of_one():
+    out, *others = _VOLUMES
+    assert _mounted(()) == list(_VOLUMES)
+    assert _mounted(("/srv/params.yaml:/app/params.yaml:ro",)) == [*_VOLUMES, "/srv/params.yaml:/app/params.yaml:ro"]
+    assert _mounted(("mine:/app/out",)) == [*others, "mine:/app/out"]
+    assert out.endswith(":/app/out")

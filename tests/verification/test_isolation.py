@@ -15,7 +15,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
-from nf.core.errors import SuspectError
+from nf.core.errors import ConfigError, SuspectError
 from nf.core.predictor import Predictor
 from nf.verification import IsolatedSuspect, OnnxSuspect, ask_isolated
 from nf.verification.isolation import GIBIBYTE, _last_line
@@ -136,3 +136,14 @@ def _wait_for(look: Callable[[], T | None]) -> T:
             return found
         time.sleep(0.05)
     raise TimeoutError("expected something within a minute, got nothing")
+
+
+def test_without_a_folder_for_temporary_files_it_says_how_to_give_one(
+    write: Write, linear: str, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", none)
+    with pytest.raises(ConfigError, match=r"set TMPDIR, or give a container one with `--tmpfs /tmp`"):
+        ask_isolated(write(linear), images, output="logits")

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,7 +89,9 @@ def test_images_that_do_not_fit_are_refused(
     write: Write, linear: str, shape: tuple[int, ...], dtype: type[np.generic], got: str
 ) -> None:
     suspect = OnnxSuspect(write(linear))
-    with pytest.raises(SuspectError, match=rf"expected uint8 images of shape \(N, 1, 4, 4\), got {got}"):
+    with pytest.raises(
+        SuspectError, match=rf"expected queries of shape \(N, 1, 4, 4\), which the suspect takes, got {got}"
+    ):
         suspect(np.zeros(shape, dtype))
 
 
@@ -158,3 +161,19 @@ def test_the_gpu_answers_like_the_cpu(write: Write, linear: str, images: Images)
 def test_importing_the_package_imports_no_runtime() -> None:
     code = "import sys, nf.verification; sys.exit('onnxruntime' in sys.modules or 'torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_runtime_does_not_call_home(write: Write, linear: str, tmp_path: Path) -> None:
+    """Before it sends anything it writes down who it is, in the home of its user."""
+    code = (
+        "import sys, time; from pathlib import Path; from nf.verification import OnnxSuspect; "
+        "OnnxSuspect(Path(sys.argv[1])); time.sleep(1)"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    }
+    command = [sys.executable, "-c", code, str(write(linear))]
+    subprocess.run(command, env={**kept, "HOME": str(home)}, check=True)
+    assert [path.name for path in home.rglob("*") if "onnxruntime" in path.name] == []
