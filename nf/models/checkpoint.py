@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from nf.models.classifier import Classifier
-from nf.models.registry import empty_classifier
+from nf.models.registry import build_classifier
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
@@ -63,7 +63,7 @@ def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
     if sha256_bytes(data) != card.get("weights_sha256"):
         raise ArtifactError(f"{path} does not match the hash in its card; build the model again with `nf zoo`")
     try:
-        model = empty_classifier(**card["build"])
+        model = build_classifier(**card["build"], seed=None)
         model.load_state_dict(load(data), strict=True)
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} does not fit its card: {' '.join(str(error).split())}") from error

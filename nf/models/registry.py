@@ -92,7 +92,7 @@ def build_classifier(
     num_classes: int,
     mean: Sequence[float],
     std: Sequence[float],
-    seed: int,
+    seed: int | None,
     full_size: bool = False,
 ) -> Classifier:
     """An untrained classifier on the CPU; equal arguments give equal weights, and no global generator moves.
@@ -104,54 +104,30 @@ def build_classifier(
         num_classes: at least 2.
         mean: per channel, in units of the [0, 1] range.
         std: likewise, positive.
-        seed: of the initial weights, in [0, 2**63).
+        seed: of the initial weights, in [0, 2**63); with None they are still to be filled in, and nothing is drawn, so
+            that threads may do it at once.
         full_size: leave the halving of the image out of the stem; for those in ``FULL_SIZE``.
 
     Raises:
         UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
         ConfigError: another argument is out of its range.
     """
+    _check(width, in_channels, num_classes, mean, std)
+
+    def assemble() -> Classifier:
+        body, feature_dim = build_body(architecture, width=width, in_channels=in_channels, full_size=full_size)
+        return Classifier(body, feature_dim, num_classes, mean, std)
+
+    if seed is None:
+        with torch.device("meta"):
+            classifier = assemble()
+        return classifier.to_empty(device="cpu")
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also seed the generators of every GPU, outside the fence.
         torch.default_generator.manual_seed(seed)
-        classifier = _assemble(architecture, width, in_channels, num_classes, mean, std, full_size)
+        classifier = assemble()
         initialise(classifier)
     return classifier
-
-
-def empty_classifier(
-    architecture: str,
-    *,
-    width: float,
-    in_channels: int,
-    num_classes: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    full_size: bool = False,
-) -> Classifier:
-    """As ``build_classifier``, with weights still to be filled in. It draws nothing, so that threads may do it at once.
-
-    Raises:
-        UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
-        ConfigError: another argument is out of its range.
-    """
-    with torch.device("meta"):
-        classifier = _assemble(architecture, width, in_channels, num_classes, mean, std, full_size)
-    return classifier.to_empty(device="cpu")
-
-
-def _assemble(
-    architecture: str,
-    width: float,
-    in_channels: int,
-    num_classes: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    full_size: bool,
-) -> Classifier:
-    _check(width, in_channels, num_classes, mean, std)
-    body, feature_dim = build_body(architecture, width=width, in_channels=in_channels, full_size=full_size)
-    return Classifier(body, feature_dim, num_classes, mean, std)
 
 
 def _check(width: float, in_channels: int, num_classes: int, mean: Sequence[float], std: Sequence[float]) -> None:
