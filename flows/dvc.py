@@ -56,7 +56,7 @@ def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
                 if stage.cmd
             }
             changed = set(repo.status(targets=list(targets) or None, with_deps=bool(targets)))
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         raise NFError(f"dvc: {error}") from error
     for name in TopologicalSorter(needs).static_order():
         if changed.intersection(needs.get(name, ())):

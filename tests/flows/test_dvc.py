@@ -7,6 +7,7 @@ import zc.lockfile
 from dvc.repo import Repo
 
 from flows import dvc
+from nf.core.errors import NFError
 
 # Of a package that DVC reads its index with.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -38,3 +39,12 @@ def test_every_command_is_to_wait(project):
         assert command.wait(120) == 0
     assert "--wait-for-lock" in command.args
     assert (project / "sheet.txt.dvc").exists()
+
+
+def test_files_that_dvc_cannot_read_are_one_line(project, monkeypatch):
+    def unreadable(*_, **__):
+        raise PermissionError(13, "Permission denied", "params.yaml")
+
+    monkeypatch.setattr("dvc.repo.Repo.status", unreadable)
+    with pytest.raises(NFError, match=r"dvc: .*Permission denied: 'params\.yaml'"):
+        dvc.stale_stages(())
