@@ -32,6 +32,10 @@ _SHOWN = 10  # queries of each scheme on the contact sheet
 
 def main(arguments: argparse.Namespace) -> None:
     """Do what is left within the budget, then write the record."""
+    from nf.core.threads import configure_math_libraries
+
+    configure_math_libraries()
+
     from gpu_parts import OUT_OF_TIME, Budget, OutOfTimeError, parts, work
     from ledger import Ledger, Utilisation
 
@@ -77,12 +81,15 @@ def parquet(folder: Path, names: tuple[str, ...], source: Any) -> Any:
     """``source`` read from the Parquet files in the first of the sub-folders ``names`` that there is.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or a part is in several files.
     """
     from nf.core.errors import DataError
 
     for name in names:
         files = {part: sorted((folder / name).glob(f"{part}*.parquet")) for part in ("train", "test")}
+        for part, found in files.items():
+            if len(found) > 1:
+                raise DataError(f"--data: expected one {name}/{part}*.parquet in {folder}, got {len(found)}; join them")
         if files["train"]:
             return replace(source, kind="parquet", **{part: str(found[0]) for part, found in files.items() if found})
     raise DataError(f"--data: expected {' or '.join(f'{name}/train*.parquet' for name in names)} in {folder}, got none")

@@ -4,11 +4,13 @@
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nf.core.files import read_json, write_json
-from nf.stages.compare import comparison_detection, comparison_variants
+from nf.core.queries import CARD_FILE, QuerySet
+from nf.stages.compare import comparison_variants
 from nf.stages.facts import git_commit, machine, versions
 from nf.stages.gan import QUALITY_FILE, SAMPLES, trained_gans
 from nf.stages.run import Run
@@ -37,11 +39,9 @@ def gather(run: Run, note: str) -> dict[str, Any]:
         "n": {"runs": 1, "models": len(cards), "queries": run.profile.queries},
         "images": data["sizes"],
         "data_hash": data["hashes"]["A"],
-        "schemes": {
-            name: read_json(metrics) for name in run.profile.schemes if (metrics := run.layout.metrics(name)).exists()
-        },
+        "schemes": _of_present_sets(run, run.layout.metrics),
         "gans": {name: read_json(path) for name, path in qualities.items() if path.exists()},
-        "detection": comparison_detection(run),
+        "detection": _of_present_sets(run, run.layout.detection),
         "variants": comparison_variants(run),
         "zoo": _zoo(run, cards),
         "seconds": run.seconds(),
@@ -49,6 +49,17 @@ def gather(run: Run, note: str) -> dict[str, Any]:
         "versions": versions(),
         "commit": git_commit(ROOT),
     }
+
+
+def _of_present_sets(run: Run, place: Callable[[str], Path]) -> dict[str, Any]:
+    """By scheme what the record in ``place`` says, where it is about the query set that is there."""
+    found = {}
+    for name in run.profile.schemes:
+        if place(name).exists() and (run.layout.fingerprint(name) / CARD_FILE).exists():
+            record = read_json(place(name))
+            if record["query_set"] == QuerySet.load(run.layout.fingerprint(name)).digest:
+                found[name] = record
+    return found
 
 
 def _zoo(run: Run, cards: list[dict[str, Any]]) -> dict[str, Any]:

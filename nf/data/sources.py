@@ -87,6 +87,9 @@ class _Wanted:
         """
         if picture.mode.startswith(("I", "F")):
             raise ValueError(f"expected 8 bits a channel, got mode {picture.mode!r}; convert it to 8 bits")
+        if picture.has_transparency_data:  # what is seen through it is white, as on a page
+            seen = picture.convert("RGBA")
+            picture = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         if picture.size != (self.size, self.size):
             picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)
@@ -228,7 +231,8 @@ def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tu
     from torchvision.datasets import ImageFolder
 
     try:
-        folder = ImageFolder(str(root))
+        # Whatever is not hidden is to be an image: torchvision would leave out those of other endings than it knows.
+        folder = ImageFolder(str(root), is_valid_file=lambda path: not Path(path).name.startswith("."))
     except OSError as error:
         raise DataError(f"{root}: expected one sub-folder of images per class: {error}") from error
     images = []

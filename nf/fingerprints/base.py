@@ -274,9 +274,10 @@ def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, st
         return dict(zip(ids, threads.map(weights_hash, models), strict=True))
 
 
-def _gan_card(gan: Gan) -> dict[str, str | None]:
+def _gan_card(gan: Gan) -> dict[str, Any]:
     return {
         "name": gan.name,
+        "config": asdict(gan.config),
         "generator": weights_hash(gan.generator),
         "discriminator": None if gan.discriminator is None else weights_hash(gan.discriminator),
     }

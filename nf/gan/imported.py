@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import sha256_file
 from nf.gan.definition import PRIORS, GanKind, ImageShape
 from nf.gan.losses import Sign, hinge_naturalness_loss, wasserstein_naturalness_loss
 from nf.gan.model import Gan
@@ -71,6 +72,8 @@ class _Program(nn.Module):
         super().__init__()
         self.program = _load_program(path)
         self.conditional = conditional
+        # Its state tells programs over the same weights apart.
+        self.register_buffer("file", torch.frombuffer(bytearray.fromhex(sha256_file(path)), dtype=torch.uint8))
 
     def train(self, mode: bool = True) -> "_Program":
         """Nothing: a program is in the mode that it was exported in."""

@@ -179,13 +179,20 @@ def _zoo(table: ScoreTable) -> list[tuple[str, int, int]]:
 
 
 def _settings(records: Iterable[Record]) -> dict[str, Any]:
-    """What all variants share, from one that found its queries."""
-    for record in records:
-        if "metrics" in record:
-            keys = ("candidates", "shortlist", "epochs", "screen_repeats")
-            shared = {key: record["parameters"][key] for key in keys if key in record["parameters"]}
-            return {"queries": record["queries"], "training models": record["training_models"], **shared}
-    return {}
+    """What all variants that found their queries share."""
+    keys = ("candidates", "shortlist", "epochs", "screen_repeats")
+    each = [
+        {
+            "queries": record["queries"],
+            "training models": record["training_models"],
+            **{key: record["parameters"][key] for key in keys if key in record["parameters"]},
+        }
+        for record in records
+        if "metrics" in record
+    ]
+    return (
+        {key: value for key, value in each[0].items() if all(other.get(key) == value for other in each)} if each else {}
+    )
 
 
 def _times(timings: Mapping[str, float]) -> list[tuple[str, int, float]]:

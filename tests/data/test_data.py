@@ -168,6 +168,21 @@ def test_folder_per_class(tmp_path):
         read_source(SourceConfig("folder", train=str(tmp_path / "bee")), image_size=16, channels=3, seed=0)
 
 
+def test_what_is_transparent_is_white_and_no_image_is_left_out(tmp_path):
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        stroke = np.zeros((16, 16, 4), np.uint8)
+        stroke[4:12, 7:9, 3] = 255
+        Image.fromarray(stroke).save(tmp_path / name / "stroke.png")
+        Image.fromarray(np.full((16, 16), 90, np.uint8)).save(tmp_path / name / "grey.gif")
+        (tmp_path / name / ".DS_Store").write_bytes(b"junk")
+    images = read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0).train.images
+    assert sorted(np.unique(image).tolist() for image in images) == [[0, 255], [0, 255], [90], [90]]
+    (tmp_path / "ant" / "notes.txt").write_text("text")
+    with pytest.raises(DataError, match=r"notes\.txt: not an image that can be read"):
+        read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
+
+
 def sorted_source(kind, folder, classes=5, each=40):
     """A source of ``classes`` classes that stand one after the other; an image's shade tells its class."""
     labels = np.repeat(np.arange(classes), each)

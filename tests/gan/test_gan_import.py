@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
+from nf.fingerprints.networks import weights_hash
 from nf.gan import ImageShape, ImportedConfig, import_gan, load_gan
 
 CONFIG = ImportedConfig(latent_dim=6, prior="uniform", low=0.0, high=255.0, loss="wasserstein")
@@ -85,6 +86,14 @@ def test_it_comes_back_as_any_other_gan(generator, critic, tmp_path):
     assert torch.equal(loaded.naturalness_loss(logits, "corrected"), -logits)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["card.json", "discriminator.pt2", "generator.pt2", "samples.png"]
+
+
+def test_programs_over_the_same_weights_are_told_apart(generator, tmp_path):
+    negative = export_generator(tmp_path / "negative.pt2", Generator(lambda images: 255 - images).eval())
+    pair = [import_gan("mine", CONFIG, SHAPE, path, folder=tmp_path / path.stem) for path in (generator, negative)]
+    states = [{name: value for name, value in gan.generator.state_dict().items() if name != "file"} for gan in pair]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert weights_hash(pair[0].generator) != weights_hash(pair[1].generator)
 
 
 def test_without_classes_and_without_a_discriminator(tmp_path):

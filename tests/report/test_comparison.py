@@ -241,3 +241,13 @@ def test_equal_inputs_give_equal_bytes(inputs, folder, tmp_path):
 def test_without_a_scheme_it_is_refused(inputs, tmp_path):
     with pytest.raises(ConfigError, match="expected the results of at least one scheme, got none"):
         write_comparison(replace(inputs, schemes=()), tmp_path)
+
+
+def test_of_all_variants_is_said_what_holds_for_all(inputs, tmp_path):
+    shared = [*inputs.variants[:3], {**inputs.variants[3], "training_models": 99}]
+    write_comparison(replace(inputs, variants=tuple(shared)), tmp_path)
+    said = (
+        text_of((tmp_path / "index.html").read_text()).partition("Every variant was made with ")[2].partition(", so")[0]
+    )
+    assert said.startswith(f"queries {inputs.variants[0]['queries']}")
+    assert "training models" not in said
