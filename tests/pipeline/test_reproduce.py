@@ -148,7 +148,7 @@ def test_mlflow_holds_two_parents_with_their_schemes_and_gans(reproduced):
     assert metrics[comparison]["variant.twins.aruc"] == pytest.approx(_variant(reproduced, "twins")["aruc"])
     assert parameters[scheme]["naturalfinger.epochs"] == "30"
     assert tags[scheme]["query_set"] == card["digest"]
-    assert tags[scheme]["data_hash"] == card["data_hash"]
+    assert tags[scheme]["data_hash"] == card["data_hash"]["A"]
     assert steps[scheme]["curve.robustness"] == 100
     assert (steps[gan]["frechet_resnet18"], steps[gan]["quality.recall"]) == (60, 0)
     assert models == {"naturalfinger-smoke-source": 1, "naturalfinger-smoke-sagan": 1}
