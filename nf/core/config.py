@@ -51,9 +51,8 @@ class DataConfig:
         knockoff: images of other things, which a thief asks the victim about.
         image_size: pixels on each side.
         channels: 1 or 3.
-        others: what honest strangers learn from (split B), with the same classes, without images that ``source`` has,
-            too; where there is none, the training part of
-            ``source`` is halved.
+        others: what honest strangers learn from (split B), with the same classes; images that ``source`` has, too,
+            are left out. Without it, the training part of ``source`` is halved.
         padding: pixels of random shift while training.
         flip: mirror images while training.
         test_fraction: share of ``source`` that becomes its test part where it has none.

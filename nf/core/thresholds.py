@@ -23,9 +23,8 @@ def midpoint_threshold(positive_scores: ArrayLike, negative_scores: ArrayLike) -
     sensitivity = (positives[:, None] >= middles).mean(axis=0)
     specificity = (negatives[:, None] < middles).mean(axis=0)
     best = np.lexsort((widths, (sensitivity + specificity).round(12)))[-1]
-    return float(
-        middles[best].round(12)
-    )  # the sum of two rates can be off by the last bit, and a score on it judged so
+    # The sum of two rates can be off by the last bit, and then a score that is their middle would not reach it.
+    return float(middles[best].round(12))
 
 
 def _scores(name: str, values: ArrayLike) -> NDArray[np.float64]:
