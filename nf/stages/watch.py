@@ -52,7 +52,8 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     ledger.show(issued.digest, suspect.name, at)
     try:
         verdict = decide(ask(asked, queries), queries)
-        seen = Observation(at, issued.digest, verdict.score, verdict.threshold, verdict.stolen)
+        judged = {name: getattr(verdict, name) for name in ("score", "threshold", "stolen", "one_hot")}
+        seen = Observation(at, issued.digest, **judged)
     except SuspectError as error:
         seen = Observation(at, issued.digest, error=str(error))
     append_history(_history_path(run, suspect.name), seen)

@@ -21,6 +21,7 @@ class Observation:
         score: in [0, 1].
         threshold: in [0, 1].
         stolen: the verdict.
+        one_hot: whether a verifier that wants probabilities had to make do with labels.
         error: why the suspect gave no answer; score, threshold and verdict are ``None`` then.
     """
 
@@ -29,6 +30,7 @@ class Observation:
     score: float | None = None
     threshold: float | None = None
     stolen: bool | None = None
+    one_hot: bool = False
     error: str | None = None
 
     def __post_init__(self) -> None:

@@ -87,13 +87,7 @@ def ask_isolated(
 @contextmanager
 def _temporary() -> Iterator[tuple[str, IO[bytes], IO[bytes]]]:
     """An empty folder and two files."""
-    try:
-        place = tempfile.gettempdir()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            "expected a folder for temporary files, found none that can be written: set TMPDIR, or give a container "
-            "one with `--tmpfs /tmp`"
-        ) from error
+    place = _temporary_folder()
     with (
         tempfile.TemporaryDirectory(dir=place) as empty,
         tempfile.TemporaryFile(dir=place) as stdout,
@@ -102,14 +96,31 @@ def _temporary() -> Iterator[tuple[str, IO[bytes], IO[bytes]]]:
         yield empty, stdout, stderr
 
 
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "expected a folder for temporary files, found none that can be written: set TMPDIR, or give a container "
+            "one with `--tmpfs /tmp`"
+        ) from error
+
+
 @dataclass(frozen=True)
 class IsolatedSuspect:
-    """``ask_isolated`` as a ``Predictor``: each call starts a process of its own."""
+    """``ask_isolated`` as a ``Predictor``: each call starts a process of its own.
+
+    Raises:
+        ConfigError: there is no folder for temporary files.
+    """
 
     path: Path
     output: OutputKind
     timeout_seconds: float = 60.0
     memory_bytes: int = 4 * GIBIBYTE
+
+    def __post_init__(self) -> None:
+        _temporary_folder()  # before anybody notes that the suspect has seen the queries
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
         """Answer ``images``; see ``ask_isolated``."""

@@ -27,7 +27,8 @@ def open_suspect(
         token_from: environment variable with a bearer token for the address.
 
     Raises:
-        ConfigError: the address is none, the variable is not set, or a file is to get a token.
+        ConfigError: the address is none, the variable is not set, a file is to get a token, or there is no folder for
+            temporary files to ask an ONNX file in.
     """
     if is_address(place):
         return HttpSuspect(place, output=output, timeout_seconds=timeout_seconds, token=_token(token_from))

@@ -83,7 +83,7 @@ def open_watched(suspect: WatchedSuspect, folder: Path) -> Predictor:
     """The suspect as a black box; ``folder`` is the one that holds the list.
 
     Raises:
-        ConfigError: the variable for its token is not set.
+        ConfigError: the variable for its token is not set, or there is no folder for temporary files.
     """
     place = suspect.address or str(folder / str(suspect.onnx))
     return open_suspect(place, output=suspect.output, timeout_seconds=suspect.timeout, token_from=suspect.token_from)

@@ -1,12 +1,17 @@
-"""What a docker pool tells and gives its containers."""
+"""What a docker pool tells and gives its containers, and what is said of a pool that is there."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.__main__ import _VOLUMES, _mounted
-from flows.deploy import Containers, _job_template
+from flows.deploy import Containers, _ensure_pool, _job_template
+from nf.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = "http://mlflow.example:5000"
@@ -66,3 +71,53 @@ def test_a_volume_comes_beside_those_that_runs_share_or_in_the_place_of_one():
     assert _mounted(("/srv/params.yaml:/app/params.yaml:ro",)) == [*_VOLUMES, "/srv/params.yaml:/app/params.yaml:ro"]
     assert _mounted(("mine:/app/out",)) == [*others, "mine:/app/out"]
     assert out.endswith(":/app/out")
+
+
+@pytest.fixture
+def pools(monkeypatch):
+    """A server that answers every question about a pool with ``pools.status`` and ``pools.known``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(running.known).encode()
+            self.send_response(running.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    template = {"variables": {"properties": {"image": {"default": "naturalfinger:gpu"}}}}
+    running.status, running.known = 200, {"name": "mine", "type": "docker", "base_job_template": template}
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{running.server_port}/api"
+    monkeypatch.setenv("PREFECT_API_URL", address)
+    with temporary_settings({PREFECT_API_URL: address}):
+        yield running
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+def test_another_password_is_one_line(pools):
+    pools.status = 401
+    with pytest.raises(ConfigError, match=r"PREFECT_API_AUTH_STRING: expected user:password of the server at http://"):
+        _ensure_pool("mine", "docker", Containers("naturalfinger:cpu", (), None))
+
+
+@pytest.mark.parametrize(("image", "lines"), [("naturalfinger:gpu", 0), ("naturalfinger:cpu", 1)])
+def test_a_pool_keeps_its_image_and_says_so(pools, caplog, image, lines):
+    _ensure_pool("mine", "docker", Containers(image, (), None))
+    assert len(caplog.messages) == lines
+    for line in caplog.messages:
+        assert "runs the image naturalfinger:gpu, not naturalfinger:cpu" in line
+        assert "prefect work-pool delete mine" in line
+
+
+def test_a_pool_of_the_other_kind_is_refused(pools):
+    with pytest.raises(ConfigError, match="expected type 'process', got 'docker'"):
+        _ensure_pool("mine", "process", Containers("naturalfinger:cpu", (), None))

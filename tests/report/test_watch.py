@@ -8,11 +8,11 @@ from nf.verification import Calibration, IssuedSet, Observation
 from nf.verification.proportions import Proportion
 
 
-def seen(day, score=None, queries="a"):
+def seen(day, score=None, queries="a", one_hot=False):
     at, digest = f"2026-11-{day:02}T05:00:00+00:00", queries * 64
     if score is None:
         return Observation(at, digest, error="<b>no</b> such file")
-    return Observation(at, digest, score, 0.5, score >= 0.5)
+    return Observation(at, digest, score, 0.5, score >= 0.5, one_hot)
 
 
 HISTORY = (seen(1, 0.2), seen(2, 0.3), seen(3), seen(8, 0.9, "b"))
@@ -50,12 +50,17 @@ def test_the_page_says_it_all_and_escapes(tmp_path):
             WatchedHistory("shop", HISTORY),
             WatchedHistory("bank", (seen(1),)),
             WatchedHistory("silent", (seen(1, 0.9), seen(2))),
+            WatchedHistory("terse", (seen(8, 0.1, "b", one_hot=True),)),
         ],
     )
     page = (tmp_path / "index.html").read_text()
-    assert "2 of 3 suspects look stolen" in page  # a verdict stands, whoever falls silent afterwards
-    assert "2026-11-01T05:00:00+00:00; no answer at 2026-11-02T05:00:00+00:00: &lt;b&gt;no&lt;/b&gt; such file" in page
+    assert "2 of 4 suspects look stolen" in page  # a verdict stands, whoever falls silent afterwards
+    assert "; no answer at 2026-11-02T05:00:00+00:00: &lt;b&gt;no&lt;/b&gt; such file" in page
     assert "honest models accused: 5 of 91 (1.8\N{EN DASH}12.4%)" in page
     assert "&lt;b&gt;no&lt;/b&gt; such file" in page
-    assert page.count("<svg ") == 3
+    # The rates at the top are not those of every verdict: with an older set, or on labels where a verifier judges.
+    rows = {line.split('"#')[1].split('"')[0]: line for line in page.split("<tr>") if 'href="#' in line}
+    assert {name for name, row in rows.items() if "another query set (aaaaaaaaaaaaaaaa)" in row} == {"silent"}
+    assert {name for name, row in rows.items() if "labels only" in row} == {"terse"}
+    assert page.count("<svg ") == 4
     assert ET.parse(tmp_path / "shop.svg").getroot().tag.endswith("svg")

@@ -12,14 +12,22 @@ from nf.verification import IssuedSet, Ledger, WatchedSuspect
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
+SHOP = WatchedSuspect("shop", address="http://127.0.0.1:9/v2/models/shop", token_from="NO_SUCH_TOKEN")
+
+
 @pytest.mark.parametrize(
-    ("threshold", "error", "message"),
+    ("threshold", "suspect", "error", "message"),
     [
-        (2.0, ArtifactError, r"expected a threshold in \[0, 1\], got 2.0"),
-        (0.5, ConfigError, "token: expected one in the environment variable NO_SUCH_TOKEN, found none"),
+        (2.0, SHOP, ArtifactError, r"expected a threshold in \[0, 1\], got 2.0"),
+        (0.5, SHOP, ConfigError, "token: expected one in the environment variable NO_SUCH_TOKEN, found none"),
+        (0.5, WatchedSuspect("file", onnx="file.onnx"), ConfigError, "expected a folder for temporary files"),
     ],
 )
-def test_what_is_amiss_on_the_owners_side_burns_no_queries(tmp_path, threshold, error, message):
+def test_what_is_amiss_on_the_owners_side_burns_no_queries(tmp_path, monkeypatch, threshold, suspect, error, message):
+    def full() -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("tempfile.gettempdir", full)
     run = Run.open("smoke", params=PARAMS, out=tmp_path)
     ledger = Ledger(run.layout.issued)
     card = {"scheme": "naturalfinger", "threshold": threshold}
@@ -27,7 +35,6 @@ def test_what_is_amiss_on_the_owners_side_burns_no_queries(tmp_path, threshold, 
     queries.save(ledger.folder(queries.digest))
     issued = IssuedSet(queries.digest, "naturalfinger", 0, "2026-11-01T03:00:00+00:00")
     ledger.issue(issued)
-    suspect = WatchedSuspect("shop", address="http://127.0.0.1:9/v2/models/shop", token_from="NO_SUCH_TOKEN")
     with pytest.raises(error, match=message):
         watch_suspect(run, issued, suspect, tmp_path)
     assert ledger.current().status == "fresh"
