@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from nf.attacks.base import Job, Outcome
 from nf.core.config import TrainingConfig
-from nf.core.sections import at_least
+from nf.core.sections import at_least, positive
 from nf.models import Classifier, cross_entropy, fit, predict
 
 
@@ -42,8 +42,7 @@ class DistillationConfig(ExtractionConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.temperature > 0:
-            raise ValueError(f"temperature: expected a positive number, got {self.temperature}")
+        positive(self, "temperature")
 
 
 @dataclass(frozen=True)

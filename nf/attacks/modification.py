@@ -12,7 +12,7 @@ from torch.nn import functional
 from nf.attacks.base import FineTuningConfig, Job, Outcome
 from nf.attacks.gradient import pgd
 from nf.core.errors import UnknownNameError
-from nf.core.sections import at_least
+from nf.core.sections import at_least, positive
 from nf.models import Classifier
 
 FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
@@ -28,9 +28,7 @@ class AdversarialConfig(FineTuningConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("epsilon", "step_size"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        positive(self, "epsilon", "step_size")
         at_least(self, steps=1)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from nf.core.errors import ConfigError, UnknownNameError
-from nf.core.sections import at_least, parse_section
+from nf.core.sections import at_least, below_one, parse_section, positive
 
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
 
@@ -99,14 +99,9 @@ class TrainingConfig:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        at_least(self, epochs=1, batch_size=1)
-        for name in ("learning_rate", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm: expected a positive number, got {self.clip_norm}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
+        at_least(self, epochs=1, batch_size=1, learning_rate=0, weight_decay=0)
+        positive(self, "clip_norm")
+        below_one(self, "momentum")
 
 
 @dataclass(frozen=True)

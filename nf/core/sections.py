@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from nf.core.errors import ConfigError
@@ -39,22 +39,38 @@ def parse_section(cls: type[T], values: Mapping[str, Any] | None, where: str) ->
         raise ConfigError(f"{where}: missing key {missing[0]!r}")
     try:
         return cls(**arguments)
-    except ConfigError:
-        raise
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
 def at_least(section: object, **least: int) -> None:
-    """For ``__post_init__``: refuse fields of ``section`` below these; one that is ``None`` is not looked at.
+    """For ``__post_init__``: refuse fields of ``section`` below these; ``None`` is let through, NaN is not.
 
     Raises:
-        ValueError: names the first that is.
+        ConfigError: names the first that is.
     """
-    for name, smallest in least.items():
-        value = getattr(section, name)
-        if value is not None and value < smallest:
-            raise ValueError(f"{name}: expected at least {smallest}, got {value}")
+    for name, value in _given(section, least):
+        if not value >= least[name]:
+            raise ConfigError(f"{name}: expected at least {least[name]}, got {value}")
+
+
+def positive(section: object, *names: str) -> None:
+    """Likewise those that are not above 0."""
+    for name, value in _given(section, names):
+        if not value > 0:
+            raise ConfigError(f"{name}: expected a positive number, got {value}")
+
+
+def below_one(section: object, *names: str) -> None:
+    """Likewise those outside [0, 1)."""
+    for name, value in _given(section, names):
+        if not 0 <= value < 1:
+            raise ConfigError(f"{name}: expected 0 or more and less than 1, got {value}")
+
+
+def _given(section: object, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    values = ((name, getattr(section, name)) for name in names)
+    return ((name, value) for name, value in values if value is not None)
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:

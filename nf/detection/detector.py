@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nf.core.errors import ConfigError
+from nf.core.sections import at_least, positive
 from nf.data import to_float
 from nf.models.engine import ENGINES
 from nf.models.training import random_batches
@@ -42,12 +43,8 @@ class DetectorConfig:
     precision: Literal["float32", "bfloat16"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "runs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "noise", "epsilon"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        at_least(self, epochs=1, batch_size=1, runs=1)
+        positive(self, "learning_rate", "noise", "epsilon")
 
 
 def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, seed: int) -> nn.Module:

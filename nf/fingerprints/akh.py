@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nf.core.errors import NotEnoughQueriesError
+from nf.core.sections import at_least
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Inputs, Scheme, Task
 from nf.fingerprints.networks import predicted_labels
@@ -23,8 +24,7 @@ class AkhConfig:
     cutmix_rounds: int = 50
 
     def __post_init__(self) -> None:
-        if self.cutmix_rounds < 0:
-            raise ValueError(f"cutmix_rounds: expected 0 or more, got {self.cutmix_rounds}")
+        at_least(self, cutmix_rounds=0)
 
 
 class Akh(Scheme):

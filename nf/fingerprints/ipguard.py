@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nf.core.errors import NotEnoughQueriesError
+from nf.core.sections import at_least, positive
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
 from nf.fingerprints.networks import freeze, predicted_labels, predicted_logits, to_bytes
@@ -33,11 +34,8 @@ class IPGuardConfig:
     def __post_init__(self) -> None:
         if not self.margins or min(self.margins) < 0:
             raise ValueError(f"margins: expected at least one of 0 or more, got {self.margins}")
-        for name in ("candidates", "iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
+        at_least(self, candidates=1, iterations=1)
+        positive(self, "learning_rate")
 
 
 class IPGuard(Scheme):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nf.attacks.modification import disturb_weights, prune_weights
 from nf.core.errors import ConfigError, NotEnoughQueriesError
+from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
@@ -62,16 +63,9 @@ class MetaFingerConfig:
 
     def __post_init__(self) -> None:
         check_transforms(self.transforms)
-        for name in ("candidates", "max_rounds", "epochs", "chunk", "held_out"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "noise_level"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if not self.alpha >= 0:
-            raise ValueError(f"alpha: expected 0 or more, got {self.alpha}")
-        if not 0 <= self.prune < 1:
-            raise ValueError(f"prune: expected 0 or more and less than 1, got {self.prune}")
+        at_least(self, candidates=1, max_rounds=1, epochs=1, chunk=1, held_out=1, alpha=0)
+        positive(self, "learning_rate", "noise_level")
+        below_one(self, "prune")
 
 
 @dataclass(frozen=True)

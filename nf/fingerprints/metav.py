@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
 from nf.core.verifier import LEAKY_SLOPE, Array, Verifier
 from nf.data import to_float
@@ -39,17 +40,11 @@ class MetaVConfig:
     start: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps: expected at least 1, got {self.steps}")
-        for name in ("image_learning_rate", "learning_rate", "start"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        at_least(self, steps=1, weight_decay=0)
+        positive(self, "image_learning_rate", "learning_rate", "start")
+        below_one(self, "dropout")
         if any(width < 1 for width in self.hidden):
             raise ValueError(f"hidden: expected widths of at least 1, got {self.hidden}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: expected 0 or more and less than 1, got {self.dropout}")
 
 
 class MetaV(Scheme):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nf.core.sections import at_least, below_one, positive
 from nf.fingerprints.selection import LabelRule
 from nf.fingerprints.transforms import Strength, check_transforms
 
@@ -63,18 +64,10 @@ class NaturalFingerConfig:
 
     def __post_init__(self) -> None:
         check_transforms(self.transforms)
-        for name in ("candidates", "max_rounds", "epochs", "batch_size", "chunk", "screen_repeats"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.shortlist is not None and self.shortlist < 1:
-            raise ValueError(f"shortlist: expected at least 1 or nothing, got {self.shortlist}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate: expected a positive number, got {self.learning_rate}")
-        for name in ("confidence", "discriminator_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum: expected 0 or more and less than 1, got {self.momentum}")
+        at_least(self, candidates=1, shortlist=1, max_rounds=1, epochs=1, batch_size=1, chunk=1, screen_repeats=1)
+        at_least(self, confidence=0, discriminator_weight=0)
+        positive(self, "learning_rate")
+        below_one(self, "momentum")
         for name in ("epsilon", "pair_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected more than 0 and at most 1, got {getattr(self, name)}")

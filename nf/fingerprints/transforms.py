@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nf.core.errors import UnknownNameError
+from nf.core.sections import at_least, positive
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,11 @@ class Strength:
     smallest: float = 0.75
 
     def __post_init__(self) -> None:
-        for name in ("noise", "translation", "shear", "uniform_noise"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        at_least(self, noise=0, translation=0, shear=0, uniform_noise=0)
+        positive(self, "blur", "smallest")
         for name in ("translation_probability", "blur_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
-        for name in ("blur", "smallest"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
         if not self.smallest < self.canvas:
             raise ValueError(f"canvas: expected more than smallest ({self.smallest}), got {self.canvas}")
 

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from nf.core.errors import ConfigError
+from nf.core.sections import positive
 from nf.gan.big_resnet import BigResnetGenerator
 from nf.gan.definition import Game, GanConfig, ImageShape, Terms
 from nf.gan.losses import generator_loss, hinge_d_loss
@@ -40,8 +40,7 @@ class MetricConfig(BigGanConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.temperature > 0:
-            raise ConfigError(f"temperature: expected a positive number, got {self.temperature}")
+        positive(self, "temperature")
 
 
 M = TypeVar("M", bound=MetricConfig)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nf.core.errors import ConfigError
+from nf.core.sections import at_least, below_one, positive
 from nf.gan.augment import translate
 from nf.gan.losses import Sign
 
@@ -82,18 +83,9 @@ class GanConfig:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "steps", "batch_size", "d_steps", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("max_shift", "ema_start"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name}: expected at least 0, got {getattr(self, name)}")
-        for name in ("learning_rate_g", "learning_rate_d"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        for name in ("beta1", "beta2", "ema_decay"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                raise ConfigError(f"{name}: expected a number in [0, 1), got {getattr(self, name)}")
+        at_least(self, latent_dim=1, steps=1, batch_size=1, d_steps=1, checkpoint_every=1, max_shift=0, ema_start=0)
+        positive(self, "learning_rate_g", "learning_rate_d")
+        below_one(self, "beta1", "beta2", "ema_decay")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision: expected one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 

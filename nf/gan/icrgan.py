@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nf.core.errors import ConfigError
+from nf.core.sections import at_least
 from nf.gan.augment import mirror, translate
 from nf.gan.big import BigGanConfig, big_generator
 from nf.gan.definition import Game, GanDefinition, ImageShape, Terms, normal_prior
@@ -36,9 +36,7 @@ class IcrGanConfig(BigGanConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("real_weight", "fake_weight", "radius", "latent_d_weight", "latent_g_weight"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name}: expected at least 0, got {getattr(self, name)}")
+        at_least(self, real_weight=0, fake_weight=0, radius=0, latent_d_weight=0, latent_g_weight=0)
 
 
 def d_consistency(

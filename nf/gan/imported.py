@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import sha256_file
+from nf.core.sections import at_least
 from nf.gan.definition import PRIORS, GanKind, ImageShape
 from nf.gan.losses import Sign, hinge_naturalness_loss, wasserstein_naturalness_loss
 from nf.gan.model import Gan
@@ -54,8 +55,7 @@ class ImportedConfig:
     loss: Literal["hinge", "wasserstein"] = "hinge"
 
     def __post_init__(self) -> None:
-        if self.latent_dim < 1:
-            raise ConfigError(f"latent_dim: expected at least 1, got {self.latent_dim}")
+        at_least(self, latent_dim=1)
         if not self.low < self.high:
             raise ConfigError(f"range: expected low below high, got {self.low} and {self.high}")
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nf.core.errors import ConfigError
+from nf.core.sections import positive
 from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, uniform_prior
 from nf.gan.losses import generator_loss, hinge_d_loss, hinge_naturalness_loss
 from nf.gan.resnet import ResnetDiscriminator, ResnetGenerator
@@ -33,8 +34,7 @@ class LoganConfig(GanConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.step_damping > 0:
-            raise ConfigError(f"step_damping: expected a positive number, got {self.step_damping}")
+        positive(self, "step_damping")
         if not 0 <= self.step_rate <= 1:
             raise ConfigError(f"step_rate: expected a number in [0, 1], got {self.step_rate}")
 

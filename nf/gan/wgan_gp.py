@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nf.core.errors import ConfigError
+from nf.core.sections import at_least
 from nf.gan.definition import Game, GanConfig, GanDefinition, ImageShape, Terms, normal_prior
 from nf.gan.losses import generator_loss, wasserstein_d_loss, wasserstein_naturalness_loss
 from nf.gan.resnet import ResnetDiscriminator, ResnetGenerator
@@ -24,8 +24,7 @@ class WganGpConfig(GanConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.penalty_weight < 0:
-            raise ConfigError(f"penalty_weight: expected at least 0, got {self.penalty_weight}")
+        at_least(self, penalty_weight=0)
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

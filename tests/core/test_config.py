@@ -67,9 +67,9 @@ def test_settings_that_cannot_be_used(tmp_path, text, message):
     [
         ("epochs", 0, "epochs: expected at least 1, got 0"),
         ("batch_size", 0, "batch_size: expected at least 1, got 0"),
-        ("learning_rate", -0.1, "learning_rate: expected 0 or more, got -0.1"),
+        ("learning_rate", -0.1, "learning_rate: expected at least 0, got -0.1"),
         ("clip_norm", 0.0, "clip_norm: expected a positive number, got 0.0"),
-        ("weight_decay", -1.0, "weight_decay: expected 0 or more, got -1.0"),
+        ("weight_decay", -1.0, "weight_decay: expected at least 0, got -1.0"),
         ("momentum", 1.5, "momentum: expected 0 or more and less than 1, got 1.5"),
     ],
 )

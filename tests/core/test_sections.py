@@ -1,3 +1,4 @@
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -5,7 +6,7 @@ from typing import Literal
 import pytest
 
 from nf.core.errors import ConfigError
-from nf.core.sections import parse_section
+from nf.core.sections import at_least, below_one, parse_section, positive
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,30 @@ def test_nested_values_become_dataclasses():
 def test_what_does_not_fit_is_an_error_that_names_the_place(values, message):
     with pytest.raises(ConfigError, match=message):
         parse_section(Outer, values, "here")
+
+
+@dataclass(frozen=True)
+class Refused(Inner):
+    def __post_init__(self) -> None:
+        raise ConfigError("rate: expected another")
+
+
+def test_an_error_of_a_section_of_its_own_gets_its_place_too():
+    with pytest.raises(ConfigError, match=r"^there: rate: expected another$"):
+        parse_section(Refused, {"rate": 1.0}, "there")
+
+
+@pytest.mark.parametrize(
+    ("check", "fitting", "others", "expected"),
+    [
+        (lambda section: at_least(section, rate=1), (1, 1.5, None), (0.9, math.nan), "at least 1"),
+        (lambda section: positive(section, "rate"), (1e-9, None), (0.0, -1.0, math.nan), "a positive number"),
+        (lambda section: below_one(section, "rate"), (0.0, 0.99, None), (-0.1, 1.0, math.nan), "0 or more and less"),
+    ],
+)
+def test_ranges_let_nothing_through_but_what_fits(check, fitting, others, expected):
+    for value in fitting:
+        check(Inner(value))
+    for value in others:
+        with pytest.raises(ConfigError, match=f"rate: expected {expected}.*, got {value}"):
+            check(Inner(value))

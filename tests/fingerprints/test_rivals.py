@@ -214,14 +214,14 @@ def test_random_draws_test_images_without_replacement(models, digits):
         (MetaVConfig, {"steps": 0}, "steps: expected at least 1, got 0"),
         (MetaVConfig, {"start": 0.0}, "start: expected a positive number, got 0.0"),
         (MetaVConfig, {"hidden": (8, 0)}, r"hidden: expected widths of at least 1, got \(8, 0\)"),
-        (MetaVConfig, {"weight_decay": -1.0}, "weight_decay: expected 0 or more, got -1.0"),
+        (MetaVConfig, {"weight_decay": -1.0}, "weight_decay: expected at least 0, got -1.0"),
         (MetaVConfig, {"dropout": 1.0}, "dropout: expected 0 or more and less than 1, got 1.0"),
         (MetaFingerConfig, {"held_out": 0}, "held_out: expected at least 1, got 0"),
         (MetaFingerConfig, {"prune": 1.0}, "prune: expected 0 or more and less than 1, got 1.0"),
-        (MetaFingerConfig, {"alpha": -1.0}, "alpha: expected 0 or more, got -1.0"),
+        (MetaFingerConfig, {"alpha": -1.0}, "alpha: expected at least 0, got -1.0"),
         (MetaFingerConfig, {"noise_level": 0.0}, "noise_level: expected a positive number, got 0.0"),
         (MetaFingerConfig, {"transforms": ()}, "transforms: expected at least one of identity"),
-        (AkhConfig, {"cutmix_rounds": -1}, "cutmix_rounds: expected 0 or more, got -1"),
+        (AkhConfig, {"cutmix_rounds": -1}, "cutmix_rounds: expected at least 0, got -1"),
     ],
 )
 def test_settings_are_checked(config, values, message):

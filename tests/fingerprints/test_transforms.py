@@ -118,8 +118,8 @@ def test_names_are_checked():
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("noise", -0.1, "noise: expected 0 or more, got -0.1"),
-        ("translation", -1, "translation: expected 0 or more, got -1"),
+        ("noise", -0.1, "noise: expected at least 0, got -0.1"),
+        ("translation", -1, "translation: expected at least 0, got -1"),
         ("translation_probability", 1.5, "translation_probability: expected 0 to 1, got 1.5"),
         ("blur", 0.0, "blur: expected a positive number, got 0.0"),
         ("canvas", 0.5, r"canvas: expected more than smallest \(0.75\), got 0.5"),
