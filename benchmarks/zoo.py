@@ -7,11 +7,12 @@ default threads, layout and caches. Models, data, schedules and number of update
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,11 +26,12 @@ def plain_fit(
     seed,
     augment=None,
     objective=None,
-    draws_from=(),
     trainable="all",
     after_step=None,
+    draws_from=(),
+    precision=None,
 ):
-    """The training loop that one writes first; same signature as ``nf.models.fit``."""
+    """The training loop that one writes first; same signature as ``nf.models.fit``, in float32 whatever is asked."""
     import torch
     from torch.nn import functional
     from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
@@ -78,6 +80,15 @@ def plain_fit(
     model.eval()
 
 
+def callers_of_fit():
+    """The modules of ``nf.attacks`` that train by ``nf.models.fit``, each under that name."""
+    from nf import attacks
+    from nf.models import fit
+
+    modules = [import_module(found.name) for found in iter_modules(attacks.__path__, f"{attacks.__name__}.")]
+    return [module for module in modules if getattr(module, "fit", None) is fit]
+
+
 def chosen_models(lineage):
     """Source, mirror, one of each attack on weights; each architecture from scratch, as student and as knockoff."""
     attacks = ["finetune-FTAL", "prune-0.5", "noise-3", "adversarial-0.5"]
@@ -100,7 +111,6 @@ def build(side: str, out: Path) -> None:
         from nf.core.threads import configure_math_libraries
 
         configure_math_libraries()
-    from nf.attacks import extraction, modification
     from nf.data import Splits
     from nf.models import checkpoint
     from nf.stages.prepare import prepare
@@ -116,7 +126,8 @@ def build(side: str, out: Path) -> None:
     if side == "ours":
         build_models(run, plan, ids)
     else:
-        extraction.fit = modification.fit = plain_fit
+        for module in callers_of_fit():
+            module.fit = plain_fit
         splits = Splits.load(run.layout.data)
         for model_id in ids:
             build_model(plan, model_id, splits, run.layout.zoo)
@@ -131,7 +142,7 @@ def compare(work: Path, record: Path) -> None:
     sides = {}
     for side in ("ours", "plain"):
         command = [sys.executable, __file__, "--side", side, "--work", str(work / side)]
-        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ})
+        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         sides[side] = json.loads(result.stdout.splitlines()[-1])
         print(side, sides[side], flush=True)
     from nf.core.files import write_json

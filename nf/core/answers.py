@@ -88,8 +88,10 @@ class AnswerTable:
         try:
             tensors = load(path.read_bytes())
         except FileNotFoundError:
-            raise ArtifactError(f"expected the suspects' answers at {path}, found nothing; run `nf score`") from None
+            raise ArtifactError(
+                f"expected the suspects' answers at {path}, found nothing; run `nf score {path.stem}`"
+            ) from None
         except (OSError, SafetensorError) as error:
-            raise ArtifactError(f"{path} is damaged ({error}); run `nf score` again") from error
+            raise ArtifactError(f"{path} is damaged ({error}); run `nf score {path.stem}` again") from error
         suspects = [name.removeprefix(_LABELS) for name in tensors if name.startswith(_LABELS)]
         return cls({name: Answers(tensors[_LABELS + name], tensors.get(_PROBABILITIES + name)) for name in suspects})

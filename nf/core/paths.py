@@ -30,7 +30,7 @@ class Layout:
 
     @property
     def onnx(self) -> Path:
-        """``<id>.onnx`` and ``parity.csv``."""
+        """``<id>.onnx``, ``parity.csv`` and ``copies.csv``."""
         return self.root / "onnx"
 
     def scores(self, scheme: str) -> Path:

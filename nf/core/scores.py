@@ -75,7 +75,9 @@ class ScoreTable:
             with path.open(newline="") as handle:
                 return cls(tuple(_rows(csv.DictReader(handle))))
         except FileNotFoundError:
-            raise ArtifactError(f"expected a score table at {path}, found nothing; run `nf score`") from None
+            raise ArtifactError(
+                f"expected a score table at {path}, found nothing; run `nf score {path.stem}`"
+            ) from None
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path} is not a score table: {error}") from error
 

@@ -43,7 +43,7 @@ def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn
     Raises:
         ArtifactError: a file is missing or damaged, or the weights do not match the card.
     """
-    card, path = read_json(folder / CARD_FILE, advice="run `nf detectors`"), folder / _WEIGHTS_FILE
+    card, path = read_json(folder / CARD_FILE, advice="run `nf detectors GAN`"), folder / _WEIGHTS_FILE
     try:
         data = path.read_bytes()
         if sha256_bytes(data) != card["weights_sha256"]:
@@ -54,7 +54,7 @@ def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn
             for kind, count in card["runs"].items()
         }
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        raise ArtifactError(f"{folder} does not hold detectors ({error}); run `nf detectors`") from error
+        raise ArtifactError(f"{folder} does not hold detectors ({error}); run `nf detectors GAN`") from error
     return detectors, card
 
 

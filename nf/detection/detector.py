@@ -99,7 +99,7 @@ def abnormal_share(detector: nn.Module, images: Tensor) -> float:
 def build_detector(in_channels: int, *, seed: int) -> nn.Module:
     """The network, untrained: images (N, C, H, W) in [0, 1] -> logits (N, 2)."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # alone: the fence holds no GPU
         return nn.Sequential(*_layers(in_channels))
 
 

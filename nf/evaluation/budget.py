@@ -69,7 +69,7 @@ def budget_curve(
     if missing or any(len(given) != len(queries) for given in answers.answers.values()):
         raise ArtifactError(
             f"expected answers to {len(queries)} queries of every model in the score table, {missing[:3] or 'some'} "
-            "have none or more or fewer; run `nf score` again"
+            "have none or more or fewer; run `nf score SCHEME` again"
         )
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(len(queries)) for _ in range(orders)]

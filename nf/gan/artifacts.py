@@ -95,7 +95,7 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
             raise ArtifactError(f"{path} does not match the SHA-256 in its card; restore both with `dvc checkout`")
         network.load_state_dict(load(data))
     except FileNotFoundError:
-        raise ArtifactError(f"expected weights at {path}, found nothing; run `nf gan train`") from None
+        raise ArtifactError(f"expected weights at {path}, found nothing; run `nf gan {path.parent.name}`") from None
     except RuntimeError:
         raise ArtifactError(f"{path} does not fit the network that its card describes; train it again") from None
     except (OSError, SafetensorError) as error:

@@ -35,4 +35,6 @@ def read_history(path: Path) -> list[dict[str, float]]:
         with path.open(newline="") as handle:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
     except (OSError, TypeError, ValueError) as error:
-        raise ArtifactError(f"expected a training's history in {path}: {error}; run `nf gan train`") from error
+        raise ArtifactError(
+            f"expected a training's history in {path}: {error}; run `nf gan {path.parent.name}`"
+        ) from error

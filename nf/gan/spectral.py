@@ -22,7 +22,7 @@ def weighted_layers(network: nn.Module) -> Iterator[nn.Module]:
 def initialise(network: nn.Module, seed: int) -> None:
     """Draw orthogonal weights and zero biases."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # alone: the fence holds no GPU
         for layer in weighted_layers(network):
             nn.init.orthogonal_(_weight(layer))
             bias = getattr(layer, "bias", None)

@@ -12,7 +12,17 @@ from nf.core.files import read_json, write_json
 from nf.models import resolve_device
 from nf.models.checkpoint import CARD_FILE
 from nf.stages.run import Run
-from nf.zoo import Packed, Unpacked, ZooPlan, ZooWorkers, is_built, pack_models, remove_strangers, unpack_models
+from nf.zoo import (
+    ModelBuilder,
+    Packed,
+    Unpacked,
+    ZooPlan,
+    ZooWorkers,
+    is_built,
+    pack_models,
+    remove_strangers,
+    unpack_models,
+)
 from nf.zoo.checks import check_attacks
 from nf.zoo.packing import PIECE_BYTES
 
@@ -48,8 +58,8 @@ def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
         ConfigError: there is no such device.
     """
     execution = run.profile.execution
-    device = resolve_device(execution.device)
-    return ZooWorkers(plan, run.layout.data, run.layout.zoo, execution.workers, device=device)
+    resolve_device(execution.device)  # before a model is begun
+    return ZooWorkers(ModelBuilder(plan, run.layout.data, run.layout.zoo), execution.workers)
 
 
 def summarise_zoo(run: Run, plan: ZooPlan) -> Path:

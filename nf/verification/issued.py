@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import open_lock, read_json, write_json
 from nf.core.sections import parse_section
 
@@ -74,7 +74,10 @@ class Ledger:
         lines = read_json(path).get("sets")
         if not isinstance(lines, list):
             raise ArtifactError(f"{path}: expected a list under 'sets', got {lines!r}; restore it with `dvc checkout`")
-        return tuple(parse_section(IssuedSet, line, f"{path}: sets[{i}]") for i, line in enumerate(lines))
+        try:
+            return tuple(parse_section(IssuedSet, line, f"{path}: sets[{i}]") for i, line in enumerate(lines))
+        except ConfigError as error:
+            raise ArtifactError(f"{error}; restore it with `dvc checkout`") from error
 
     def current(self) -> IssuedSet:
         """The newest set that is not burnt.

@@ -1,4 +1,4 @@
-"""Building models in a process that knows nothing yet, on this machine or another."""
+"""Building models in a process that knows nothing yet, one of this machine's or another's."""
 
 import time
 from dataclasses import dataclass

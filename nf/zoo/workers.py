@@ -4,10 +4,8 @@ Small networks on few cores build fastest this way: one process per core, one th
 """
 
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,24 +13,19 @@ import torch
 
 from nf.core.errors import NFError
 from nf.core.processes import worker_pool
-from nf.data import Splits
-from nf.zoo.build import build_model
-from nf.zoo.recipes import ZooPlan
+from nf.zoo.builder import ModelBuilder
 
 
 class ZooWorkers:
     """Builds models in ``count`` processes; safe to call from several threads. Use it as a context manager.
 
     Args:
-        plan: what to build.
-        splits_folder: where each process reads the images.
-        folder: the zoo on disk.
+        builder: what each process calls; several share one GPU.
         count: number of processes.
-        device: where each trains; several processes share one GPU.
     """
 
-    def __init__(self, plan: ZooPlan, splits_folder: Path, folder: Path, count: int, *, device: str = "cpu") -> None:
-        self._arguments = (plan, splits_folder, folder, device)
+    def __init__(self, builder: ModelBuilder, count: int) -> None:
+        self._builder = builder
         self._count = count
         self._lock = threading.Lock()
         self._executor = self._start()
@@ -45,7 +38,7 @@ class ZooWorkers:
         """
         executor = self._executor
         try:
-            return executor.submit(_build, model_id).result()
+            return executor.submit(self._builder.build, model_id).result()
         except BrokenProcessPool as error:
             with self._lock:
                 if self._executor is executor:
@@ -62,18 +55,4 @@ class ZooWorkers:
         self._executor.shutdown(wait=kind is None, cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
-        return worker_pool(self._count, _initialise, *self._arguments)
-
-
-_worker: dict[str, Any] = {}
-
-
-def _initialise(plan: ZooPlan, splits_folder: Path, folder: Path, device: str) -> None:
-    torch.set_num_threads(1)
-    _worker.update(plan=plan, splits=Splits.load(splits_folder), folder=folder, device=device)
-
-
-def _build(model_id: str) -> tuple[dict[str, Any], float]:
-    started = time.perf_counter()
-    card = build_model(_worker["plan"], model_id, _worker["splits"], _worker["folder"], device=_worker["device"])
-    return card, time.perf_counter() - started
+        return worker_pool(self._count, torch.set_num_threads, 1)

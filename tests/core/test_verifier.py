@@ -113,8 +113,8 @@ def test_answers_are_kept_by_suspect(tmp_path):
 
 
 def test_missing_and_damaged_answers(tmp_path):
-    with pytest.raises(ArtifactError, match=r"expected the suspects' answers at .*, found nothing; run `nf score`"):
+    with pytest.raises(ArtifactError, match=r"expected the suspects' .*, found nothing; run `nf score none`"):
         AnswerTable.load(tmp_path / "none.safetensors")
     (tmp_path / "junk.safetensors").write_bytes(b"junk")
-    with pytest.raises(ArtifactError, match=r"junk.safetensors is damaged \(.*; run `nf score` again"):
+    with pytest.raises(ArtifactError, match=r"junk.safetensors is damaged \(.*; run `nf score junk` again"):
         AnswerTable.load(tmp_path / "junk.safetensors")

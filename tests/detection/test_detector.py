@@ -123,7 +123,7 @@ def test_they_come_back_as_they_were(saved, detector, held_out):
     ("break_it", "message"),
     [
         (lambda folder: (folder / "card.json").unlink(), "card.json"),
-        (lambda folder: (folder / "weights.safetensors").unlink(), "run `nf detectors`"),
+        (lambda folder: (folder / "weights.safetensors").unlink(), "run `nf detectors GAN`"),
         (lambda folder: (folder / "weights.safetensors").write_bytes(b"other"), "does not match the hash in its card"),
         (lambda folder: (folder / "card.json").write_text("{}"), "does not hold detectors"),
     ],

@@ -120,7 +120,7 @@ def test_answers_of_another_run_are_refused(table, queries, answers):
     with pytest.raises(ArtifactError, match=r"expected answers to 6 queries of every model .*'p0'"):
         budget_curve(table, AnswerTable({}), queries, orders=2, seed=0)
     short = AnswerTable({name: Answers(given.labels[:5]) for name, given in answers.answers.items()})
-    with pytest.raises(ArtifactError, match="some have none or more or fewer; run `nf score` again"):
+    with pytest.raises(ArtifactError, match="some have none or more or fewer; run `nf score SCHEME` again"):
         budget_curve(table, short, queries, orders=2, seed=0)
     with pytest.raises(ValueError, match="orders: expected at least 2, got 1"):
         budget_curve(table, answers, queries, orders=1, seed=0)

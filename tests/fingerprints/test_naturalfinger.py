@@ -187,5 +187,5 @@ def test_the_shortlist_takes_those_that_start_nearest(models, digits, gan):
 
 
 def test_an_empty_shortlist_is_an_error():
-    with pytest.raises(ValueError, match="shortlist: expected at least 1 or nothing, got 0"):
+    with pytest.raises(ValueError, match="shortlist: expected at least 1, got 0"):
         NaturalFingerConfig(shortlist=0)

@@ -1,5 +1,6 @@
 """What stages read is what ``dvc.yaml`` says that they depend on."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,25 @@ def test_who_reads_the_section_of_the_zoo_runs_again_when_it_changes(name):
         assert "profiles.${profile}.zoo" in stage["params"]
     if "fingerbench(" in code(stage):
         assert holds(stage["deps"], "nf/zoo/fingerbench.py")
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"prepare"}))
+def test_who_reads_images_runs_again_when_they_change(name):
+    if "layout.data" in code(STAGES[name]):
+        assert "out/${profile}/data" in STAGES[name]["deps"]
+
+
+@pytest.mark.parametrize("name", ["report", "compare"])
+def test_pages_are_made_again_when_what_they_calculate_changes(name):
+    calculated = {
+        path
+        for file in (ROOT / "nf/report").rglob("*.py")
+        for package in re.findall(r"from (nf\.(?:evaluation|verification\.proportions)\S*) import", file.read_text())
+        for path in [package.replace(".", "/")]
+    }
+    assert len(calculated) > 1
+    deps = STAGES[name]["deps"]
+    assert [path for path in calculated if not (holds(deps, path) or f"{path}.py" in deps)] == []
 
 
 def test_the_comparison_is_made_again_when_budget_curves_change():

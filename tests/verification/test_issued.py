@@ -64,6 +64,9 @@ def test_a_damaged_ledger_is_an_error_and_stays_as_it_is(ledger, tmp_path):
     with pytest.raises(ArtifactError, match="expected a list under 'sets', got 3"):
         ledger.issue(made("a" * 64))
     assert json.loads(path.read_text()) == {"sets": 3}
+    path.write_text('{"sets": [{"digest": 1}]}')
+    with pytest.raises(ArtifactError, match=r"sets\[0\]\.digest: expected str, got 1; restore it with `dvc checkout`"):
+        ledger.sets()
 
 
 def test_two_at_once_do_not_lose_each_others_lines(ledger, tmp_path):
