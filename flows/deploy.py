@@ -19,7 +19,7 @@ from nf.core.errors import ConfigError, NFError
 
 PoolType = Literal["process", "docker"]
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _ensure_pool(pool: str, kind: PoolType, containers: Containers) -> None:
             ) from error
     image = known.base_job_template.get("variables", {}).get("properties", {}).get("image", {}).get("default")
     if kind == known.type == "docker" and image != containers.image:
-        _log.warning(
+        _logger.warning(
             "work pool %r exists and runs the image %s, not %s; to make it anew, stop its workers, then "
             "`prefect work-pool delete %s`",
             *(pool, image, containers.image, pool),
@@ -121,7 +121,7 @@ def _tracking_server() -> dict[str, str]:
         got = "one with a password, which the pool would show"
     else:
         return {"MLFLOW_TRACKING_URI": address}
-    _log.warning(
+    _logger.warning(
         "MLFLOW_TRACKING_URI: expected an address of HTTP that containers can use, got %s; their runs stay in a store "
         "of their own under /app/.mlflow; to log elsewhere, set it in the pool's `env`",
         got,

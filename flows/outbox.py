@@ -34,7 +34,7 @@ _METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
 _PARAMETERS_AT_ONCE = 100
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def log(experiment: str, record: Record) -> None:
     try:
         send()
     except NFError as error:
-        _log.warning("%s", error)
+        _logger.warning("%s", error)
 
 
 def keep(experiment: str, record: Record) -> Path:

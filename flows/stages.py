@@ -1,6 +1,7 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
 from collections.abc import Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,6 @@ def report(profile: str | None = None, item: str | None = None) -> None:
     """Write the report about the scheme ``item``, then log its evaluation and each GAN's training to MLflow."""
     from flows.tracking import log_pipeline  # MLflow takes seconds to import, and few stages need it
 
-    if item is None:
-        raise ConfigError("report: expected the scheme that it is about as --item, got none")
     run = Run.open(profile)
     with run.stage("report"):
         make_task(load_stage("report"), "report")(run, item)
@@ -141,7 +140,21 @@ def run_stage(name: str, profile: str | None, item: str | None) -> None:
 
     Raises:
         UnknownNameError: there is no such stage.
+        ConfigError: the stage wants an item and there is none, or the other way round.
     """
     if name not in FLOWS:
         raise UnknownNameError("stage", name, FLOWS)
+    _check_item(name, item)
     FLOWS[name](profile=profile, item=item)
+
+
+def _check_item(name: str, item: str | None) -> None:
+    if name == "bench":  # which does one, or all
+        return
+    taken = [
+        each.name for each in signature(load_stage(name)).parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    if len(taken) > 1 and item is None:
+        raise ConfigError(f"{name}: expected the {taken[1]} that it is about as --item, got none")
+    if len(taken) == 1 and item is not None:
+        raise ConfigError(f"{name}: expected no --item, got {item!r}")

@@ -320,6 +320,18 @@ class Profile:
             raise UnknownNameError(f"{kind[:-1]} of profile {self.name!r}", name, sections)
         return sections[name]
 
+    def variant_section(self, name: str) -> Mapping[str, Any]:
+        """The section of a variant's scheme, with what holds for all variants and what this one changes.
+
+        Raises:
+            UnknownNameError: the profile has no such variant, or not its scheme.
+        """
+        if name not in self.variants.each:
+            raise UnknownNameError(f"variant of profile {self.name!r}", name, self.variants.each)
+        chosen = self.variants.each[name]
+        section = self.section("schemes", chosen.scheme)
+        return {**section, **self.variants.common.get(chosen.scheme, {}), **chosen.changes}
+
 
 def load_profile(path: Path, name: str | None = None) -> Profile:
     """Read the profile ``name`` (by default the one that ``params.yaml`` names) from ``path``.

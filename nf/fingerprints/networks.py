@@ -10,7 +10,7 @@ from torch.fx.experimental.optimization import fuse
 
 from nf.core.files import sha256_bytes
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 # What symbolic tracing raises for a network whose Python code depends on its input.
 _TRACE_ERRORS = (ValueError, TypeError, RuntimeError, AttributeError, NotImplementedError)
 
@@ -25,7 +25,7 @@ def freeze(network: nn.Module) -> nn.Module:
     try:
         frozen = fuse(frozen)
     except _TRACE_ERRORS as error:
-        _LOG.debug("batch norm of %s is not folded: %s", type(network).__name__, error)
+        _logger.debug("batch norm of %s is not folded: %s", type(network).__name__, error)
     return frozen.requires_grad_(False).to(memory_format=torch.channels_last)
 
 

@@ -1,6 +1,7 @@
 """Stage ``compare``: all schemes side by side, in the paper's tables and figures and beyond."""
 
 import csv
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,13 @@ from nf.core.errors import ArtifactError
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.report import ComparisonInputs, write_comparison
+from nf.stages.basis import stands
 from nf.stages.report import check_query_set, scheme_result
 from nf.stages.run import Run
 
 _BUDGET_FILE = "budget.csv"
+
+_logger = logging.getLogger(__name__)
 
 
 def compare(run: Run) -> Path:
@@ -59,12 +63,23 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
-    """Records of the profile's variants that are there, in the order of ``params.yaml``, then by seed."""
-    return tuple(
+    """Records of the profile's variants that are there, in the order of ``params.yaml``, then by seed.
+
+    Those that were made with other settings or models than those of now are left out, with a warning.
+    """
+    records = [
         read_json(path)
         for name in run.profile.variants.each
         for path in sorted(run.layout.variant(name, 0).parents[1].glob("*/metrics.json"), key=_seed)
-    )
+    ]
+    standing = tuple(record for record in records if stands(run, record))
+    others = [f"{record['variant']}/{record['seed']}" for record in records if record not in standing]
+    if others:
+        _logger.warning(
+            "left out of the comparison, as they were made with other settings or models: %s; run `nf variant %s`",
+            *(", ".join(others), others[0]),
+        )
+    return standing
 
 
 def _columns(path: Path) -> dict[str, list[float]]:

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nf.core.errors import ConfigError, NotEnoughQueriesError, UnknownNameError
+from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.fingerprints import make_scheme
+from nf.stages.basis import variant_basis
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
 from nf.stages.run import Run
@@ -48,21 +49,15 @@ def variant(run: Run, item: str) -> Path:
 def make_variant(run: Run, item: str) -> VariantQueries:
     """The queries of the variant ``item``, for ``ask_variant``; errors as ``variant``."""
     name, seed = _parse(item)
-    settings = run.profile.variants
-    if name not in settings.each:
-        raise UnknownNameError(f"variant of profile {run.profile.name!r}", name, settings.each)
+    settings, section = run.profile.variants, run.profile.variant_section(name)
     chosen = settings.each[name]
-    section = {
-        **run.profile.section("schemes", chosen.scheme),
-        **settings.common.get(chosen.scheme, {}),
-        **chosen.changes,
-    }
     record: dict[str, Any] = {
         "variant": name,
         "seed": seed,
         "scheme": chosen.scheme,
         "changes": dict(chosen.changes),
         "parameters": asdict(make_scheme(chosen.scheme, section).config),
+        "basis": variant_basis(run, name),
     }
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:

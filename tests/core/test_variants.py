@@ -19,10 +19,8 @@ def test_every_variant_is_a_scheme_that_can_be_made(pytestconfig, document, prof
     """What DVC runs is what the profiles define, and each change names a key of its scheme's section."""
     settings = load_profile(pytestconfig.rootpath / PARAMS, profile)
     assert set(document["variants"]) == set(settings.variants.each)
-    for variant in settings.variants.each.values():
-        common = settings.variants.common.get(variant.scheme, {})
-        section = {**settings.section("schemes", variant.scheme), **common, **variant.changes}
-        assert make_scheme(variant.scheme, section).name == variant.scheme
+    for name, variant in settings.variants.each.items():
+        assert make_scheme(variant.scheme, settings.variant_section(name)).name == variant.scheme
 
 
 def test_the_ablation_has_all_twelve_combinations(pytestconfig):
