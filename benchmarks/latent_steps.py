@@ -10,7 +10,6 @@ of them.
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -32,6 +31,7 @@ from nf.stages.evaluate import measure  # noqa: E402
 from nf.stages.facts import git_commit, machine, versions  # noqa: E402
 from nf.stages.fingerprint import make_queries  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
+from nf.stages.variant import with_fewer_models  # noqa: E402
 from nf.stages.verify import score_suspects  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,8 +77,7 @@ def _unmoved(run: Run) -> dict:
 
 
 def _moved(run: Run, changes: dict) -> dict:
-    zoo = run.profile.zoo
-    run = replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(MODELS))))
+    run = with_fewer_models(run, MODELS)
     section = {**run.profile.section("schemes", "naturalfinger"), **COMMON, **changes}
     with _watched() as moved:
         queries = make_queries(run, "naturalfinger", section, count=QUERIES, seed=run.profile.seed)

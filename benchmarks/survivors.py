@@ -8,7 +8,6 @@ The record is written after each draw.
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -25,6 +24,7 @@ from nf.stages.evaluate import measure  # noqa: E402
 from nf.stages.facts import git_commit, machine, versions  # noqa: E402
 from nf.stages.fingerprint import make_queries  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
+from nf.stages.variant import with_fewer_models  # noqa: E402
 from nf.stages.verify import score_suspects  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,8 +57,7 @@ def main(run: Run, draws: list[int]) -> None:
 
 
 def _sets(run: Run, draw: int) -> list[dict]:
-    zoo = run.profile.zoo
-    run = replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(MODELS))))
+    run = with_fewer_models(run, MODELS)
     rows = []
     with _moved_once():
         for ranking, rank in RANKINGS.items():

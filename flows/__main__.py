@@ -10,6 +10,7 @@ configure()
 
 import click  # noqa: E402 - the environment is read at import
 
+from nf import __version__  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.threads import configure_math_libraries  # noqa: E402
 
@@ -71,7 +72,9 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
 @cli.command()
 @click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
 @click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
-@click.option("--image", default="naturalfinger:0.1.0", show_default=True, help="What containers of a docker pool run.")
+@click.option(
+    "--image", default=f"naturalfinger:{__version__}", show_default=True, help="What containers of a docker pool run."
+)
 @click.option(
     "--volume",
     "volumes",

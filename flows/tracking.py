@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from flows.environment import ROOT
@@ -17,6 +18,7 @@ from nf.core.files import read_json
 from nf.core.lineage import SOURCE_ID
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
+from nf.evaluation.aruc import robustness, uniqueness
 from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.facts import git_commit
@@ -184,10 +186,10 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _curves(table: ScoreTable) -> Iterator[tuple[str, float, int]]:
     suspects = table.select(pool="suspects")
     positive, negative = suspects.select(role="positive").values, suspects.select(role="negative").values
-    for step in range(_CURVE_STEPS + 1):
-        threshold = step / _CURVE_STEPS
-        yield "curve.robustness", float((positive >= threshold).mean()), step
-        yield "curve.uniqueness", float((negative < threshold).mean()), step
+    thresholds = np.arange(_CURVE_STEPS + 1) / _CURVE_STEPS
+    for step, shares in enumerate(zip(robustness(positive, thresholds), uniqueness(negative, thresholds), strict=True)):
+        yield "curve.robustness", float(shares[0]), step
+        yield "curve.uniqueness", float(shares[1]), step
 
 
 def _tags(run: Run) -> dict[str, str]:

@@ -1,16 +1,15 @@
 """Score tables: one row a suspect, the only thing that evaluation sees."""
 
 import csv
-import io
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.errors import ArtifactError
-from nf.core.files import write_text
+from nf.core.files import write_csv
 from nf.core.lineage import ModelSpec
 
 
@@ -43,7 +42,7 @@ class ScoreTable:
     rows: tuple[Score, ...]
 
     def select(self, *, pool: str | None = None, role: str | None = None) -> "ScoreTable":
-        """The rows of one pool (``suspects``, ``training``) and role (``positive``, ``negative``)."""
+        """The rows of one pool (see ``ModelSpec.pool``) and role (``positive``, ``negative``)."""
         return ScoreTable(tuple(r for r in self.rows if pool in (None, r.pool) and role in (None, r.role)))
 
     @property
@@ -57,12 +56,7 @@ class ScoreTable:
 
     def save(self, path: Path) -> None:
         """Write the table as CSV."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        names = [f.name for f in fields(Score)]
-        writer.writerow(names)
-        writer.writerows([getattr(row, name) for name in names] for row in self.rows)
-        write_text(path, buffer.getvalue())
+        write_csv(path, [f.name for f in fields(Score)], map(astuple, self.rows))
 
     @classmethod
     def load(cls, path: Path) -> "ScoreTable":

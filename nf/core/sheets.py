@@ -36,8 +36,8 @@ def save_sheet(
     font = ImageFont.load_default(size=11)
     for index, image in enumerate(images):
         x, y = _PADDING + index % columns * width, _PADDING + index // columns * height
-        picture = _picture(image).convert("RGB")
-        sheet.paste(picture.resize((tile, tile), Image.Resampling.NEAREST), (x, y))
+        tile_image = picture(image).convert("RGB")
+        sheet.paste(tile_image.resize((tile, tile), Image.Resampling.NEAREST), (x, y))
         if captions:
             draw.multiline_text((x, y + tile), captions[index], fill="black", font=font, spacing=1)
     with atomic_path(path) as temporary:
@@ -53,9 +53,10 @@ def save_images(folder: Path, images: NDArray[np.uint8]) -> None:
     """Write each of ``images`` (N, C, H, W; C = 1 or 3) into ``folder`` as a PNG, named by ``image_name``."""
     for index, image in enumerate(images):
         with atomic_path(folder / image_name(index, image)) as temporary:
-            _picture(image).save(temporary, format="PNG")
+            picture(image).save(temporary, format="PNG")
 
 
-def _picture(image: NDArray[np.uint8]) -> Image.Image:
+def picture(image: NDArray[np.uint8]) -> Image.Image:
+    """``image`` (C, H, W; C = 1 or 3) as a grey or coloured picture."""
     pixels = np.moveaxis(image, 0, -1)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

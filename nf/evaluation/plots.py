@@ -1,12 +1,10 @@
 """The tables behind the figures, as CSV for ``dvc plots`` and for people."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, fields
 from pathlib import Path
 
-from nf.core.files import write_text
+from nf.core.files import write_csv
 from nf.core.scores import ScoreTable
 from nf.evaluation.aruc import curves
 from nf.evaluation.budget import BudgetPoint
@@ -27,17 +25,17 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
     """
     suspects = table.select(pool="suspects")
     steps = curves(suspects.select(role="positive").values, suspects.select(role="negative").values)
-    _write_csv(
+    write_csv(
         folder / "curves.csv",
         ("threshold", "robustness", "uniqueness"),
         zip(steps.thresholds.tolist(), steps.robustness.tolist(), steps.uniqueness.tolist(), strict=True),
     )
-    _write_csv(
+    write_csv(
         folder / "rates.csv",
         ("suspect", "role", "attack", "level", "architecture", "rate"),
         ((row.suspect, row.role, row.attack, row.level, row.architecture, row.score) for row in suspects.rows),
     )
-    _write_csv(
+    write_csv(
         folder / "margins.csv",
         ("suspect", "mirror", "attack", "level", "architecture", "positive", "negative", "margin"),
         (
@@ -45,12 +43,4 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
             for m in margins(suspects)
         ),
     )
-    _write_csv(folder / "budget.csv", [f.name for f in fields(BudgetPoint)], map(astuple, budget))
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    write_csv(folder / "budget.csv", [f.name for f in fields(BudgetPoint)], map(astuple, budget))

@@ -36,7 +36,7 @@ class Candidates:
         return Candidates(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def split(self, size: int) -> list["Candidates"]:
-        """Consecutive parts of at most ``size``, equally large but for one."""
+        """Consecutive parts of at most ``size``, whose sizes differ by one at most."""
         count = -(-len(self) // size)
         return [self.select(index) for index in torch.arange(len(self)).tensor_split(max(count, 1))]
 

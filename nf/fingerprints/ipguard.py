@@ -54,7 +54,8 @@ class IPGuard(Scheme):
         starts, labels, targets = self._starts(task)
         count, tried = len(starts), len(self.config.margins)
         margins = torch.tensor(self.config.margins, device=starts.device).repeat_interleave(count)
-        images, arrived = self._approach(task, starts.repeat(tried, 1, 1, 1), labels.repeat(tried), targets, margins)
+        labels, targets = labels.repeat(tried), targets.repeat(tried)
+        images, arrived = self._approach(task, starts.repeat(tried, 1, 1, 1), labels, targets, margins)
         outcomes = list(zip(self.config.margins, images.split(count), arrived.split(count), strict=True))
         drafts = {
             k: _draft(to_bytes(reached[mask][: task.queries]), task.models)
@@ -77,7 +78,7 @@ class IPGuard(Scheme):
         images = to_float(task.data.images[order].to(task.models.device))
         logits, truths = predicted_logits(task.models.source, images), task.data.labels[order].to(images.device)
         right = (logits.argmax(dim=1) == truths).nonzero().squeeze(1)[: self.config.candidates]
-        return images[right], truths[right], logits[right].argmin(dim=1).repeat(len(self.config.margins))
+        return images[right], truths[right], logits[right].argmin(dim=1)
 
     def _approach(
         self, task: Task, starts: Tensor, labels: Tensor, targets: Tensor, margins: Tensor

@@ -27,7 +27,7 @@ REFERENCE_BATCH = 80
 class _Players:
     """Everything frozen that an update calls, for batches of one size.
 
-    Of the models it is the gradients: (images, labels) -> the gradient of the CW loss in the images.
+    In the place of each model stands a function (images, labels) -> the gradient of its CW loss in the images.
     """
 
     generate: Network
@@ -195,5 +195,5 @@ def _mean(pulls: Sequence[Tensor]) -> Tensor:
 
 def round_straight_through(images: Tensor) -> Tensor:
     """Images rounded to 1/255 as they will be stored, with the gradient of the unrounded ones."""
-    rounded = (images * 255).round().clamp(0, 255) / 255
-    return images + (rounded - images).detach()
+    stored = (images * 255).round().clamp(0, 255) / 255
+    return images + (stored - images).detach()

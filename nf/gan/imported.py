@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import sha256_file
+from nf.core.printing import first_line
 from nf.core.sections import at_least
 from nf.gan.definition import PRIORS, GanKind, ImageShape
 from nf.gan.losses import Sign, hinge_naturalness_loss, wasserstein_naturalness_loss
@@ -130,7 +131,7 @@ def _load_program(path: Path) -> nn.Module:
     try:
         return torch.export.load(path).module()
     except Exception as error:  # torch raises whatever the damage happens to lead to
-        raise ArtifactError(f"{path} cannot be loaded as an exported program: {_first_line(error)}") from error
+        raise ArtifactError(f"{path} cannot be loaded as an exported program: {first_line(error)}") from error
 
 
 def _check_archive(path: Path) -> None:
@@ -146,7 +147,7 @@ def _check_archive(path: Path) -> None:
         raise ArtifactError(f"expected an exported program at {path}, found nothing") from None
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
-            f"{path} is not an exported program ({_first_line(error)}); write one with torch.export.save"
+            f"{path} is not an exported program ({first_line(error)}); write one with torch.export.save"
         ) from error
     strange = [name for name in names if not _ENTRY.fullmatch(name)]
     if strange or "archive_format" not in names:
@@ -165,7 +166,3 @@ def _is_plain(saved: bytes) -> bool:
     except (RuntimeError, EOFError, pickle.UnpicklingError):
         return False
     return True
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

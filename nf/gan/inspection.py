@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nf.core.errors import ArtifactError
+from nf.core.printing import first_line
 from nf.gan.model import Gan
 
 _BATCH = 5
@@ -47,10 +48,9 @@ def _call(network: Callable[[Tensor, Tensor], Tensor], name: str, x: Tensor, lab
     try:
         return network(x, labels)
     except Exception as error:  # a program from outside may raise anything
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ArtifactError(
-            f"{name}: cannot be called with a batch of {len(x)} of the stated size and classes ({reason}); export it "
-            "with a dynamic first dimension, and state its latent and classes"
+            f"{name}: cannot be called with a batch of {len(x)} of the stated size and classes ({first_line(error)}); "
+            "export it with a dynamic first dimension, and state its latent and classes"
         ) from error
 
 

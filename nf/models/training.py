@@ -136,5 +136,5 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tenso
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of ``images`` (N, C, H, W) uint8 whose top label is in ``labels`` (N,)."""
+    """Share of ``images`` (N, C, H, W) uint8 whose top label equals that in ``labels`` (N,)."""
     return float((predict(model, images).argmax(1) == labels).float().mean())

@@ -5,11 +5,10 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from nf.core.errors import ArtifactError
 from nf.core.queries import QuerySet
+from nf.core.sheets import picture
+from nf.report.names import label_name
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,12 @@ def png_uri(path: Path) -> str:
 
 def query_tiles(queries: QuerySet, class_names: tuple[str, ...]) -> list[QueryTile]:
     """Every query, pixel for pixel, with the names of its labels; numbers where ``class_names`` has none."""
-
-    def name(label: int) -> str:
-        return class_names[label] if label < len(class_names) else str(label)
-
     tiles = []
     for image, label, negative in zip(queries.images, queries.labels, queries.negative_labels, strict=True):
-        pixels = np.moveaxis(image, 0, -1)
         buffer = io.BytesIO()
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, format="PNG")
-        tiles.append(
-            QueryTile(_uri(buffer.getvalue()), name(int(label)), name(int(negative)) if negative >= 0 else None)
-        )
+        picture(image).save(buffer, format="PNG")
+        honest = label_name(class_names, int(negative)) if negative >= 0 else None
+        tiles.append(QueryTile(_uri(buffer.getvalue()), label_name(class_names, int(label)), honest))
     return tiles
 
 

@@ -1,5 +1,7 @@
 """How things are called in figures and on the page; what has no name here goes by its key."""
 
+from collections.abc import Sequence
+
 from nf.core.architectures import DISPLAY_NAMES
 
 ATTACKS = {
@@ -33,6 +35,11 @@ GANS = {
     "icrgan": "ICRGAN",
     "reacgan": "ReACGAN",
 }
+
+
+def label_name(class_names: Sequence[str], label: int) -> str:
+    """Name of a class, or its number where ``class_names`` has none."""
+    return class_names[label] if label < len(class_names) else str(label)
 
 
 def attack_name(key: str) -> str:

@@ -50,7 +50,7 @@ def suspect_rows(table: ScoreTable, threshold: float, accuracies: Iterable[ZooAc
 
 
 @dataclass(frozen=True)
-class Spread:
+class AccuracyRange:
     """Mean, lowest and highest accuracy of some models."""
 
     models: int
@@ -59,7 +59,7 @@ class Spread:
     high: float
 
     @classmethod
-    def of(cls, values: list[float]) -> "Spread | None":
+    def of(cls, values: list[float]) -> "AccuracyRange | None":
         """The spread of ``values``, or None if there are none."""
         return cls(len(values), sum(values) / len(values), min(values), max(values)) if values else None
 
@@ -69,8 +69,8 @@ class AccuracyRow:
     """Accuracies of one attack or architecture."""
 
     name: str
-    stolen: Spread | None
-    honest: Spread | None
+    stolen: AccuracyRange | None
+    honest: AccuracyRange | None
 
 
 def accuracies_by_attack(accuracies: Iterable[ZooAccuracy]) -> list[AccuracyRow]:
@@ -89,7 +89,8 @@ def _accuracy_rows(named: Iterable[tuple[str, ZooAccuracy]]) -> list[AccuracyRow
     for name, item in named:
         groups.setdefault(name, {"positive": [], "negative": []})[item.role].append(item.accuracy)
     return [
-        AccuracyRow(name, Spread.of(group["positive"]), Spread.of(group["negative"])) for name, group in groups.items()
+        AccuracyRow(name, AccuracyRange.of(group["positive"]), AccuracyRange.of(group["negative"]))
+        for name, group in groups.items()
     ]
 
 

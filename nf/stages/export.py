@@ -1,12 +1,9 @@
 """Stage ``export``: every model of the zoo becomes an ONNX file that answers like the model itself."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nf.core.errors import ArtifactError
-from nf.core.files import write_text
+from nf.core.files import write_csv
 from nf.core.lineage import Lineage
 from nf.data import Splits
 from nf.models.onnx_copies import compress
@@ -41,7 +38,7 @@ def export(run: Run) -> Path:
             )
         rows.append((folder.name, f"{parity.max_abs_difference:.3g}", parity.labels_equal, parity.count))
         run.progress(len(rows), len(files), folder.name)
-    _write(run.layout.onnx / PARITY_FILE, ("id", "max_abs_difference", "labels_equal", "images"), sorted(rows))
+    write_csv(run.layout.onnx / PARITY_FILE, ("id", "max_abs_difference", "labels_equal", "images"), sorted(rows))
     _export_copies(run, lineage, splits)
     return run.layout.onnx
 
@@ -57,12 +54,4 @@ def _export_copies(run: Run, lineage: Lineage, splits: Splits) -> None:
         compress(original, copy, spec.level, own)
         labels, expected = (OnnxSuspect(path)(test).argmax(axis=1) for path in (copy, original))
         rows.append((spec.id, f"{(labels == expected).mean():.6g}", len(test), copy.stat().st_size))
-    _write(run.layout.onnx / COPIES_FILE, ("id", "agreement", "images", "bytes"), rows)
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, buffer.getvalue())
+    write_csv(run.layout.onnx / COPIES_FILE, ("id", "agreement", "images", "bytes"), rows)

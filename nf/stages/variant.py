@@ -62,7 +62,7 @@ def make_variant(run: Run, item: str) -> VariantQueries:
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
     try:
         queries = make_queries(
-            _with_fewer_models(run, settings.models), chosen.scheme, section, count=settings.queries, seed=own_seed
+            with_fewer_models(run, settings.models), chosen.scheme, section, count=settings.queries, seed=own_seed
         )
     except NotEnoughQueriesError as error:
         return VariantQueries(item, record | {"shortage": str(error)}, None)
@@ -76,7 +76,7 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
         SuspectError: a suspect cannot be loaded or asked.
     """
     name, seed = _parse(made.item)
-    run = _with_fewer_models(run, run.profile.variants.models)
+    run = with_fewer_models(run, run.profile.variants.models)
     record, queries = made.record, made.queries
     if queries is not None:
         table, _ = score_suspects(run, queries)
@@ -90,7 +90,8 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
     return path
 
 
-def _with_fewer_models(run: Run, models: int | None) -> Run:
+def with_fewer_models(run: Run, models: int | None) -> Run:
+    """``run`` with ``models`` training models of each kind, picked evenly from its pool; ``None`` takes them all."""
     if models is None:
         return run
     zoo = run.profile.zoo

@@ -40,7 +40,7 @@ class Verdict:
         stolen: whether the score reaches the threshold.
         one_hot: whether a verifier that wants probabilities had to make do with labels.
         queries: number of images asked.
-        query_set_digest: SHA-256 of the images and labels.
+        query_set_digest: ``QuerySet.digest``.
         calibration: error rates of such verdicts, where the benchmark has been run; never of ``one_hot`` ones, as its
             suspects give probabilities.
     """

@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from nf.core.errors import UnknownNameError
 from nf.core.predictor import OutputKind, Predictor
+from nf.core.sheets import picture
 
 # Strengths at which the accuracy on normal images stays: a defence that costs more would not be used.
 JPEG_QUALITY = 75
@@ -58,9 +59,10 @@ def defend(images: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if name not in DEFENCES:
         raise UnknownNameError("defence", name, DEFENCES)
     seen = np.empty_like(images)
-    for index, pixels in enumerate(np.moveaxis(images, 1, -1)):
-        picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        seen[index] = np.moveaxis(np.asarray(DEFENCES[name](picture)).reshape(pixels.shape), -1, 0)
+    channels, height, width = images.shape[1:]
+    for index, image in enumerate(images):
+        pixels = np.asarray(DEFENCES[name](picture(image))).reshape(height, width, channels)
+        seen[index] = np.moveaxis(pixels, -1, 0)
     return seen
 
 

@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from nf.core.queries import QuerySet
+from nf.core.sheets import picture
 from nf.report.figures.style import HONEST, STOLEN, look
+from nf.report.names import label_name
 
 _LABELLED = 10
 _PER_SCHEME = 10
@@ -26,10 +28,6 @@ def labels_figure(queries: QuerySet, class_names: Sequence[str]) -> Figure | Non
     if (queries.negative_labels < 0).any():
         return None
     count = min(_LABELLED, len(queries))
-
-    def name(label: int) -> str:
-        return class_names[label] if label < len(class_names) else str(label)
-
     with look():
         figure = Figure(figsize=(10, 2.1), layout="constrained")
         for index, panel in enumerate(figure.subplots(1, count, squeeze=False)[0]):
@@ -39,7 +37,7 @@ def labels_figure(queries: QuerySet, class_names: Sequence[str]) -> Figure | Non
                 (-0.36, queries.negative_labels[index], HONEST),
             ):
                 where = {"transform": panel.transAxes, "ha": "center", "va": "top"}
-                panel.text(0.5, height, name(int(label)), color=color, **where)
+                panel.text(0.5, height, label_name(class_names, int(label)), color=color, **where)
         figure.suptitle("first the label of the source and its thieves, then that of honest models", fontsize=9)
     return figure
 
@@ -64,9 +62,7 @@ def queries_figure(query_sets: Mapping[str, QuerySet]) -> Figure:
 
 
 def _show(panel: Axes, image: NDArray[np.uint8]) -> None:
-    pixels = np.moveaxis(image, 0, -1)
-    grey = pixels.shape[-1] == 1
-    panel.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    panel.imshow(np.asarray(picture(image)), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     panel.set(xticks=[], yticks=[])
     panel.grid(visible=False)
     for spine in panel.spines.values():

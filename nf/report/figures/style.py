@@ -67,11 +67,11 @@ def look() -> Iterator[None]:
         yield
 
 
-def panels(count: int, *, height: float, columns: int = 3, width: float = 10.0) -> tuple[Figure, list[Axes]]:
-    """A figure of ``count`` panels in rows of ``columns``; its ``width`` and the ``height`` of a row are in inches."""
+def panels(count: int, *, height: float, columns: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels in rows of ``columns``; it is ten inches wide, and a row ``height`` inches high."""
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure = Figure(figsize=(width, rows * height), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    figure = Figure(figsize=(10, rows * height), layout=ConstrainedLayoutEngine(h_pad=0.1))
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for unused in axes[count:]:
         unused.remove()

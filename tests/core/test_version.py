@@ -1,0 +1,13 @@
+import tomllib
+
+import nf
+
+
+def test_the_version_is_the_packages(pytestconfig):
+    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]
+    assert project["version"] == nf.__version__
+
+
+def test_images_are_called_after_it(pytestconfig):
+    for path in ("docker/compose.yaml", "docker/try.py", "docker/env.example", "docs/docker.md"):
+        assert f"naturalfinger:{nf.__version__}" in (pytestconfig.rootpath / path).read_text(), path
