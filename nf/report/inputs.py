@@ -17,28 +17,28 @@ class SchemeResult:
         name: key of ``nf.fingerprints.SCHEMES``.
         evaluation: the scheme's ``metrics/<scheme>.json``, as ``nf.evaluation.Evaluation.to_json`` gives it.
         table: its scores; rows of the training pool are not shown.
-        queries: its query set with the card, or None if it is not at hand.
+        queries: its query set with the card.
     """
 
     name: str
     evaluation: Mapping[str, Any]
     table: ScoreTable
-    queries: QuerySet | None = None
+    queries: QuerySet
 
 
 @dataclass(frozen=True)
 class GanResult:
-    """A trained GAN.
+    """The GAN that queries were made with.
 
     Attributes:
-        name: key of ``nf.gan.GANS``.
+        name: key of ``nf.gan.GANS``, or that of an imported one.
         quality: numbers by key; the Fréchet distance is called ``frechet_<architecture>``.
-        sheet: PNG of samples, or None.
+        sheet: PNG of samples.
     """
 
     name: str
-    quality: Mapping[str, float] = field(default_factory=dict)
-    sheet: Path | None = None
+    quality: Mapping[str, float]
+    sheet: Path
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class ReportInputs:
     Attributes:
         profile: name of the profile.
         description: what the profile is, as the end of "This run used ...".
-        schemes: at least one; the first is the project's own and gives the headline.
+        scheme: that the page is about.
         class_names: names of the labels; numbers where there are none.
-        gans: the GANs that queries were made with.
+        gan: that its queries were made with, if any.
         accuracies: of the suspects.
         parity: of the ONNX export.
         timings: seconds by stage.
@@ -87,9 +87,9 @@ class ReportInputs:
 
     profile: str
     description: str
-    schemes: tuple[SchemeResult, ...]
+    scheme: SchemeResult
     class_names: tuple[str, ...] = ()
-    gans: tuple[GanResult, ...] = ()
+    gan: GanResult | None = None
     accuracies: tuple[ZooAccuracy, ...] = ()
     parity: ParitySummary | None = None
     timings: Mapping[str, float] = field(default_factory=dict)

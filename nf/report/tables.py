@@ -1,6 +1,6 @@
 """Rows of the page's tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nf.core.scores import Score, ScoreTable
@@ -94,10 +94,9 @@ def _accuracy_rows(named: Iterable[tuple[str, ZooAccuracy]]) -> list[AccuracyRow
     ]
 
 
-def quality_rows(qualities: Sequence[Mapping[str, float]]) -> list[tuple[str, list[float | None]]]:
-    """What each number is, and its value for each GAN; None where a GAN has no such number."""
-    keys = dict.fromkeys(key for quality in qualities for key in quality)
-    return [(_quality_name(key), [quality.get(key) for quality in qualities]) for key in keys]
+def quality_rows(quality: Mapping[str, float]) -> list[tuple[str, float]]:
+    """What each number of a GAN is, and its value."""
+    return [(_quality_name(key), value) for key, value in quality.items()]
 
 
 def _quality_name(key: str) -> str:

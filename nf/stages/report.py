@@ -32,9 +32,9 @@ def report(run: Run, scheme: str) -> Path:
     inputs = ReportInputs(
         profile=run.profile.name,
         description=run.profile.description,
-        schemes=(scheme_result(run, scheme),),
+        scheme=scheme_result(run, scheme),
         class_names=tuple(data["class_names"]),
-        gans=tuple(_gan(run, name) for name in gans_of(run, scheme)),
+        gan=next((_gan(run, name) for name in gans_of(run, scheme)), None),
         accuracies=tuple(
             ZooAccuracy(m["id"], m["architecture"], m["attack"], m["role"], m["test_accuracy"]) for m in models
         ),

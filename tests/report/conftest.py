@@ -89,8 +89,8 @@ def make_inputs(folder, **changed):
     values = {
         "profile": "digits",
         "description": "handwritten digits at 16x16, narrow networks, all of FingerBench",
-        "schemes": (make_scheme(),),
-        "gans": (GanResult("sagan", quality, sheet),),
+        "scheme": make_scheme(),
+        "gan": GanResult("sagan", quality, sheet),
         "accuracies": accuracies,
         "parity": ParitySummary(models=170, images=64, max_abs_difference=4.8e-6, label_changes=0),
         "timings": {"prepare": 0.8, "zoo": 153.2, "gan@sagan": 71.0, "report": 3.4},
@@ -216,4 +216,4 @@ def small(make):
         Score(name, "suspects", role, "train", "", "resnet18", mirror, rate, 100)
         for name, role, mirror, rate in (("source", "positive", "mirror", 1.0), ("mirror", "negative", "", 0.0))
     )
-    return partial(make, schemes=(replace(make_scheme(), table=ScoreTable(rows)),))
+    return partial(make, scheme=replace(make_scheme(), table=ScoreTable(rows)))

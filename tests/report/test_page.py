@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nf.core.errors import ArtifactError, ConfigError
+from nf.core.errors import ArtifactError
 from nf.core.scores import ScoreTable
+from nf.core.verifier import Verifier
 from nf.report import GanResult, ParitySummary, ZooAccuracy, write_report
 from nf.report.formats import duration, percent, points, quantity
 from nf.report.paper import PAPER_PROFILES
@@ -45,15 +46,15 @@ def test_page_fetches_nothing(page):
 def test_headline_and_cards_state_the_evaluation(full, page):
     text = text_of(page)
     assert "NaturalFinger recognises 62 of 63 stolen models and accuses 0 of 91 honest ones" in text
-    assert "a matching rate of 0.50 or more" in text
+    assert "a score of 0.50 or more" in text
     assert "1 of 63 0.0-8.5% 0 of 91 0.0-4.0%" in text
-    result = full[0].schemes[0].evaluation
+    result = full[0].scheme.evaluation
     for key in ("aruc", "roc_auc", "tpr_at_fpr_0"):
         assert f"{result[key]:.3f} 95%: {result[f'{key}_low']:.3f}-{result[f'{key}_high']:.3f}" in text
 
 
 def test_table_lists_every_suspect_with_rate_and_verdict_and_no_training_model(full, page):
-    table = full[0].schemes[0].table
+    table = full[0].scheme.table
     rows = {
         name: text_of(row)
         for name, row in re.findall(r"<tr[^>]*><td><code>([^<]+)</code></td>(.*?)</tr>", page, flags=re.DOTALL)
@@ -79,17 +80,28 @@ def test_every_query_stands_over_both_its_labels(small, tmp_path):
         r'<span class="honest">(\w+)</span></li>',
         page,
     )
-    queries = inputs.schemes[0].queries
+    queries = inputs.scheme.queries
     assert [tile[1] for tile in tiles] == [names[label] for label in queries.labels]
     assert [tile[2] for tile in tiles] == [names[label] for label in queries.negative_labels]
     assert base64.b64decode(tiles[0][0]).startswith(b"\x89PNG")
 
 
 def test_query_without_a_second_label_shows_one(small, tmp_path):
-    (result,) = small().schemes
+    result = small().scheme
     queries = replace(result.queries, negative_labels=np.full(100, -1))
-    page = render(small(schemes=(replace(result, queries=queries),)), tmp_path)
+    page = render(small(scheme=replace(result, queries=queries)), tmp_path)
     assert len(re.findall(r'<li><img [^>]+><span class="stolen">\d</span></li>', page)) == 100
+
+
+def test_a_score_is_what_the_scheme_measures(small, tmp_path):
+    result = small().scheme
+    own = text_of(render(small(), tmp_path))
+    assert "Its score is its matching rate: the share of them that it labels as the source model does." in own
+    verifier = Verifier((np.zeros((2, 1000), np.float32),), (np.zeros(2, np.float32),))
+    judged = small(scheme=replace(result, queries=replace(result.queries, verifier=verifier)))
+    text = text_of(render(judged, tmp_path))
+    assert "Its score is how likely the scheme's verifier takes it for stolen" in text
+    assert "matching rate" not in text.lower()
 
 
 def test_accuracies_are_grouped_by_attack_and_architecture(small, tmp_path):
@@ -115,12 +127,9 @@ def test_gan_parity_timings_and_facts_are_shown(page):
 
 
 def test_missing_parts_are_said_plainly(small, tmp_path):
-    (result,) = small().schemes
-    without = {"gans": (), "accuracies": (), "parity": None, "timings": {}, "facts": ()}
-    bare = small(schemes=(replace(result, queries=None),), **without)
+    bare = small(gan=None, accuracies=(), parity=None, timings={}, facts=())
     text = text_of(render(bare, tmp_path))
     for part in (
-        "GAN",
         "Accuracy of the models",
         "Parity of the export",
         "Time by stage",
@@ -129,25 +138,7 @@ def test_missing_parts_are_said_plainly(small, tmp_path):
         "Distillation and knockoff",
     ):
         assert f"{part}: not measured on this machine." in text
-    assert "The query set was not at hand" in text
-
-
-def test_gans_stand_side_by_side(small, tmp_path):
-    gans = (
-        GanResult("sagan", {"recall": 0.75, "agreement": 0.5}),
-        GanResult("other"),
-        GanResult("logan", {"recall": 1.0}),
-    )
-    text = text_of(render(small(gans=gans), tmp_path))
-    assert "Samples in the eyes of the source model SAGAN LOGAN" in text
-    assert "(recall) 0.75 1" in text
-    assert "(agreement) 0.5 -" in text
-
-
-def test_gan_without_numbers_or_sheet_says_so(small, tmp_path):
-    text = text_of(render(small(gans=(GanResult("other"),)), tmp_path))
-    assert "Quality of other: not measured on this machine." in text
-    assert "The sheet of samples was not at hand" in text
+    assert "Samples of" not in text
 
 
 def test_changed_labels_of_the_export_are_counted(small, tmp_path):
@@ -160,19 +151,10 @@ def test_papers_numbers_stand_beside_ours_on_cifar10_alone(full, page, tmp_path,
     inputs = full[0]
     assert "Beside the paper" not in text_of(page)
     text = text_of(render(replace(inputs, profile=profile), tmp_path))
-    assert f"ARUC 0.911 {inputs.schemes[0].evaluation['aruc']:.3f}" in text
-    rows = inputs.schemes[0].table.by_suspect()
+    assert f"ARUC 0.911 {inputs.scheme.evaluation['aruc']:.3f}" in text
+    rows = inputs.scheme.table.by_suspect()
     noise = rows["noise-1-source"].score - rows["noise-1-mirror"].score
     assert f"Margin at noise value 1 over 75 points {100 * noise:.0f} points" in text
-
-
-def test_several_schemes_are_compared(make, scheme, tmp_path):
-    schemes = scheme(), scheme("metav", 1, 0.7, 0.45)
-    text = text_of(render(make(schemes=schemes), tmp_path))
-    for result, name in zip(schemes, ("NaturalFinger", "MetaV"), strict=True):
-        assert f"Table of all 154 suspects ({name})" in text
-        assert f"{name} {result.evaluation['aruc']:.3f} {result.evaluation['aruc_low']:.3f}-" in text
-    assert "Titles give the range of NaturalFinger." in text
 
 
 def test_names_are_escaped_everywhere(make, scheme, tmp_path):
@@ -185,11 +167,11 @@ def test_names_are_escaped_everywhere(make, scheme, tmp_path):
     inputs = make(
         profile=evil,
         description=evil,
-        schemes=(replace(result, name=evil, table=ScoreTable(rows)),),
+        scheme=replace(result, name=evil, table=ScoreTable(rows)),
         class_names=(evil,) * 10,
         facts=((evil, evil),),
         timings={evil: 1.0},
-        gans=(GanResult(evil, {evil: 1.0}),),
+        gan=replace(make().gan, name=evil, quality={evil: 1.0}),
         accuracies=(ZooAccuracy(evil, evil, evil, "negative", 0.5),),
     )
     page = render(inputs, tmp_path)
@@ -210,13 +192,8 @@ def test_equal_inputs_give_equal_bytes(full, page, tmp_path):
     assert render(full[0], tmp_path) == page
 
 
-def test_report_without_a_scheme_is_refused(make, tmp_path):
-    with pytest.raises(ConfigError, match="expected the results of at least one scheme, got none"):
-        write_report(make(schemes=()), tmp_path / "index.html")
-
-
 def test_missing_picture_is_named(small, tmp_path):
-    gone = small(gans=(GanResult("sagan", {}, Path("/nowhere/samples.png")),))
+    gone = small(gan=GanResult("sagan", {}, Path("/nowhere/samples.png")))
     with pytest.raises(ArtifactError, match=r"expected a picture at /nowhere/samples.png: No such file"):
         write_report(gone, tmp_path / "index.html")
 

@@ -1,4 +1,4 @@
-"""Figures of matching rate margins, a stolen model's rate minus its mirror's (paper, figures 5 to 7).
+"""Figures of margins, a stolen model's score minus its mirror's (paper, figures 5 to 7).
 
 Each is None where the suspects went through none of its attacks.
 """
@@ -61,7 +61,7 @@ def modifications_figure(tables: Mapping[str, ScoreTable]) -> Figure | None:
 
 
 def adversarial_figure(tables: Mapping[str, ScoreTable]) -> Figure | None:
-    """Rates of stolen models and their mirrors over the share of adversarial images, a panel a scheme (figure 5).
+    """Scores of stolen models and their mirrors over the share of adversarial images, a panel a scheme (figure 5).
 
     Args:
         tables: the suspects' scores by the scheme's display name.
@@ -81,7 +81,7 @@ def adversarial_figure(tables: Mapping[str, ScoreTable]) -> Figure | None:
             panel.set(
                 ylim=(-3, 103),
                 xlabel="share of adversarial images",
-                ylabel="matching rate (%)",
+                ylabel="score (%)",
                 title=f"{name}: {first} points apart at {levels[0]}, {last} at {levels[-1]}",
             )
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)

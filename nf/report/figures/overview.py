@@ -1,4 +1,4 @@
-"""Figures over all suspects: robustness and uniqueness (paper, figure 4), and every matching rate."""
+"""Figures over all suspects: robustness and uniqueness (paper, figure 4), and every score."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,14 +52,14 @@ def _draw_curves(panel: Axes, name: str, table: ScoreTable, threshold: float) ->
     panel.set(
         xlim=(0, 1),
         ylim=(0, 103),
-        xlabel="threshold on the matching rate",
+        xlabel="threshold on the score",
         ylabel="suspects (%)",
         title=f"{name}: ARUC {steps.area:.3f}",
     )
 
 
 def rates_figure(table: ScoreTable, threshold: float) -> Figure:
-    """Matching rate of every suspect by attack: stolen models piled upwards, honest ones downwards.
+    """Score of every suspect by attack: stolen models piled upwards, honest ones downwards.
 
     Args:
         table: the suspects' scores.
@@ -78,7 +78,7 @@ def rates_figure(table: ScoreTable, threshold: float) -> Figure:
             _draw_pile(panel, group["negative"], baseline, -1, color=HONEST, marker="D")
         panel.axvline(100 * threshold, color=INK, linewidth=1.2, linestyle=":")
         panel.set_yticks(baselines, [_group_label(attack, group) for attack, group in groups.items()], color=INK)
-        panel.set(xlim=(-1.5, 101.5), ylim=(-height, 0), xlabel="matching rate (% of the queries)")
+        panel.set(xlim=(-1.5, 101.5), ylim=(-height, 0), xlabel="score (%)")
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
         panel.spines["left"].set_visible(False)
