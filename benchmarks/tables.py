@@ -118,9 +118,15 @@ def _schemes(run: dict, *, paper: bool = False) -> str:
     return "\n".join(lines)
 
 
-def detection(profile: str) -> str:
-    """What each kind of detector finds of each scheme's queries."""
-    run = load(profile)
+def schemes_cifar10_small_earlier() -> str:
+    """All schemes on ``cifar10-small`` before survivors were ranked by steadiness, on models of another run."""
+    run = load("cifar10-small-earlier")
+    return _schemes(run, paper=True) if run else "No earlier run of this profile has been recorded."
+
+
+def detection(profile: str, record: str | None = None) -> str:
+    """What each kind of detector finds of each scheme's queries; ``record`` if it is not called after the profile."""
+    run = load(record or profile)
     if run is None or not run["detection"]:
         return "No detectors of this profile have been recorded yet."
     first = next(iter(run["detection"].values()))
@@ -146,9 +152,9 @@ def detection(profile: str) -> str:
     )
 
 
-def variants(profile: str) -> str:
-    """The ablation and the remedy."""
-    run = load(profile)
+def variants(profile: str, record: str | None = None) -> str:
+    """The ablation and the remedy; ``record`` as for ``detection``."""
+    run = load(record or profile)
     rows = variant_rows(run["variants"], confidence=0.95) if run and run.get("variants") else []
     if not rows:
         return "No variants of this profile have been recorded yet: `make compare`, then `python benchmarks/record.py`."
@@ -710,11 +716,12 @@ TABLES = {
     "digits": digits,
     "schemes-digits": schemes_digits,
     "schemes-digits-repeat": schemes_digits_repeat,
+    "schemes-cifar10-small-earlier": schemes_cifar10_small_earlier,
     "detection-digits": partial(detection, "digits"),
     "detection-cifar10-brief": partial(detection, "cifar10-brief"),
-    "detection-cifar10-small": partial(detection, "cifar10-small"),
+    "detection-cifar10-small": partial(detection, "cifar10-small", "cifar10-small-earlier"),
     "variants-digits": partial(variants, "digits"),
-    "variants-cifar10-small": partial(variants, "cifar10-small"),
+    "variants-cifar10-small": partial(variants, "cifar10-small", "cifar10-small-earlier"),
     "variants-cifar10-brief": partial(variants, "cifar10-brief"),
     "cifar10": cifar10,
     "gans-digits": gans_digits,
