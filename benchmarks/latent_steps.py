@@ -14,6 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from nf.core.threads import configure_math_libraries
+from nf.data import to_bytes
 
 configure_math_libraries()
 
@@ -24,7 +25,6 @@ from nf.core.files import read_json, write_json  # noqa: E402
 from nf.core.seeds import derive_seed  # noqa: E402
 from nf.detection import abnormal_share, load_detectors  # noqa: E402
 from nf.fingerprints import naturalfinger  # noqa: E402
-from nf.fingerprints.networks import to_bytes  # noqa: E402
 from nf.gan import load_gan  # noqa: E402
 from nf.models import resolve_device  # noqa: E402
 from nf.stages.evaluate import measure  # noqa: E402
@@ -71,9 +71,8 @@ def _unmoved(run: Run) -> dict:
     gan = load_gan(run.layout.gan("sagan"), resolve_device(run.profile.execution.device))
     generator = torch.Generator().manual_seed(derive_seed(run.profile.seed, "latent-steps"))
     latents, classes = gan.sample_latents(SAMPLES, generator)
-    with torch.no_grad():
-        images = [gan.generate(*part) for part in zip(latents.split(200), classes.split(200), strict=True)]
-    return {"length": _length(latents), "found": _found(run, to_bytes(torch.cat(images)))}
+    images = to_bytes(gan.generate_in_batches(latents, classes, 200))
+    return {"length": _length(latents), "found": _found(run, images)}
 
 
 def _moved(run: Run, changes: dict) -> dict:

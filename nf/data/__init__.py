@@ -1,6 +1,7 @@
 """Images: where they come from, how they are split, how they are augmented."""
 
-from nf.data.augment import Augment, to_float
+from nf.data.augment import Augment
+from nf.data.pixels import to_bytes, to_float
 from nf.data.sources import LabelledImages, read_source
 from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, prepare_splits
 
@@ -12,5 +13,6 @@ __all__ = [
     "Splits",
     "prepare_splits",
     "read_source",
+    "to_bytes",
     "to_float",
 ]

@@ -37,8 +37,3 @@ class Augment:
             torch.arange(count, device=device)[:, None, None], :, rows[:, :, None], columns[:, None, :]
         ]  # advanced indices apart from each other put their axes first: (N, H, W, C), which is channels_last
         return picked.permute(0, 3, 1, 2)
-
-
-def to_float(images: Tensor) -> Tensor:
-    """uint8 in [0, 255] to float32 in [0, 1]."""
-    return images.to(torch.float32) / 255

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from nf.attacks import fgsm
-from nf.data import to_float
-from nf.fingerprints.networks import predicted_labels, to_bytes
+from nf.data import to_bytes, to_float
+from nf.fingerprints.networks import predicted_labels
 
 _BATCH = 512
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from nf.core.errors import NotEnoughQueriesError
 from nf.core.sections import at_least, positive
-from nf.data import to_float
+from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
-from nf.fingerprints.networks import freeze, predicted_labels, predicted_logits, to_bytes
+from nf.fingerprints.networks import freeze, predicted_labels, predicted_logits
 from nf.fingerprints.pixels import PixelAdam
 
 

@@ -12,9 +12,9 @@ from nf.attacks.modification import disturb_weights, prune_weights
 from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
-from nf.data import to_float
+from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
-from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
+from nf.fingerprints.networks import freeze, predicted_labels
 from nf.fingerprints.pixels import PixelAdam
 from nf.fingerprints.selection import unanimous
 from nf.fingerprints.transforms import Strength, check_transforms, random_transform

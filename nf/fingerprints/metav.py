@@ -10,9 +10,9 @@ from torch.nn import functional
 from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
 from nf.core.verifier import LEAKY_SLOPE, Array, Verifier
-from nf.data import to_float
+from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task
-from nf.fingerprints.networks import freeze, predicted_labels, to_bytes
+from nf.fingerprints.networks import freeze, predicted_labels
 from nf.fingerprints.pixels import Adam, PixelAdam
 from nf.fingerprints.replay import replayed
 

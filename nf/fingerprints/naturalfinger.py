@@ -9,10 +9,11 @@ from torch import Tensor
 
 from nf.core.errors import NotEnoughQueriesError
 from nf.core.seeds import derive_seed
+from nf.data import to_bytes
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
 from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
-from nf.fingerprints.networks import freeze, to_bytes
+from nf.fingerprints.networks import freeze
 from nf.fingerprints.optimise import optimise
 from nf.fingerprints.screen import mean_losses, screen
 from nf.fingerprints.selection import adversarial_labels, random_labels, spread, unanimous
@@ -75,7 +76,7 @@ class NaturalFinger(Scheme):
         gan, config, num_classes = task.require_gan(), self.config, task.data.num_classes
         generator = torch.Generator().manual_seed(seed)
         latents, classes = gan.sample_latents(config.candidates, generator)
-        images = _generate(task, latents, classes, config.batch_size)
+        images = gan.generate_in_batches(latents, classes, config.batch_size)
         agreed, labels = unanimous(frozen.positives, images)
         funnel.add("drawn", len(agreed))
         funnel.add("unanimous", int(agreed.sum()))
@@ -110,7 +111,7 @@ class NaturalFinger(Scheme):
 
     def _screen(self, task: Task, candidates: Candidates, funnel: Funnel, seed: int) -> _Survivors:
         """Step 4, by the models as they are, not by their folded copies."""
-        images = _generate(task, candidates.latents, candidates.classes, self.config.batch_size)
+        images = task.require_gan().generate_in_batches(candidates.latents, candidates.classes, self.config.batch_size)
         generator = torch.Generator().manual_seed(seed)
         alive, steadiness = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
         return _Survivors(to_bytes(images[alive]), candidates.select(alive), steadiness)
@@ -129,12 +130,6 @@ class NaturalFinger(Scheme):
 def _count(rounds: list[_Survivors]) -> int:
     """Queries found so far."""
     return sum(len(survivors.images) for survivors in rounds)
-
-
-@torch.no_grad()
-def _generate(task: Task, latents: Tensor, classes: Tensor, batch_size: int) -> Tensor:
-    batches = zip(torch.split(latents, batch_size), torch.split(classes, batch_size), strict=True)
-    return torch.cat([task.require_gan().generate(*batch) for batch in batches])
 
 
 def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:

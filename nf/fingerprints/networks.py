@@ -40,11 +40,6 @@ def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 51
     return predicted_logits(network, images, batch_size=batch_size).argmax(dim=1)
 
 
-def to_bytes(images: Tensor) -> Tensor:
-    """Images in [0, 1] as they are stored and sent: rounded to uint8."""
-    return (images * 255).round().clamp(0, 255).to(torch.uint8)
-
-
 def weights_hash(network: nn.Module) -> str:
     """SHA-256 of the network's weights as safetensors: in the zoo the hash of a file of float32 weights."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}

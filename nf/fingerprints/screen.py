@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nf.data import to_float
+from nf.data import to_bytes, to_float
 from nf.fingerprints.base import TrainingModels
 from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.losses import cw_loss
 from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
-from nf.fingerprints.networks import to_bytes
 from nf.fingerprints.transforms import DETERMINISTIC, TRANSFORMS
 
 _BATCH = 512

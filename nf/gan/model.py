@@ -76,6 +76,12 @@ class Gan:
         images: Tensor = self.generator(z, labels)
         return (images + 1) / 2
 
+    @torch.no_grad()
+    def generate_in_batches(self, z: Tensor, labels: Tensor, batch_size: int) -> Tensor:
+        """``generate`` for latents in consecutive parts of at most ``batch_size``, without gradients."""
+        parts = zip(z.split(batch_size), labels.split(batch_size), strict=True)
+        return torch.cat([self.generate(*part) for part in parts])
+
     def require_discriminator(self) -> nn.Module:
         """The discriminator.
 

@@ -103,8 +103,8 @@ def sample_quality(
         ``entropy``: of the histogram of its labels, over its largest value, so that 1 is balanced.
     """
     z, labels = gan.sample_latents(samples, torch.Generator().manual_seed(seed))
+    generated = gan.generate_in_batches(z, labels, _CHUNK).split(_CHUNK)
     with torch.no_grad():
-        generated = [gan.generate(*part) for part in zip(z.split(_CHUNK), labels.split(_CHUNK), strict=True)]
         logits = torch.cat([classifier(part) for part in generated])
         fake = torch.cat([classifier.features(part) for part in generated]).cpu().numpy()
         real = torch.cat([classifier.features(part.to(gan.device)) for part in real_images.split(_CHUNK)]).cpu().numpy()

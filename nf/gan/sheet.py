@@ -6,6 +6,7 @@ import torch
 
 from nf.core.seeds import derive_seed
 from nf.core.sheets import save_sheet
+from nf.data import to_bytes
 from nf.gan.model import Gan
 
 _COLUMNS = 10
@@ -17,6 +18,5 @@ def save_samples(gan: Gan, path: Path, seed: int) -> None:
     z, labels = gan.sample_latents(_COLUMNS * (gan.num_classes or _COLUMNS), rng)
     if gan.num_classes:
         labels = torch.arange(gan.num_classes, device=gan.device).repeat_interleave(_COLUMNS)
-    with torch.no_grad():
-        images = torch.cat([gan.generate(*part) for part in zip(z.split(100), labels.split(100), strict=True)])
-    save_sheet(path, (images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy(), columns=_COLUMNS)
+    images = to_bytes(gan.generate_in_batches(z, labels, 100))
+    save_sheet(path, images.cpu().numpy(), columns=_COLUMNS)

@@ -24,6 +24,7 @@ from nf.core.errors import ConfigError, NFError
 from nf.core.files import canonical_json, read_json, write_bytes
 from nf.core.predictor import Predictor
 from nf.core.processes import worker_pool
+from nf.data import to_float
 from nf.models.checkpoint import CARD_FILE, load_model
 
 INPUT_NAME = "images"
@@ -169,7 +170,7 @@ def parity(model: nn.Module, suspect: Predictor, images: NDArray[np.uint8]) -> P
     """
     device = next(model.parameters()).device
     with torch.inference_mode():
-        expected = model(torch.from_numpy(images).to(device).float() / 255).cpu().numpy()
+        expected = model(to_float(torch.from_numpy(images).to(device))).cpu().numpy()
     answered = suspect(images)
     return Parity(
         max_abs_difference=float(np.abs(answered - expected).max()),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nf.core.lineage import SOURCE_ID
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
-from nf.data import Splits
+from nf.data import Splits, to_bytes
 from nf.detection import (
     DetectorConfig,
     abnormal_share,
@@ -21,7 +21,7 @@ from nf.detection import (
     save_detectors,
     train_detector,
 )
-from nf.fingerprints.networks import to_bytes, weights_hash
+from nf.fingerprints.networks import weights_hash
 from nf.gan import Gan, load_gan, train_gan
 from nf.gan.artifacts import CARD_FILE
 from nf.gan.registry import find_gan
@@ -81,11 +81,8 @@ def detectors(run: Run, gan: str) -> Path:
     return run.layout.detectors
 
 
-@torch.no_grad()
 def _samples(gan: Gan, count: int, generator: torch.Generator) -> Tensor:
-    latents, labels = gan.sample_latents(count, generator)
-    parts = zip(latents.split(256), labels.split(256), strict=True)
-    return torch.cat([to_bytes(gan.generate(*part)) for part in parts])
+    return to_bytes(gan.generate_in_batches(*gan.sample_latents(count, generator), 256))
 
 
 def _other_gan(run: Run, name: str, splits: Splits, device: str) -> Gan:

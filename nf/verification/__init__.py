@@ -7,7 +7,7 @@ from nf.verification.defences import DEFENCES, DefendedSuspect
 from nf.verification.evidence import evidence
 from nf.verification.history import Change, Observation, append_history, find_changes, read_history
 from nf.verification.http_suspect import HttpSuspect
-from nf.verification.isolation import IsolatedSuspect, ask_isolated
+from nf.verification.isolation import IsolatedSuspect
 from nf.verification.issued import IssuedSet, Ledger
 from nf.verification.onnx_suspect import OnnxSuspect
 from nf.verification.recorded import RecordedSuspect
@@ -32,7 +32,6 @@ __all__ = [
     "Watchlist",
     "append_history",
     "ask",
-    "ask_isolated",
     "check_card",
     "decide",
     "evidence",

@@ -30,58 +30,64 @@ REFUSED = 2
 _SPARE_SECONDS = 5
 
 
-def ask_isolated(
-    path: Path,
-    images: NDArray[np.uint8],
-    *,
-    output: OutputKind,
-    timeout_seconds: float = 60.0,
-    memory_bytes: int = 4 * GIBIBYTE,
-) -> NDArray[np.float32] | NDArray[np.int64]:
-    """Load the ONNX file at ``path`` and ask it ``images`` (N, C, H, W) in a child process.
+@dataclass(frozen=True)
+class IsolatedSuspect:
+    """A suspect in an ONNX file that is asked in a process of its own; see ``nf.core.predictor.Predictor``.
 
-    The child starts in an empty folder without this process's environment, and ends with it even if that is killed.
-    Images and answers pass as ``.npy``, never as a pickle.
+    Each call starts a process in an empty folder, without this process's environment; it ends with this one even if
+    that is killed. Images and answers pass as ``.npy``, never as a pickle.
 
-    Args:
+    Attributes:
         path: the suspect's file.
-        images: uint8, N >= 1.
-        output: what the suspect's answers mean.
-        timeout_seconds: wall-clock limit, the start of the child (a second or so) included.
-        memory_bytes: limit of the child's address space; its libraries alone take a fifth of a gibibyte.
-
-    Returns:
-        (N, classes) float32 scores, or (N,) int64 labels.
+        output: what its answers mean.
+        timeout_seconds: wall-clock limit, the start of the process (a second or so) included.
+        memory_bytes: limit of its address space; its libraries alone take a fifth of a gibibyte.
 
     Raises:
-        SuspectError: whatever ``OnnxSuspect`` raises; the child was too slow, ran out of memory or crashed.
         ConfigError: there is no folder for temporary files.
     """
-    limits = [str(memory_bytes), str(math.ceil(timeout_seconds) + _SPARE_SECONDS)]
-    command = [sys.executable, "-P", "-m", "nf.verification.child", str(path.resolve()), output, *limits]
-    with _temporary() as (empty, stdout, stderr):
-        try:
-            finished = subprocess.run(
-                command,
-                input=to_npy(images),
-                stdout=stdout,
-                stderr=stderr,
-                cwd=empty,
-                env=_environment(),
-                timeout=timeout_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise SuspectError(f"{path}: expected answers within {timeout_seconds:g} seconds, got none") from None
-        if finished.returncode == REFUSED:
-            raise SuspectError(_last_line(stderr))
-        if finished.returncode != 0:
-            raise SuspectError(
-                f"{path}: expected answers, the suspect's process ended with status {finished.returncode}"
-                f" under a limit of {memory_bytes / GIBIBYTE:g} GiB: {_last_line(stderr)}"
-            )
-        stdout.seek(0)
-        return _read_answers(path, stdout.read(), output, len(images))
+
+    path: Path
+    output: OutputKind
+    timeout_seconds: float = 60.0
+    memory_bytes: int = 4 * GIBIBYTE
+
+    def __post_init__(self) -> None:
+        _temporary_folder()  # before anybody notes that the suspect has seen the queries
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
+        """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores, or (N,) int64 labels.
+
+        Raises:
+            SuspectError: whatever ``OnnxSuspect`` raises; the process was too slow, ran out of memory or crashed.
+        """
+        limits = [str(self.memory_bytes), str(math.ceil(self.timeout_seconds) + _SPARE_SECONDS)]
+        module = [sys.executable, "-P", "-m", "nf.verification.child"]
+        with _temporary() as (empty, stdout, stderr):
+            try:
+                finished = subprocess.run(
+                    [*module, str(self.path.resolve()), self.output, *limits],
+                    input=to_npy(images),
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=empty,
+                    env=_environment(),
+                    timeout=self.timeout_seconds,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise SuspectError(
+                    f"{self.path}: expected answers within {self.timeout_seconds:g} seconds, got none"
+                ) from None
+            if finished.returncode == REFUSED:
+                raise SuspectError(_last_line(stderr))
+            if finished.returncode != 0:
+                raise SuspectError(
+                    f"{self.path}: expected answers, the suspect's process ended with status {finished.returncode}"
+                    f" under a limit of {self.memory_bytes / GIBIBYTE:g} GiB: {_last_line(stderr)}"
+                )
+            stdout.seek(0)
+            return _read_answers(self.path, stdout.read(), self.output, len(images))
 
 
 @contextmanager
@@ -104,33 +110,6 @@ def _temporary_folder() -> str:
             "expected a folder for temporary files, found none that can be written: set TMPDIR, or give a container "
             "one with `--tmpfs /tmp`"
         ) from error
-
-
-@dataclass(frozen=True)
-class IsolatedSuspect:
-    """``ask_isolated`` as a ``Predictor``: each call starts a process of its own.
-
-    Raises:
-        ConfigError: there is no folder for temporary files.
-    """
-
-    path: Path
-    output: OutputKind
-    timeout_seconds: float = 60.0
-    memory_bytes: int = 4 * GIBIBYTE
-
-    def __post_init__(self) -> None:
-        _temporary_folder()  # before anybody notes that the suspect has seen the queries
-
-    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
-        """Answer ``images``; see ``ask_isolated``."""
-        return ask_isolated(
-            self.path,
-            images,
-            output=self.output,
-            timeout_seconds=self.timeout_seconds,
-            memory_bytes=self.memory_bytes,
-        )
 
 
 def to_npy(array: NDArray[np.generic]) -> bytes:

@@ -1,8 +1,8 @@
 import torch
 from torch import Tensor, nn
 
-from nf.data import to_float
-from nf.fingerprints.networks import freeze, predicted_labels, to_bytes, weights_hash
+from nf.data import to_bytes, to_float
+from nf.fingerprints.networks import freeze, predicted_labels, weights_hash
 from nf.models import build_classifier, save_model
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError
+from nf.data import to_bytes
 from nf.fingerprints import NaturalFinger, NaturalFingerConfig, naturalfinger
-from nf.fingerprints.networks import to_bytes
 from nf.fingerprints.screen import screen
 from nf.fingerprints.transforms import Strength
 

@@ -5,11 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nf.data import to_float
+from nf.data import to_bytes, to_float
 from nf.fingerprints import NaturalFingerConfig, TrainingModels
 from nf.fingerprints.candidates import Candidates, Funnel
 from nf.fingerprints.losses import cw_loss
-from nf.fingerprints.networks import to_bytes
 from nf.fingerprints.screen import screen
 
 CONFIG = NaturalFingerConfig(transforms=("identity",), screen_repeats=8)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nf.core.errors import ConfigError, SuspectError
 from nf.core.predictor import Predictor
-from nf.verification import IsolatedSuspect, OnnxSuspect, ask_isolated
+from nf.verification import IsolatedSuspect, OnnxSuspect
 from nf.verification.isolation import GIBIBYTE, _last_line
 
 Write = Callable[[str | onnx.ModelProto], Path]
@@ -65,27 +65,27 @@ def test_answers_are_those_of_the_suspect_in_process(write: Write, linear: str, 
 def test_a_network_that_takes_too_much_memory(write: Write) -> None:
     path = write(BOMB)
     black, white = np.zeros((1, 1, 4, 4), np.uint8), np.full((1, 1, 4, 4), 255, np.uint8)
-    assert ask_isolated(path, black, output="logits", memory_bytes=GIBIBYTE * 2).tolist() == [[0, 0, 0]]
+    assert IsolatedSuspect(path, "logits", memory_bytes=GIBIBYTE * 2)(black).tolist() == [[0, 0, 0]]
     with pytest.raises(SuspectError, match=r"suspect\.onnx: the suspect cannot answer: .*alloc"):
-        ask_isolated(path, white, output="logits", memory_bytes=GIBIBYTE * 2)
+        IsolatedSuspect(path, "logits", memory_bytes=GIBIBYTE * 2)(white)
 
 
 def test_a_network_that_takes_too_long(write: Write, images: Images) -> None:
     with pytest.raises(SuspectError, match=r"suspect\.onnx: expected answers within 4 seconds, got none"):
-        ask_isolated(write(SLOW), images, output="logits", timeout_seconds=4)
+        IsolatedSuspect(write(SLOW), "logits", timeout_seconds=4)(images)
 
 
 def test_a_process_that_dies(write: Write, linear: str, images: Images) -> None:
     # Too little for the runtime's own libraries.
     with pytest.raises(SuspectError, match=r"the suspect's process ended with status .* under a limit of 0.0625 GiB"):
-        ask_isolated(write(linear), images, output="logits", memory_bytes=GIBIBYTE // 16)
+        IsolatedSuspect(write(linear), "logits", memory_bytes=GIBIBYTE // 16)(images)
 
 
 def test_a_refusal_passes_through_in_one_line(write: Write, linear: str, images: Images, tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match=r"^/.*nothing.onnx: expected an ONNX file, found nothing$"):
-        ask_isolated(tmp_path / "nothing.onnx", images, output="logits")
+        IsolatedSuspect(tmp_path / "nothing.onnx", "logits")(images)
     with pytest.raises(SuspectError, match=r"expected integer labels of shape \(7,\), got float32 of shape \(7, 3\)$"):
-        ask_isolated(write(linear), images, output="labels")
+        IsolatedSuspect(write(linear), "labels")(images)
 
 
 def test_names_in_a_refusal_neither_cut_the_line_nor_steer_a_terminal(
@@ -95,7 +95,7 @@ def test_names_in_a_refusal_neither_cut_the_line_nor_steer_a_terminal(
     with pytest.raises(
         SuspectError, match=r"^/.*suspect\.onnx: expected one input and one output, got 1 and 2"
     ) as caught:
-        ask_isolated(write(model), images, output="logits")
+        IsolatedSuspect(write(model), "logits")(images)
     assert str(caught.value).isprintable()
 
 
@@ -109,8 +109,8 @@ ASK = """
 import sys
 from pathlib import Path
 import numpy as np
-from nf.verification import ask_isolated
-ask_isolated(Path(sys.argv[1]), np.ones((1, 1, 4, 4), np.uint8), output="logits", timeout_seconds=50.5)
+from nf.verification import IsolatedSuspect
+IsolatedSuspect(Path(sys.argv[1]), "logits", timeout_seconds=50.5)(np.ones((1, 1, 4, 4), np.uint8))
 """
 
 
@@ -146,4 +146,4 @@ def test_without_a_folder_for_temporary_files_it_says_how_to_give_one(
 
     monkeypatch.setattr("tempfile.gettempdir", none)
     with pytest.raises(ConfigError, match=r"set TMPDIR, or give a container one with `--tmpfs /tmp`"):
-        ask_isolated(write(linear), images, output="logits")
+        IsolatedSuspect(write(linear), "logits")(images)
