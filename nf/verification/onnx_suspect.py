@@ -30,7 +30,6 @@ class OnnxSuspect:
     Args:
         path: the file; its input takes float32 (N, C, H, W) in [0, 1].
         output: what its answers mean.
-        threads: threads of one operator.
         batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
         device: where it computes.
 
@@ -43,7 +42,6 @@ class OnnxSuspect:
         path: Path,
         *,
         output: OutputKind = "logits",
-        threads: int = 1,
         batch_size: int = 256,
         device: Device = "cpu",
     ) -> None:
@@ -51,7 +49,7 @@ class OnnxSuspect:
         self._path = path
         self._output = output
         self._batch_size = self._signature.batch or batch_size
-        self._session = _open_session(path, data, threads, device)
+        self._session = _open_session(path, data, device)
 
     @property
     def output(self) -> OutputKind:
@@ -111,11 +109,11 @@ class OnnxSuspect:
             raise SuspectError(f"{self._path}: {error}") from None
 
 
-def _open_session(path: Path, data: bytes, threads: int, device: Device) -> Any:
+def _open_session(path: Path, data: bytes, device: Device) -> Any:
     import onnxruntime  # takes longer than all else that a verdict imports
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Left to itself, onnxruntime guesses the format, and might run another network than the one that was inspected.
