@@ -1,6 +1,7 @@
 """Small real data and models, and a browser, that several test folders share."""
 
 from pathlib import Path
+from typing import Any
 
 from nf.core.threads import configure_math_libraries
 
@@ -40,19 +41,24 @@ def splits() -> Splits:
 
 
 @pytest.fixture(scope="session")
-def victims(splits: Splits) -> dict[str, Classifier]:
+def build(splits: Splits) -> dict[str, Any]:
+    """The arguments of ``build_classifier`` that all victims share."""
+    return {
+        "architecture": "resnet18",
+        "width": 0.125,
+        "in_channels": 1,
+        "num_classes": 10,
+        "mean": splits.mean,
+        "std": splits.std,
+    }
+
+
+@pytest.fixture(scope="session")
+def victims(splits: Splits, build: dict[str, Any]) -> dict[str, Classifier]:
     """A narrow ResNet18 trained on split A (``source``) and one trained on B (``mirror``)."""
     trained = {}
     for name, part in (("source", "A"), ("mirror", "B")):
-        model = build_classifier(
-            "resnet18",
-            width=0.125,
-            in_channels=1,
-            num_classes=10,
-            mean=splits.mean,
-            std=splits.std,
-            seed=len(trained),
-        )
+        model = build_classifier(**build, seed=len(trained))
         images, labels = (torch.from_numpy(array) for array in (splits[part].images, splits[part].labels))
         fit(model, images, labels, TrainingConfig(8, 64, 0.2), seed=0, augment=Augment(2, False))
         trained[name] = model

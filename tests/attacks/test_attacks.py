@@ -24,12 +24,10 @@ DATA = {"train": "A", "distill": "A", "knockoff": "knockoff"}
 
 
 @pytest.fixture
-def job(splits, victims):
+def job(splits, build, victims):
     def make(attack, level=None, *, epochs=1, seed=7):
         def fresh():
-            return build_classifier(
-                "resnet18", width=0.125, in_channels=1, num_classes=10, mean=splits.mean, std=splits.std, seed=seed
-            )
+            return build_classifier(**build, seed=seed)
 
         return Job(
             level=LEVELS[attack] if level is None else level,

@@ -28,7 +28,7 @@ def test_it_takes_what_attacks_give(benchmark):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_attack_trains_by_it(attack, benchmark, victims, splits, monkeypatch):
+def test_every_attack_trains_by_it(attack, benchmark, build, victims, splits, monkeypatch):
     calls = []
 
     def plain_fit(*arguments, **options):
@@ -39,9 +39,7 @@ def test_every_attack_trains_by_it(attack, benchmark, victims, splits, monkeypat
         monkeypatch.setattr(module, "fit", plain_fit)
 
     def fresh():
-        return build_classifier(
-            "resnet18", width=0.125, in_channels=1, num_classes=10, mean=splits.mean, std=splits.std, seed=1
-        )
+        return build_classifier(**build, seed=1)
 
     data = "knockoff" if attack == "knockoff" else "finetune"
     schedule = TrainingConfig(1, 64, 0.1)

@@ -41,18 +41,10 @@ class Killed(BaseException):
     pass
 
 
-def test_a_finished_gan_is_only_measured_and_one_that_trains_anew_has_no_quality(tmp_path, splits, victims):
+def test_a_finished_gan_is_only_measured_and_one_that_trains_anew_has_no_quality(tmp_path, splits, build, victims):
     run = Run.open("smoke", params=ROOT / "params.yaml", out=tmp_path)
     run = replace(run, profile=replace(run.profile, gans={"sagan": SETTINGS}))
     splits.save(run.layout.data)
-    build = {
-        "architecture": "resnet18",
-        "width": 0.125,
-        "in_channels": 1,
-        "num_classes": 10,
-        "mean": splits.mean,
-        "std": splits.std,
-    }
     save_model(run.layout.zoo / "source", victims["source"], build, {"architecture": "resnet18"})
 
     def die(*_):

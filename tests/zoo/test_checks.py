@@ -19,21 +19,13 @@ from nf.zoo.checks import check_attacks
 ROOT = Path(__file__).parents[2]
 
 
-def test_thieves_side_with_their_victim_or_with_the_other(victims, splits, tmp_path):
+def test_thieves_side_with_their_victim_or_with_the_other(build, victims, splits, tmp_path):
     """Both thieves are copies of the source here: the one that is listed as the mirror's is found out."""
     specs = {
         "source": ModelSpec("source", "resnet18", "train", "positive", "A"),
         "mirror": ModelSpec("mirror", "resnet18", "train", "negative", "B"),
         "distilled": ModelSpec("distilled", "resnet18", "distill", "positive", "A", "source"),
         "knockoff": ModelSpec("knockoff", "resnet18", "knockoff", "negative", "knockoff", "mirror"),
-    }
-    build = {
-        "architecture": "resnet18",
-        "width": 0.125,
-        "in_channels": 1,
-        "num_classes": 10,
-        "mean": splits.mean,
-        "std": splits.std,
     }
     for name in specs:
         save_model(tmp_path / "zoo" / name, victims.get(name, victims["source"]), build, {"id": name})
