@@ -54,6 +54,8 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
 def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None:
     """Verify every suspect of the list with the query set in use, draw their histories and announce changed verdicts.
 
+    Who has seen the set stands in the ledger, which DVC gets as after ``refingerprint``.
+
     Args:
         profile: of ``params.yaml``; by default the one that it names.
         watchlist: path, relative to the project.
@@ -67,7 +69,10 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
     with run.alone("watch"):
-        _watch(run, listed, issued, path.parent)
+        try:
+            _watch(run, listed, issued, path.parent)
+        finally:  # whoever has seen the set has seen it, also if nobody could be told of a verdict
+            make_task(_version, "dvc")(run.layout.issued)
 
 
 def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:

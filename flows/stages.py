@@ -1,6 +1,7 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import CancelledError
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from prefect import Flow, Task, flow
 from flows.runners import task_runner
 from flows.tasks import make_task
 from nf.cli.progress import show_progress
-from nf.core.errors import ConfigError, UnknownNameError
+from nf.core.errors import ConfigError, NFError, UnknownNameError
 from nf.stages import STAGES, load_stage
 from nf.stages.run import Run
 
@@ -79,9 +80,15 @@ def _spread(name: str, run: Run, task: Task[..., Any], items: Mapping[str, str |
             yield future.result()
 
     results = []
-    for item, result in zip(items, spread(), strict=True):
-        results.append(result)
-        run.progress(len(results), len(items), item)
+    try:
+        for item, result in zip(items, spread(), strict=True):
+            results.append(result)
+            run.progress(len(results), len(items), item)
+    except CancelledError as error:  # by Dask: nobody here cancels a task
+        raise NFError(
+            f"{name}: expected the Dask scheduler to stay, lost it ({error}); start it and run again, what is finished "
+            "is kept"
+        ) from error
     return results
 
 

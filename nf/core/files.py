@@ -121,6 +121,11 @@ def read_json(path: Path, *, advice: str = "") -> dict[str, Any]:
     return value
 
 
+def restore(path: Path) -> str:
+    """What to do about a damaged file or folder, for the end of a message."""
+    return f"restore it with `dvc checkout --force {path}`"
+
+
 def sha256_bytes(data: bytes) -> str:
     """Hexadecimal SHA-256 of ``data``."""
     return hashlib.sha256(data).hexdigest()

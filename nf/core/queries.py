@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
 from nf.core.verifier import Verifier
 
 QUERIES_FILE = "queries.safetensors"
@@ -131,9 +131,7 @@ class QuerySet:
                 f"expected a query set at {path}, found nothing; make one with `nf fingerprint`"
             ) from None
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ArtifactError(
-                f"{path} is damaged ({error}); restore it with `dvc checkout` or make it again"
-            ) from error
+            raise ArtifactError(f"{path} is damaged ({error}); {restore(folder)} or make it again") from error
         if queries.digest != card.get("digest"):
-            raise ArtifactError(f"{path} does not match the digest in its card; restore both with `dvc checkout`")
+            raise ArtifactError(f"{path} does not match the digest in its card; {restore(folder)} or make it again")
         return queries

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
 from nf.detection.detector import build_detector
 
 _WEIGHTS_FILE = "weights.safetensors"
@@ -47,7 +47,9 @@ def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn
     try:
         data = path.read_bytes()
         if sha256_bytes(data) != card["weights_sha256"]:
-            raise ArtifactError(f"{path} does not match the hash in its card; restore both with `dvc checkout`")
+            raise ArtifactError(
+                f"{path} does not match the hash in its card; {restore(folder)} or run `nf detectors GAN`"
+            )
         weights = load(data)
         detectors = {
             kind: [_rebuild(weights, f"{kind}.{number}.").to(device) for number in range(count)]

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
 from nf.gan.imports import load_imported
@@ -92,11 +92,13 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
     try:
         data = path.read_bytes()
         if sha256_bytes(data) != digest:
-            raise ArtifactError(f"{path} does not match the SHA-256 in its card; restore both with `dvc checkout`")
+            raise ArtifactError(
+                f"{path} does not match the SHA-256 in its card; {restore(path.parent)} or train it again"
+            )
         network.load_state_dict(load(data))
     except FileNotFoundError:
         raise ArtifactError(f"expected weights at {path}, found nothing; run `nf gan {path.parent.name}`") from None
     except RuntimeError:
         raise ArtifactError(f"{path} does not fit the network that its card describes; train it again") from None
     except (OSError, SafetensorError) as error:
-        raise ArtifactError(f"{path} is damaged ({error}); restore it with `dvc checkout` or train it again") from error
+        raise ArtifactError(f"{path} is damaged ({error}); {restore(path.parent)} or train it again") from error

@@ -1,10 +1,33 @@
-"""What the record of a variant stands on, so that a comparison shows no record of other settings or models."""
+"""What query sets and variants were made with, so that a comparison shows none of other settings, images or models.
 
+DVC brings what its lists name up to date; what they no longer name stays as it was.
+"""
+
+from dataclasses import asdict
 from typing import Any
 
 from nf.core.files import canonical_json, read_json, sha256_json
+from nf.core.queries import QuerySet
+from nf.fingerprints import make_scheme
 from nf.stages.run import Run
 from nf.stages.zoo import SUMMARY_FILE
+
+
+def query_set_stands(run: Run, scheme: str) -> bool:
+    """Whether the query set of ``scheme`` was made with the settings and images of now.
+
+    Raises:
+        UnknownNameError: there is no such scheme.
+        ArtifactError: the query set or the data's card is missing or damaged.
+    """
+    card = QuerySet.load(run.layout.fingerprint(scheme)).card
+    hashes = read_json(run.layout.data / "card.json", advice="run `nf prepare`")["hashes"]
+    wanted = {
+        "parameters": asdict(make_scheme(scheme, run.profile.section("schemes", scheme)).config),
+        "queries": run.profile.queries,
+        "data_hash": {name: hashes[name] for name in card.get("data_hash", ())},
+    }
+    return canonical_json(wanted) == canonical_json({key: card.get(key) for key in wanted})
 
 
 def variant_basis(run: Run, name: str) -> dict[str, Any]:
@@ -23,7 +46,7 @@ def variant_basis(run: Run, name: str) -> dict[str, Any]:
     }
 
 
-def stands(run: Run, record: dict[str, Any]) -> bool:
+def variant_stands(run: Run, record: dict[str, Any]) -> bool:
     """Whether a variant's ``record`` is about the settings and models of now."""
     whole = (run.layout.zoo / SUMMARY_FILE).exists()
     return whole and canonical_json(record.get("basis")) == canonical_json(variant_basis(run, record["variant"]))

@@ -9,7 +9,7 @@ from nf.core.errors import ArtifactError
 from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.report import ComparisonInputs, write_comparison
-from nf.stages.basis import stands
+from nf.stages.basis import query_set_stands, variant_stands
 from nf.stages.report import check_query_set, scheme_result
 from nf.stages.run import Run
 
@@ -21,21 +21,24 @@ _logger = logging.getLogger(__name__)
 def compare(run: Run) -> Path:
     """Write ``comparison/index.html`` and its figures, and return the path of the page.
 
-    It shows every scheme of the profile that is evaluated, and whatever of detection and variants is there.
+    It shows every scheme of the profile that is evaluated, and whatever of detection and variants is there. What was
+    made with other settings, images or models than those of now is left out, with a warning.
 
     Raises:
         ArtifactError: no scheme is evaluated, or a record is damaged.
     """
-    names = evaluated_schemes(run)
+    names, variants = evaluated_schemes(run), comparison_variants(run)
+    _warn_of_others("nf bench", [name for name in _with_metrics(run) if name not in names])
+    _warn_of_others("nf variant", [_item(record) for record in _variant_records(run) if record not in variants])
     if not names:
-        raise ArtifactError(f"expected metrics in {run.layout.root / 'metrics'}, found none; run `nf evaluate`")
+        raise ArtifactError(f"expected metrics of now in {run.layout.root / 'metrics'}, found none; run `nf bench`")
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
         schemes=tuple(scheme_result(run, name) for name in names),
         class_names=tuple(read_json(run.layout.data / "card.json", advice="run `nf prepare`")["class_names"]),
         detection=comparison_detection(run),
-        variants=comparison_variants(run),
+        variants=variants,
         budgets={name: _columns(path) for name in names if (path := run.layout.plots(name) / _BUDGET_FILE).exists()},
         timings=run.seconds(),
     )
@@ -44,17 +47,17 @@ def compare(run: Run) -> Path:
 
 
 def evaluated_schemes(run: Run) -> list[str]:
-    """Schemes of the profile that have metrics, in the order of ``params.yaml``."""
-    return [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+    """Schemes of the profile that have metrics of a query set that stands, in the order of ``params.yaml``."""
+    return [name for name in _with_metrics(run) if query_set_stands(run, name)]
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
-    """What detectors find, by scheme, as far as it is there.
+    """What detectors find, by evaluated scheme, as far as it is there.
 
     Raises:
         ArtifactError: a record is damaged, or of another query set than the scheme's.
     """
-    paths = {name: run.layout.detection(name) for name in run.profile.schemes}
+    paths = {name: run.layout.detection(name) for name in evaluated_schemes(run)}
     found = {name: read_json(path) for name, path in paths.items() if path.exists()}
     for name, record in found.items():
         queries = QuerySet.load(run.layout.fingerprint(name))
@@ -63,23 +66,32 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
-    """Records of the profile's variants that are there, in the order of ``params.yaml``, then by seed.
+    """Records of the profile's variants that are there and stand, in the order of ``params.yaml``, then by seed."""
+    return tuple(record for record in _variant_records(run) if variant_stands(run, record))
 
-    Those that were made with other settings or models than those of now are left out, with a warning.
-    """
-    records = [
+
+def _with_metrics(run: Run) -> list[str]:
+    return [name for name in run.profile.schemes if run.layout.metrics(name).exists()]
+
+
+def _variant_records(run: Run) -> list[dict[str, Any]]:
+    return [
         read_json(path)
         for name in run.profile.variants.each
         for path in sorted(run.layout.variant(name, 0).parents[1].glob("*/metrics.json"), key=_seed)
     ]
-    standing = tuple(record for record in records if stands(run, record))
-    others = [f"{record['variant']}/{record['seed']}" for record in records if record not in standing]
-    if others:
+
+
+def _item(record: dict[str, Any]) -> str:
+    return f"{record['variant']}/{record['seed']}"
+
+
+def _warn_of_others(command: str, left_out: list[str]) -> None:
+    if left_out:
         _logger.warning(
-            "left out of the comparison, as they were made with other settings or models: %s; run `nf variant %s`",
-            *(", ".join(others), others[0]),
+            "left out of the comparison, as made with other settings, images or models: %s; run `%s %s`",
+            *(", ".join(left_out), command, left_out[0]),
         )
-    return standing
 
 
 def _columns(path: Path) -> dict[str, list[float]]:

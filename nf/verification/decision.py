@@ -12,7 +12,7 @@ from nf.core.files import read_json
 from nf.core.queries import Measure, QuerySet
 from nf.verification.proportions import Proportion
 
-_RESTORE = "restore it with `dvc checkout`"
+_RESTORE = "restore its folder with `dvc checkout --force FOLDER`"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.errors import SuspectError
+from nf.core.errors import ConfigError, SuspectError
 from nf.core.http import HttpError, check_address, check_token, request
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
@@ -39,13 +39,18 @@ class HttpSuspect:
         token: sent as bearer token.
 
     Raises:
-        ConfigError: the address is not one of HTTP, or the token cannot be sent.
+        ConfigError: the address is not one of HTTP or goes on behind the model, or the token cannot be sent.
     """
 
     def __init__(
         self, address: str, *, output: OutputKind = "logits", timeout_seconds: float = 60.0, token: str | None = None
     ) -> None:
-        check_address(address, "suspect")
+        parts = check_address(address, "suspect")
+        if parts.query or parts.fragment:
+            raise ConfigError(
+                "suspect: expected the address of a model, got one with '?' or '#'; what the server is to know callers "
+                "by is a token"
+            )
         self._address = address.rstrip("/")
         self._output = output
         self._timeout_seconds = timeout_seconds
@@ -85,10 +90,12 @@ class HttpSuspect:
     def _request(self, path: str, body: Mapping[str, Any] | None, deadline: float) -> Any:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise self._unfit(f"answers within {self._timeout_seconds:g} seconds", "none")
+            raise self._late()
         try:
             answer = request(self._address + path, body, token=self._token, timeout=left)
         except HttpError as error:
+            if time.monotonic() >= deadline:
+                raise self._late() from None
             words = f": {printable(error.said[:_SHOWN])}" if error.said else ""
             raise SuspectError(f"{self._address}{path}: {error}{words}") from None
         try:
@@ -126,6 +133,9 @@ class HttpSuspect:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise SuspectError("expected an output with a shape and as many numbers") from error
         return tensor[0] if self._output == "labels" and tensor.shape == (1, 1) else tensor
+
+    def _late(self) -> SuspectError:
+        return self._unfit(f"all answers within {self._timeout_seconds:g} seconds", "fewer")
 
     def _unfit(self, expected: str, got: str) -> SuspectError:
         return SuspectError(f"{self._address}: expected {expected}, got {printable(got[:_SHOWN])}")

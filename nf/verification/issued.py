@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import open_lock, read_json, write_json
+from nf.core.files import open_lock, read_json, restore, write_json
 from nf.core.sections import parse_section
 
 LEDGER_FILE = "ledger.json"
@@ -71,13 +71,10 @@ class Ledger:
         path = self._folder / LEDGER_FILE
         if not path.exists():
             return ()
-        lines = read_json(path).get("sets")
-        if not isinstance(lines, list):
-            raise ArtifactError(f"{path}: expected a list under 'sets', got {lines!r}; restore it with `dvc checkout`")
         try:
-            return tuple(parse_section(IssuedSet, line, f"{path}: sets[{i}]") for i, line in enumerate(lines))
-        except ConfigError as error:
-            raise ArtifactError(f"{error}; restore it with `dvc checkout`") from error
+            return _read_sets(path)
+        except (ArtifactError, ConfigError) as error:
+            raise ArtifactError(f"{error}; {restore(path)}") from error
 
     def current(self) -> IssuedSet:
         """The newest set that is not burnt.
@@ -130,6 +127,13 @@ class Ledger:
             sets = list(self.sets())
             yield sets
             write_json(self._folder / LEDGER_FILE, {"sets": [_plain(issued) for issued in sets]})
+
+
+def _read_sets(path: Path) -> tuple[IssuedSet, ...]:
+    lines = read_json(path).get("sets")
+    if not isinstance(lines, list):
+        raise ArtifactError(f"{path}: expected a list under 'sets', got {lines!r}")
+    return tuple(parse_section(IssuedSet, line, f"{path}: sets[{i}]") for i, line in enumerate(lines))
 
 
 def _plain(issued: IssuedSet) -> dict[str, Any]:

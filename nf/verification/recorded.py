@@ -1,6 +1,8 @@
 """A suspect that was asked by other means: its answers as somebody wrote them down."""
 
 import csv
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from nf.core.sheets import image_name
 from nf.verification.answers import check_answers
 
 _KEY = "image"
+_SHOWN = 40  # characters of a cell
+_LABEL = re.compile(r"\s*-?[0-9]{1,18}\s*")  # as many digits as an int64 always holds
 
 
 class RecordedSuspect:
@@ -47,18 +51,30 @@ class RecordedSuspect:
                 raise self._unfit(f"an answer to {name}", "none")
         if len(rows) > len(names):
             raise self._unfit(f"answers to {len(names)} images", f"{len(rows)}")
+        width = len(rows[names[0]])
+        for name in names:
+            if len(rows[name]) != width:
+                raise self._unfit(f"{width} cells beside {_KEY} in each line", f"{len(rows[name])} for {name}")
+        if self._output == "labels" and width != 1:
+            raise self._unfit(f"one column beside {_KEY}, with the label", f"{width}")
+        values = np.array([[self._number(cell, name) for cell in rows[name]] for name in names])
         try:
-            if self._output == "labels":
-                values = np.array([[int(cell) for cell in rows[name]] for name in names])
-            else:
-                values = np.array([[float(cell) for cell in rows[name]] for name in names])
-        except (ValueError, OverflowError) as error:
-            raise SuspectError(f"{self._path}: expected numbers in lines of one length: {error}") from None
-        single = self._output == "labels" and values.shape[1:] == (1,)
-        try:
-            return check_answers(values[:, 0] if single else values, self._output, len(names))
+            return check_answers(values[:, 0] if self._output == "labels" else values, self._output, len(names))
         except SuspectError as error:
             raise SuspectError(f"{self._path}: {error}") from None
+
+    def _number(self, cell: str, name: str) -> int | float:
+        """The label or score in ``cell`` of the line about ``name``: of what Python reads as numbers the plain ones."""
+        number: int | float | None = None
+        if self._output == "labels":
+            number = int(cell) if _LABEL.fullmatch(cell) else None
+        elif cell.isascii() and "_" not in cell:
+            with suppress(ValueError):
+                number = float(cell)
+        if number is None:
+            what = "a label" if self._output == "labels" else "a score"
+            raise self._unfit(f"{what} for {name}", repr(cell[:_SHOWN]))
+        return number
 
     def _read(self) -> dict[str, list[str]]:
         """The cells of each line but its image's name, by that name."""
@@ -70,7 +86,7 @@ class RecordedSuspect:
                 if _KEY not in header:
                     raise self._unfit(f"a header with the column {_KEY!r}", f"{header[:5]}")
                 place = header.index(_KEY)
-                for line in filter(None, lines):
+                for line in filter(any, lines):  # a spreadsheet's empty lines are commas
                     name, cells = line[place] if place < len(line) else "", [*line[:place], *line[place + 1 :]]
                     if name in rows:
                         raise self._unfit(f"one answer to {name}", "two")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from nf.core.queries import QuerySet
+from nf.verification import IssuedSet, Ledger
 
 SCHEME = "naturalfinger"
+ISSUED = IssuedSet("0" * 64, SCHEME, 1, "2026-01-05T03:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,8 @@ def colleague(reproduced, s3, tmp_path_factory):
     """A fresh clone of a committed run whose artifacts were pushed to S3; it holds none of them."""
     reproduced.run("dvc", "remote", "add", "-d", "s3", "s3://fingerprints/nf")
     reproduced.run("dvc", "remote", "modify", "s3", "endpointurl", s3)
+    Ledger(reproduced.out / "issued").issue(ISSUED)
+    reproduced.run("dvc", "add", "out/smoke/issued")
     reproduced.run("dvc", "push")
     reproduced.git("add", "-A")
     reproduced.git("commit", "-qm", "A run, and where its artifacts are")
@@ -49,7 +53,7 @@ def test_query_sets_come_from_s3_without_the_zoo(reproduced, colleague):
     """Asked for by its stage or by its folder."""
     for scheme, target in ((SCHEME, f"fingerprint@{SCHEME}"), ("akh", "out/smoke/fingerprints/akh")):
         colleague.run("dvc", "pull", "-r", "s3", target)
-        assert sorted(path.name for path in colleague.out.iterdir()) == ["fingerprints"]
+        assert sorted(path.name for path in colleague.out.iterdir()) == ["fingerprints", "issued.dvc"]
         mine, theirs = (QuerySet.load(clone.out / "fingerprints" / scheme) for clone in (reproduced, colleague))
         assert mine.digest == theirs.digest
         np.testing.assert_array_equal(mine.images, theirs.images)
@@ -60,12 +64,16 @@ def test_a_report_comes_with_all_that_it_needs(colleague):
     assert "up to date" in colleague.run("dvc", "repro", "report").stdout
 
 
+def test_everything_comes_with_what_was_issued(colleague):
+    colleague.run("dvc", "pull")
+    assert Ledger(colleague.out / "issued").sets() == (ISSUED,)
+    assert (colleague.out / "zoo" / "source" / "card.json").exists()
+
+
 def test_an_experiment_is_run_shown_and_leaves_no_trace_in_the_branch(colleague):
     """Another setting of one stage: that stage alone runs, and both results stand side by side."""
     target, setting = f"evaluate@{SCHEME}", "profiles.smoke.evaluation.resamples"
-    colleague.run(
-        "dvc", "pull", "-r", "s3"
-    )  # an experiment is kept with all of the branch's artifacts, not the target's
+    colleague.run("dvc", "pull")  # an experiment is kept with all of the branch's artifacts, not the target's
     colleague.git("config", "user.name", "test")
     colleague.git("config", "user.email", "test@localhost")
     ran = colleague.run("dvc", "exp", "run", "-S", f"{setting}=500", "-n", "fewer-resamples", target).stdout

@@ -149,6 +149,18 @@ def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
     assert event["payload"]["score"] == message["score"]
 
 
+def test_dvc_keeps_what_was_issued_and_who_has_seen_it(operated, watched):
+    """A checkout of everything, which takes out of the way what DVC does not see."""
+    known = Ledger(operated.out / "issued").sets()
+    assert set(known[-1].seen_by) == {THIEF, HONEST}
+    assert json.loads(operated.run("dvc", "status", "--json", "out/smoke/issued.dvc").stdout) == {}
+    operated.run("dvc", "checkout")
+    assert Ledger(operated.out / "issued").sets() == known
+    (operated.out / "issued" / "ledger.json").write_text("damaged")
+    operated.run("dvc", "checkout", "--force")
+    assert Ledger(operated.out / "issued").sets() == known
+
+
 def test_the_next_set_burns_the_one_before_and_mlflow_compares_them_once_it_is_back(
     operated, issued, watched, services, tmp_path
 ):

@@ -1,13 +1,18 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from nf.core.errors import ArtifactError
 from nf.core.files import write_json
+from nf.core.queries import QuerySet
+from nf.fingerprints import make_scheme
 from nf.stages.basis import variant_basis
-from nf.stages.compare import comparison_variants
+from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.run import Run
 
+HASHES = {"A": "owner's", "B": "strangers'", "test": "for tests"}
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
@@ -28,14 +33,49 @@ def write(run, name, seed):
     return record
 
 
+def with_profile(run, **changes):
+    return replace(run, profile=replace(run.profile, **changes))
+
+
+def evaluated(run, scheme, hashes=HASHES):
+    """A query set of ``scheme`` as the run would make it, and something for metrics."""
+    config = make_scheme(scheme, run.profile.section("schemes", scheme)).config
+    labels = np.zeros(run.profile.queries, np.int64)
+    card = {"scheme": scheme, "parameters": asdict(config), "data_hash": {name: hashes[name] for name in ("A", "test")}}
+    images = np.zeros((len(labels), 1, 4, 4), np.uint8)
+    QuerySet(images, labels, labels, card).save(run.layout.fingerprint(scheme))
+    write_json(run.layout.metrics(scheme), {})
+
+
+def test_query_sets_of_other_settings_or_images_are_left_out_with_a_warning(run, caplog):
+    write_json(run.layout.data / "card.json", {"hashes": HASHES})
+    schemes = {**run.profile.schemes, "ipguard": {**run.profile.schemes["ipguard"], "iterations": 7}}
+    evaluated(run, "naturalfinger")
+    evaluated(with_profile(run, schemes=schemes), "ipguard")
+    evaluated(with_profile(run, queries=8), "akh")
+    evaluated(run, "random", {**HASHES, "A": "other images"})
+    for name in ("naturalfinger", "akh"):
+        write_json(run.layout.detection(name), {"query_set": QuerySet.load(run.layout.fingerprint(name)).digest})
+    assert evaluated_schemes(run) == ["naturalfinger"]
+    assert set(comparison_detection(run)) == {"naturalfinger"}
+
+    run.layout.metrics("naturalfinger").unlink()
+    with pytest.raises(ArtifactError, match=r"expected metrics of now in .*, found none; run `nf bench`"):
+        compare(run)
+    (line,) = caplog.messages
+    assert "other settings, images or models: ipguard, akh, random; run `nf bench ipguard`" in line
+
+
 def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, caplog):
     kept = [write(run, "none", seed) for seed in (0, 10)]
     write(with_variants(run, queries=4), "none", 1)
     write(with_variants(run, common={"naturalfinger": {"epochs": 3}}), "label", 0)
     write_json(run.layout.variant("label", 1), {"variant": "label", "seed": 1})  # written before there was a basis
     assert list(comparison_variants(run)) == kept
+    with pytest.raises(ArtifactError, match="expected metrics"):
+        compare(run)
     (line,) = caplog.messages
-    assert "other settings or models: none/1, label/0, label/1; run `nf variant none/1`" in line
+    assert "other settings, images or models: none/1, label/0, label/1; run `nf variant none/1`" in line
 
     write_json(run.layout.zoo / "summary.json", {"models": ["built anew"]})
     assert comparison_variants(run) == ()

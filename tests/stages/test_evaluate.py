@@ -22,14 +22,15 @@ ROLES = {"source": "positive", "mirror": "negative"}
 
 @pytest.fixture
 def run(tmp_path):
-    return Run.open("smoke", params=PARAMS, out=tmp_path)
+    run = Run.open("smoke", params=PARAMS, out=tmp_path)
+    return replace(run, profile=replace(run.profile, queries=8))
 
 
 @pytest.fixture
 def queries(run):
     labels = np.arange(8, dtype=np.int64)
     images = np.arange(8 * 16, dtype=np.uint8).reshape(8, 1, 4, 4)
-    made = QuerySet(images, labels, labels, {"scheme": "random", "threshold": 0.5})
+    made = QuerySet(images, labels, labels, {"scheme": "random", "threshold": 0.5, "parameters": {}, "data_hash": {}})
     made.save(run.layout.fingerprint("random"))
     answers = {
         name: Answers(np.where(np.arange(8) < right, labels, 9)) for name, right in (("source", 8), ("mirror", 2))
@@ -69,6 +70,8 @@ def test_answers_to_more_queries_and_scores_without_answers_are_refused(run, que
 
 
 def test_detection_of_another_set_is_refused(run, queries):
+    write_json(run.layout.data / "card.json", {"hashes": {}})
+    evaluate(run, "random")
     write_json(run.layout.detection("random"), {"query_set": queries.digest})
     assert comparison_detection(run) == {"random": {"query_set": queries.digest}}
     write_json(run.layout.detection("random"), {"query_set": "another"})

@@ -65,7 +65,12 @@ def test_a_damaged_ledger_is_an_error_and_stays_as_it_is(ledger, tmp_path):
         ledger.issue(made("a" * 64))
     assert json.loads(path.read_text()) == {"sets": 3}
     path.write_text('{"sets": [{"digest": 1}]}')
-    with pytest.raises(ArtifactError, match=r"sets\[0\]\.digest: expected str, got 1; restore it with `dvc checkout`"):
+    with pytest.raises(
+        ArtifactError, match=r"sets\[0\]\.digest: expected str, got 1; restore it with `dvc checkout --force .*ledger"
+    ):
+        ledger.sets()
+    path.write_text("half a led")
+    with pytest.raises(ArtifactError, match=r"expected JSON in .*; restore it with `dvc checkout --force .*ledger"):
         ledger.sets()
 
 

@@ -32,7 +32,10 @@ def images():
 
 
 def rows_of(values):
-    return [[name, *np.atleast_1d(value)] for name, value in zip(NAMES, values, strict=False)]
+    return [
+        [name, *([value] if isinstance(value, str) else np.atleast_1d(value))]
+        for name, value in zip(NAMES, values, strict=False)
+    ]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -68,9 +71,13 @@ ALL = rows_of(np.eye(3)[[0, 1, 2, 0, 1, 2, 0]])
         (ALL[1:], "logits", f"expected an answer to {NAMES[0]}, got none"),
         ([*ALL, [NAMES[7], 1, 0, 0]], "logits", "expected answers to 7 images, got 8"),
         ([*ALL, ALL[0]], "logits", f"expected one answer to {NAMES[0]}, got two"),
-        ([[NAMES[0], "cat", 0, 0], *ALL[1:]], "logits", "expected numbers in lines of one length: could not convert"),
-        ([[NAMES[0], 1, 0], *ALL[1:]], "logits", "expected numbers in lines of one length"),
-        (ALL, "labels", "expected numbers in lines of one length: invalid literal for int"),
+        ([[NAMES[0], "cat", 0, 0], *ALL[1:]], "logits", f"expected a score for {NAMES[0]}, got 'cat'"),
+        ([[NAMES[0], "1_0", 0, 0], *ALL[1:]], "logits", f"expected a score for {NAMES[0]}, got '1_0'"),
+        ([*ALL[:2], [NAMES[2], 1, 0], *ALL[3:]], "logits", f"expected 3 cells beside image .*, got 2 for {NAMES[2]}"),
+        (ALL, "labels", "expected one column beside image, with the label, got 3"),
+        (rows_of([0, 1, "2.0", 0, 1, 2, 1]), "labels", f"expected a label for {NAMES[2]}, got '2.0'"),
+        (rows_of([0, 1, "\N{ARABIC-INDIC DIGIT THREE}", 0, 1, 2, 1]), "labels", f"expected a label for {NAMES[2]}"),
+        (rows_of([0, 1, 2**63, 0, 1, 2, 1]), "labels", f"expected a label for {NAMES[2]}, got '9223372036854775808'"),
         (rows_of([0, 1, 2, 0, 1, 2, -1]), "labels", "expected labels from 0 on, got -1"),
         (rows_of([0.5] * 7), "logits", "expected logits of at least two classes"),
     ],
@@ -87,7 +94,7 @@ def test_answers_to_another_query_set_are_not_taken_for_answers_to_this_one(reco
 
 def test_a_table_may_come_from_a_spreadsheet(record, images):
     path = record(ALL)
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b",,,\r\n\r\n,,,\r\n")
     assert RecordedSuspect(path)(images).tolist() == np.eye(3)[[0, 1, 2, 0, 1, 2, 0]].tolist()
 
 
