@@ -1,5 +1,6 @@
-"""The order of a refingerprint: a set in use is versioned before anything else may fail."""
+"""The order of an operation: query sets and who has seen them are versioned, whatever else fails."""
 
+import logging
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +21,14 @@ def done(monkeypatch):
             names.append(name)
             if name in failing:
                 raise NFError(f"{name} failed")
-            return SimpleNamespace(digest="abc")
+            return SimpleNamespace(digest="abc", stolen=True, error=None, score=1.0)
 
         return work
 
     run = SimpleNamespace(
         profile=SimpleNamespace(schemes={"akh": {}}),
         stage=lambda name: nullcontext(),
+        alone=lambda name: nullcontext(),
         layout=SimpleNamespace(issued=Path("issued")),
     )
     monkeypatch.setattr(operations, "make_task", task)
@@ -45,3 +47,21 @@ def test_neither_an_error_of_dvc_nor_one_of_mlflow_keeps_the_other_from_its_part
     with pytest.raises(NFError, match=f"{failing} failed"):
         operations.refingerprint.fn()
     assert done[0] == ["issue", "dvc", "mlflow"]
+
+
+@pytest.mark.parametrize("failing", [None, "announce", "draw"])
+def test_who_has_seen_the_set_is_versioned_also_if_nobody_can_be_told(done, monkeypatch, failing):
+    listed = SimpleNamespace(suspects=[SimpleNamespace(name="shop")])
+    monkeypatch.setattr(operations, "load_watchlist", lambda path: listed)
+    monkeypatch.setattr(operations, "Ledger", lambda folder: SimpleNamespace(current=lambda: "issued"))
+    monkeypatch.setattr(operations, "open_watched", lambda suspect, folder: None)
+    monkeypatch.setattr(operations, "watch_changes", lambda run, listed: ["a change"])
+    monkeypatch.setattr(operations, "get_run_logger", lambda: logging.getLogger())
+    if failing is None:
+        operations.watch.fn()
+    else:
+        done[1].add(failing)
+        with pytest.raises(NFError, match=f"{failing} failed"):
+            operations.watch.fn()
+    steps = ["ask", "draw", "announce"]
+    assert done[0] == [*(steps if failing is None else steps[: steps.index(failing) + 1]), "dvc"]

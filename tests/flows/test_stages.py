@@ -1,7 +1,11 @@
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from distributed.client import FutureCancelledError
+
+from flows import stages
 from flows.stages import run_stage
-from nf.core.errors import ConfigError, UnknownNameError
+from nf.core.errors import ConfigError, NFError, UnknownNameError
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,19 @@ def test_a_stage_gets_an_item_where_it_has_one(name, item, message):
 def test_an_unknown_stage_is_refused():
     with pytest.raises(UnknownNameError, match="unknown stage 'ask': expected one of bench, compare"):
         run_stage("ask", "smoke", None)
+
+
+def test_a_lost_scheduler_is_one_line(monkeypatch):
+    """Dask cancels what it was given when the connection breaks."""
+
+    def cancelled():
+        yield "first"
+        raise FutureCancelledError("second", "scheduler-connection-lost")
+
+    done = []
+    run = SimpleNamespace(profile=SimpleNamespace(execution=None), progress=lambda *progress: done.append(progress))
+    monkeypatch.setattr(stages, "task_runner", lambda execution: None)
+    monkeypatch.setattr(stages, "flow", lambda **options: lambda function: cancelled)
+    with pytest.raises(NFError, match=r"zoo-models: expected the Dask scheduler to stay, lost it \(.*connection-lost"):
+        stages._spread("zoo-models", run, None, {"first": None, "second": None})
+    assert done == [(1, 2, "first")]
