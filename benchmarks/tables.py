@@ -124,9 +124,9 @@ def schemes_cifar10_small_earlier() -> str:
     return _schemes(run, paper=True) if run else "No earlier run of this profile has been recorded."
 
 
-def detection(profile: str, record: str | None = None) -> str:
-    """What each kind of detector finds of each scheme's queries; ``record`` if it is not called after the profile."""
-    run = load(record or profile)
+def detection(profile: str) -> str:
+    """What each kind of detector finds of each scheme's queries."""
+    run = load(profile)
     if run is None or not run["detection"]:
         return "No detectors of this profile have been recorded yet."
     first = next(iter(run["detection"].values()))
@@ -153,7 +153,7 @@ def detection(profile: str, record: str | None = None) -> str:
 
 
 def variants(profile: str, record: str | None = None) -> str:
-    """The ablation and the remedy; ``record`` as for ``detection``."""
+    """The ablation and the remedy; ``record`` if it is not called after the profile."""
     run = load(record or profile)
     rows = variant_rows(run["variants"], confidence=0.95) if run and run.get("variants") else []
     if not rows:
@@ -719,7 +719,7 @@ TABLES = {
     "schemes-cifar10-small-earlier": schemes_cifar10_small_earlier,
     "detection-digits": partial(detection, "digits"),
     "detection-cifar10-brief": partial(detection, "cifar10-brief"),
-    "detection-cifar10-small": partial(detection, "cifar10-small", "cifar10-small-earlier"),
+    "detection-cifar10-small": partial(detection, "cifar10-small"),
     "variants-digits": partial(variants, "digits"),
     "variants-cifar10-small": partial(variants, "cifar10-small", "cifar10-small-earlier"),
     "variants-cifar10-brief": partial(variants, "cifar10-brief"),
