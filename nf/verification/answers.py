@@ -48,3 +48,9 @@ def check_answers(answers: NDArray[np.generic], output: OutputKind, count: int) 
             f"expected probabilities in [0, 1], got {scores.min():g} to {scores.max():g}; if these are logits, say so"
         )
     return scores
+
+
+def look_like_probabilities(scores: NDArray[np.generic]) -> bool:
+    """Whether the ``scores`` (N, classes) lie in [0, 1] and add up to 1 for every image, but for rounding."""
+    within = scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING
+    return bool(within and np.abs(scores.sum(axis=1) - 1).max() <= _ROUNDING)

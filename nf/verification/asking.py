@@ -4,7 +4,7 @@ from nf.core.answers import Answers
 from nf.core.errors import SuspectError
 from nf.core.predictor import Predictor
 from nf.core.queries import QuerySet
-from nf.verification.answers import check_answers
+from nf.verification.answers import check_answers, look_like_probabilities
 
 
 def ask(predictor: Predictor, queries: QuerySet) -> Answers:
@@ -12,7 +12,8 @@ def ask(predictor: Predictor, queries: QuerySet) -> Answers:
 
     Raises:
         SuspectError: the suspect does not answer, answers in another form than stated, or knows other classes than the
-            source model: as many as the query set's card says, or, without that, at least those of its labels.
+            source model: as many as the query set's card says, or, without that, at least those of its labels. A
+            verifier's score hangs on the form, so to it logits must not look like probabilities.
     """
     answers = check_answers(predictor(queries.images), predictor.output, len(queries))
     known = queries.card.get("num_classes")
@@ -25,4 +26,9 @@ def ask(predictor: Predictor, queries: QuerySet) -> Answers:
             raise SuspectError(f"expected {known} classes, as the source model has, got {given}")
         if given <= queries.labels.max():
             raise SuspectError(f"expected {queries.labels.max() + 1} classes or more, as in the query set, got {given}")
+        if queries.verifier is not None and predictor.output == "logits" and look_like_probabilities(answers):
+            raise SuspectError(
+                "expected logits, got numbers in [0, 1] that add up to 1 for every image; if these are probabilities, "
+                "say so"
+            )
     return Answers.of(answers, predictor.output)

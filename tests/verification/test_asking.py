@@ -15,6 +15,7 @@ from nf.core.answers import Answers
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.queries import QuerySet
+from nf.core.verifier import Verifier
 from nf.verification import OnnxSuspect, ask
 
 
@@ -169,3 +170,16 @@ def test_labels_that_begin_with_one_are_refused(queries: QuerySet) -> None:
     assert ask(Fixed(within, "labels"), replace(queries, card=card)).labels.tolist() == within.tolist()
     with pytest.raises(SuspectError, match="expected labels from 0 to 2, got 3; the first class is 0"):
         ask(Fixed(within + 1, "labels"), replace(queries, card=card))
+
+
+def test_probabilities_are_no_logits_to_a_verifier(queries: QuerySet, scores: NDArray[np.float64]) -> None:
+    """The matching rate does not mind; a verifier would get their softmax."""
+    verifier = Verifier((np.ones((2, 3 * len(queries)), np.float32),), (np.zeros(2, np.float32),))
+    judged, probabilities = replace(queries, verifier=verifier), softmax(scores, axis=1).astype(np.float16)
+    with pytest.raises(
+        SuspectError, match=r"expected logits, got numbers in \[0, 1\] that add up to 1 for every image"
+    ):
+        ask(Fixed(probabilities), judged)
+    for answers, output in ((scores.astype(np.float32), "logits"), (probabilities, "probabilities")):
+        assert ask(Fixed(answers, output), judged).probabilities is not None
+    assert ask(Fixed(probabilities), queries).labels.tolist() == scores.argmax(axis=1).tolist()
