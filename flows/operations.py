@@ -69,10 +69,7 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
     with run.alone("watch"):
-        try:
-            _watch(run, listed, issued, path.parent)
-        finally:  # whoever has seen the set has seen it, also if nobody could be told of a verdict
-            make_task(_version, "dvc")(run.layout.issued)
+        _watch(run, listed, issued, path.parent)
 
 
 def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
@@ -85,8 +82,11 @@ def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None
     announce = make_task(
         _announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES)
     )
-    for change in watch_changes(run, listed):
-        announce(run, change)
+    try:
+        for change in watch_changes(run, listed):
+            announce(run, change)
+    finally:  # also if nobody could be told; not where a file could not be read, as damage would be versioned, too
+        make_task(_version, "dvc")(run.layout.issued)
 
 
 def _announce(run: Run, change: Change) -> None:
