@@ -27,11 +27,10 @@ from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Augment
 from nf.fingerprints import SCHEMES
-from nf.gan import GANS
-from nf.gan.definition import ImageShape
+from nf.gan import GANS, ImageShape
 from nf.models import build_body, build_classifier, fit, resolve_device
-from nf.stages.facts import git_commit, machine, versions
-from nf.zoo.recipes import ZooPlan
+from nf.stages.provenance import git_commit, machine, versions
+from nf.zoo import ZooPlan
 
 ROOT = Path(__file__).resolve().parent.parent
 # Images of each split, where no run has been recorded: CIFAR-10 halved, CIFAR-100 for knockoff.
@@ -122,10 +121,10 @@ def gan_and_latents(plan: ZooPlan, cost: dict[str, dict[str, float]]) -> dict[st
     config = parse_section(definition.config, profile.gans[name], name)
     shape = ImageShape(profile.data.image_size, profile.data.channels, CLASSES if definition.conditional else 0)
     with torch.device("meta"):
-        players = definition.generator(config, shape).eval(), definition.discriminator(config, shape).eval()
+        networks = definition.generator(config, shape).eval(), definition.discriminator(config, shape).eval()
         z, label = torch.empty(1, config.latent_dim), torch.zeros(1, dtype=torch.int64)
         image = torch.empty(1, shape.channels, shape.image_size, shape.image_size)
-        generate, judge = forward_macs(players[0], z, label), forward_macs(players[1], image, label)
+        generate, judge = forward_macs(networks[0], z, label), forward_macs(networks[1], image, label)
     critic = config.d_steps * (generate + 2 * STEP * judge)
     step = config.batch_size * (critic + STEP * generate + INPUT_GRADIENT * judge)
     latents = parse_section(SCHEMES["naturalfinger"].Config, profile.schemes["naturalfinger"], "naturalfinger")

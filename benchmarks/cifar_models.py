@@ -21,9 +21,8 @@ from pyarrow import parquet
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
 from nf.models import FULL_SIZE, resolve_device
-from nf.stages.facts import git_commit, machine, versions
-from nf.zoo.build import build_model
-from nf.zoo.recipes import ZooPlan
+from nf.stages.provenance import git_commit, machine, versions
+from nf.zoo import ZooPlan, build_model
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -36,8 +36,7 @@ def train(name: str, options: argparse.Namespace) -> None:
     from nf.core.config import SourceConfig, load_profile
     from nf.core.sections import parse_section
     from nf.data import prepare_splits
-    from nf.gan import GANS, ImageShape
-    from nf.gan.training import Training
+    from nf.gan import GANS, ImageShape, Training
 
     torch.set_num_threads(options.threads)
     profile = load_profile(ROOT / "params.yaml", "cifar10")
@@ -68,7 +67,7 @@ def train(name: str, options: argparse.Namespace) -> None:
             seconds.append(time.perf_counter() - started)
     losses = training.take_losses()
     peak = torch.cuda.max_memory_allocated() / 1024 if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    networks = {"generator": training.game.generator, "discriminator": training.game.discriminator}
+    networks = {"generator": training.pair.generator, "discriminator": training.pair.discriminator}
     print(
         json.dumps(
             {
@@ -87,7 +86,7 @@ def record(options: argparse.Namespace) -> None:
     """Train all that are asked for, one after another; the record is written after each."""
     from nf.core.files import read_json, write_json
     from nf.gan import GANS
-    from nf.stages.facts import git_commit, machine, versions
+    from nf.stages.provenance import git_commit, machine, versions
 
     settings = {key: getattr(options, key) for key in SETTINGS} | {"machine": machine(), "versions": versions()}
     runs = read_json(options.record)["runs"] if options.record.is_file() else []

@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     from gpu_parts import OUT_OF_TIME, Budget, OutOfTimeError, parts, work
     from ledger import Ledger, Utilisation
 
-    from nf.cli.progress import show_progress
+    from nf.core.progress import show_progress
 
     budget = Budget(arguments.max_seconds)
     with show_progress(arguments.profile) as shown, Utilisation() as utilisation:
@@ -102,6 +102,7 @@ def write_record(
     from record import gather
 
     from nf.core.files import write_json
+    from nf.core.paths import SAMPLES_FILE
     from nf.stages.gan import QUALITY_FILE
 
     folder = arguments.out / "record"
@@ -117,7 +118,7 @@ def write_record(
     path = folder / f"{run.profile.name}.json"
     write_json(path, facts)
     draw_queries(run, schemes, folder / "queries.png")
-    samples = run.layout.gan(arguments.gan) / "samples.png"
+    samples = run.layout.gan(arguments.gan) / SAMPLES_FILE
     if (samples.parent / QUALITY_FILE).exists():
         shutil.copyfile(samples, folder / samples.name)
     return path
@@ -143,11 +144,12 @@ def draw_queries(run: Any, schemes: list[str], path: Path) -> None:
     """A row of queries for each scheme that has made them."""
     import numpy as np
 
+    from nf.core.paths import CARD_FILE
     from nf.core.queries import QuerySet
     from nf.core.sheets import save_sheet
     from nf.report.names import scheme_name
 
-    made = [name for name in schemes if (run.layout.fingerprint(name) / "card.json").exists()]
+    made = [name for name in schemes if (run.layout.fingerprint(name) / CARD_FILE).exists()]
     if made:
         rows = [QuerySet.load(run.layout.fingerprint(name)).images[:_SHOWN] for name in made]
         captions = [text for name in made for text in (scheme_name(name), *[""] * (len(rows[0]) - 1))]

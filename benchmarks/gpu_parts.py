@@ -21,15 +21,13 @@ from ledger import WHOLE, Ledger
 
 from nf.core.errors import NFError
 from nf.core.files import read_json, sha256_json, write_json
+from nf.core.paths import CARD_FILE, COPIES_FILE, QUALITY_FILE, SUMMARY_FILE
 from nf.core.processes import worker_pool
-from nf.detection.artifacts import CARD_FILE
 from nf.stages import load_stage
-from nf.stages.export import COPIES_FILE
 from nf.stages.fingerprint import has_query_set
-from nf.stages.gan import QUALITY_FILE
 from nf.stages.run import Run, silent
 from nf.stages.variant import VariantQueries, ask_variant, make_variant
-from nf.stages.zoo import SUMMARY_FILE, build_models, missing_models, plan_zoo, summarise_zoo
+from nf.stages.zoo import build_models, missing_models, plan_zoo, summarise_zoo
 
 OUT_OF_TIME = "out of time"
 
@@ -85,7 +83,7 @@ def parts(
     """All parts, each after those that it needs and those whose files it reads."""
     layout, profile, aside = run.layout, run.profile, replace(run, progress=silent)
     drawn = {"seed": profile.seed, "gan": profile.gans.get(gan)}
-    images, quality = layout.data / "card.json", layout.gan(gan) / QUALITY_FILE
+    images, quality = layout.data / CARD_FILE, layout.gan(gan) / QUALITY_FILE
     exported, detectors = layout.onnx / COPIES_FILE, layout.detectors / CARD_FILE
     whole = partial(newer, exported, layout.zoo / SUMMARY_FILE)
     trained = partial(newer, detectors, quality)
@@ -114,10 +112,10 @@ def parts(
 
 def _scheme(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
     layout = run.layout
-    queries, scores = layout.fingerprint(name) / "card.json", layout.scores(name)
-    made, asked, measured = (f"{stage}@{name}" for stage in ("fingerprint", "verify", "evaluate"))
+    queries, scores = layout.fingerprint(name) / CARD_FILE, layout.scores(name)
+    made, asked, measured = (f"{stage}@{name}" for stage in ("fingerprint", "score", "evaluate"))
     yield Part(made, partial(has_query_set, run, name), partial(load_stage("fingerprint"), run, name))
-    is_asked, ask = partial(newer, scores, queries, exported), partial(load_stage("verify"), aside, name)
+    is_asked, ask = partial(newer, scores, queries, exported), partial(load_stage("score"), aside, name)
     yield Part(asked, is_asked, ask, needs=(made, "export"), beside=True)
     is_measured, measure = partial(newer, layout.metrics(name), scores), partial(load_stage("evaluate"), aside, name)
     settings = {"seed": run.profile.seed, "evaluation": asdict(run.profile.evaluation)}
@@ -125,7 +123,7 @@ def _scheme(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
 
 
 def _detection(run: Run, name: str, detectors: Path) -> Part:
-    queries = run.layout.fingerprint(name) / "card.json"
+    queries = run.layout.fingerprint(name) / CARD_FILE
     judged = partial(newer, run.layout.detection(name), queries, detectors)
     needs = (f"fingerprint@{name}", "detectors")
     settings = {"seed": run.profile.seed, "detection": run.profile.detection}

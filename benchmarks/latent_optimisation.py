@@ -29,10 +29,9 @@ def make_task(device="cpu"):
 
     from nf.core.config import load_profile
     from nf.fingerprints import NaturalFingerConfig, TrainingModels
-    from nf.fingerprints.candidates import Candidates
-    from nf.gan import Gan
-    from nf.gan.definition import ImageShape
-    from nf.gan.sagan import SAGAN, SaganConfig
+    from nf.fingerprints.naturalfinger.candidates import Candidates
+    from nf.gan import Gan, ImageShape
+    from nf.gan.variants.sagan import SAGAN, SaganConfig
     from nf.models import build_classifier
 
     profile = load_profile(ROOT / "params.yaml", "digits" if device == "cpu" else "cifar10")
@@ -54,15 +53,15 @@ def make_task(device="cpu"):
     config, shape = SaganConfig(**narrow), ImageShape(data.image_size, data.channels, 10)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        players = (SAGAN.generator(config, shape).to(device), SAGAN.discriminator(config, shape).to(device))
-        gan = Gan(SAGAN, config, shape, *players)
+        networks = (SAGAN.generator(config, shape).to(device), SAGAN.discriminator(config, shape).to(device))
+        gan = Gan(SAGAN, config, shape, *networks)
     latents, classes = gan.sample_latents(LATENTS[device], torch.Generator().manual_seed(0))
     settings = NaturalFingerConfig(transforms=("identity", "noise", "translate", "shear"), batch_size=BATCH)
     return gan, models, Candidates(latents, classes, classes, (classes + 1) % 10), settings
 
 
 def plain_optimise(candidates, gan, models, config, *, seed):
-    """The loop that one writes first; same signature as ``nf.fingerprints.optimise.optimise``."""
+    """The loop that one writes first; same signature as ``nf.fingerprints.naturalfinger.optimise.optimise``."""
     import torch
 
     return torch.cat([_plain_batch(batch, gan, models, config, seed) for batch in candidates.split(config.batch_size)])
@@ -71,7 +70,7 @@ def plain_optimise(candidates, gan, models, config, *, seed):
 def _plain_batch(candidates, gan, models, config, seed):
     import torch
 
-    from nf.fingerprints.losses import cw_loss
+    from nf.fingerprints.naturalfinger.losses import cw_loss
     from nf.fingerprints.transforms import random_transform
 
     generator = torch.Generator().manual_seed(seed)
@@ -119,8 +118,8 @@ def time_side(side: str, epochs: int, device: str) -> None:
     if side == "ours" and device == "cuda":
         config = replace(config, batch_size=LATENTS[device])
     if side == "ours":
-        from nf.fingerprints.networks import freeze
-        from nf.fingerprints.optimise import optimise
+        from nf.fingerprints.naturalfinger.optimise import optimise
+        from nf.models import freeze
 
         models = models.map(freeze)
     else:
@@ -147,7 +146,7 @@ def compare(rounds: int, epochs: int, device: str, record: Path) -> None:
             measured += json.loads(result.stdout)
             print(side, " ".join(f"{value:.3f}" for value in measured[-epochs:]), flush=True)
     from nf.core.files import write_json
-    from nf.stages.facts import git_commit, machine, versions
+    from nf.stages.provenance import git_commit, machine, versions
 
     sides = {
         side: {

@@ -28,11 +28,11 @@ from nf.fingerprints import naturalfinger  # noqa: E402
 from nf.gan import load_gan  # noqa: E402
 from nf.models import resolve_device  # noqa: E402
 from nf.stages.evaluate import measure  # noqa: E402
-from nf.stages.facts import git_commit, machine, versions  # noqa: E402
 from nf.stages.fingerprint import make_queries  # noqa: E402
+from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
+from nf.stages.score import score_suspects  # noqa: E402
 from nf.stages.variant import with_fewer_models  # noqa: E402
-from nf.stages.verify import score_suspects  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "results" / "latent-steps-cifar10-small.json"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.files import read_json, write_json
-from nf.core.queries import CARD_FILE, QuerySet
+from nf.core.paths import CARD_FILE, QUALITY_FILE, SUMMARY_FILE
+from nf.core.queries import QuerySet
 from nf.stages.compare import comparison_variants
-from nf.stages.facts import git_commit, machine, versions
-from nf.stages.gan import QUALITY_FILE, SAMPLES, trained_gans
+from nf.stages.gan import SAMPLES, trained_gans
+from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
-from nf.stages.zoo import SUMMARY_FILE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,7 +30,7 @@ def gather(run: Run, note: str) -> dict[str, Any]:
     """What a run has found so far; images and at least one model from scratch must be there."""
     profile = run.profile.name
     cards = [read_json(path) for path in sorted(run.layout.zoo.glob("*/card.json"))]
-    data = read_json(run.layout.data / "card.json")
+    data = read_json(run.layout.data / CARD_FILE)
     qualities = {name: run.layout.gan(name) / QUALITY_FILE for name in trained_gans(run)}
     return {
         "what": f"one run of the profile {profile}",
@@ -81,7 +81,7 @@ def record_gans(run: Run, note: str, name: str) -> Path:
     gans = {}
     for gan in trained_gans(run):
         folder = run.layout.gan(gan)
-        card = read_json(folder / "card.json")
+        card = read_json(folder / CARD_FILE)
         gans[gan] = {"steps": card["steps"], "parameters": card["parameters"], **read_json(folder / QUALITY_FILE)}
     path = ROOT / "results" / f"gans-{name}.json"
     write_json(

@@ -17,7 +17,8 @@ from typing import Any
 from nf.core.config import load_profile
 from nf.core.files import read_json, write_json
 from nf.core.lineage import Lineage
-from nf.zoo.fingerbench import fingerbench
+from nf.core.paths import WEIGHTS_FILE
+from nf.zoo import fingerbench
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, MEASURED, RECORD = ROOT / "docs/scaling.md", ROOT / "results/zoo-seconds.json", ROOT / "results/scaling.json"
@@ -94,7 +95,7 @@ def measure(store: Path, zoo: Path, note: str) -> None:
             "select max(julianday(end_time)) - min(julianday(start_time)) from task_run where task_key like 'build-%'"
         )
         wall = connection.execute(total).fetchone()[0] * 86400
-    sizes = {name: (zoo / name / "weights.safetensors").stat().st_size for name in seconds}
+    sizes = {name: (zoo / name / WEIGHTS_FILE).stat().st_size for name in seconds}
     what = "seconds and bytes of every model of the digits zoo, two worker processes, CPU"
     write_json(
         MEASURED, {"what": what, "note": note, "wall": round(wall, 1), "seconds": seconds, "bytes": sizes, "n": 1}

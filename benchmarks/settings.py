@@ -21,7 +21,7 @@ from nf.core.config import VariantConfig, VariantsConfig  # noqa: E402
 from nf.core.files import read_json, write_json  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
 from nf.stages import load_stage  # noqa: E402
-from nf.stages.facts import git_commit, machine, versions  # noqa: E402
+from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent

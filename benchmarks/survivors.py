@@ -21,11 +21,11 @@ from nf.core.files import read_json, write_json  # noqa: E402
 from nf.fingerprints import naturalfinger  # noqa: E402
 from nf.fingerprints import screen as screening  # noqa: E402
 from nf.stages.evaluate import measure  # noqa: E402
-from nf.stages.facts import git_commit, machine, versions  # noqa: E402
 from nf.stages.fingerprint import make_queries  # noqa: E402
+from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
+from nf.stages.score import score_suspects  # noqa: E402
 from nf.stages.variant import with_fewer_models  # noqa: E402
-from nf.stages.verify import score_suspects  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "results" / "survivors-cifar10-small.json"
@@ -35,7 +35,7 @@ def _mean(margins: Tensor) -> Tensor:
     return margins.mean((0, 1))
 
 
-RANKINGS = {"mean margin": _mean, "steadiness": screening.steadiness}
+RANKINGS = {"mean margin": _mean, "steadiness": screening.margin_snr}
 PAIR_SHARES = (0.025, 0.1, 1.0)
 """Of 40 queries one, four or any number from one pair of labels."""
 

@@ -15,15 +15,15 @@ from pathlib import Path
 from statistics import fmean
 
 from nf.core.architectures import DISPLAY_NAMES
+from nf.core.proportions import Proportion
 from nf.models import FULL_SIZE
 from nf.report.names import gan_name, scheme_name
 from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
 from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
-from nf.verification.proportions import Proportion
 
 ROOT = Path(__file__).resolve().parent.parent
 _SHORT_PIPELINE = {"prepare", "zoo", "gan@sagan", "export", "report"}
-_SHORT_PIPELINE |= {f"{stage}@naturalfinger" for stage in ("fingerprint", "verify", "evaluate")}
+_SHORT_PIPELINE |= {f"{stage}@naturalfinger" for stage in ("fingerprint", "score", "evaluate")}
 """Stages of `make repro`."""
 
 
@@ -503,7 +503,7 @@ def h200() -> str:
         ("SAGAN, 5,000 steps, and its quality", "", f"{spent['gan']['sagan']:.0f} s, GPU busy {busy['gan@sagan']}"),
         ("query sets", "2 minutes each", _query_set_seconds(spent["fingerprint"])),
         ("export of all suspects to ONNX", "", f"{spent['export']['']:.0f} s, beside the GPU's work"),
-        ("asking all suspects", "3 minutes", f"{_least_and_most(spent['verify'])} a scheme, beside the GPU's work"),
+        ("asking all suspects", "3 minutes", f"{_least_and_most(spent['score'])} a scheme, beside the GPU's work"),
         (
             "a second SAGAN, and six detectors for all schemes",
             "",

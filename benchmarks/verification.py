@@ -19,10 +19,10 @@ from architectures import CLASSES
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.models import build_classifier
-from nf.models.onnx_export import OnnxExporter
-from nf.stages.facts import git_commit, machine, versions
+from nf.models.onnx import OnnxExporter
+from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
-from nf.stages.verify import score_suspects
+from nf.stages.score import score_suspects
 from nf.zoo import fingerbench
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -146,7 +146,7 @@ def compare(work: Path, record: Path) -> None:
         sides[side] = json.loads(result.stdout.splitlines()[-1])
         print(side, sides[side], flush=True)
     from nf.core.files import write_json
-    from nf.stages.facts import git_commit, machine, versions
+    from nf.stages.provenance import git_commit, machine, versions
 
     ratio = sides["plain"]["seconds"] / sides["ours"]["seconds"]
     write_json(

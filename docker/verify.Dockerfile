@@ -18,6 +18,6 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app
 WORKDIR /work
 USER nf
 # It runs once and ends; what can break is the installation.
-HEALTHCHECK CMD ["python", "-c", "import nf.verification, onnxruntime"]
+HEALTHCHECK CMD ["python", "-c", "import nf.suspects, onnxruntime"]
 ENTRYPOINT ["python", "-m", "nf"]
 CMD ["verify", "--help"]

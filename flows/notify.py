@@ -12,7 +12,7 @@ from prefect.events import emit_event
 
 from nf.core.errors import NFError
 from nf.core.http import HttpError, check_address, check_token, request
-from nf.verification import Change
+from nf.monitoring import Change
 
 _TIMEOUT_SECONDS = 10.0
 

@@ -15,10 +15,10 @@ from flows.tasks import make_task  # noqa: E402
 from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
+from nf.monitoring import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
-from nf.verification import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -68,16 +68,16 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     issued = Ledger(run.layout.issued).current()
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
-    with run.alone("watch"):
+    with run.lock_stage("watch"):
         _watch(run, listed, issued, path.parent)
 
 
 def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
-        seen = ask(run, issued, suspect, folder)
-        verdict = "no answer" if seen.stolen is None else "stolen" if seen.stolen else "not stolen"
-        get_run_logger().info("%s: %s %s", suspect.name, verdict, seen.error or f"at {seen.score:.3f}")
+        observation = ask(run, issued, suspect, folder)
+        verdict = "no answer" if observation.stolen is None else "stolen" if observation.stolen else "not stolen"
+        get_run_logger().info("%s: %s %s", suspect.name, verdict, observation.error or f"at {observation.score:.3f}")
     make_task(draw_watch, "draw")(run, listed)
     announce = make_task(
         _announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES)

@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from flows.environment import MLFLOW_HOME
-from flows.registry import register
+from flows.model_registry import register
 from nf.core.errors import ArtifactError, NFError
 from nf.core.files import read_json, write_bytes, write_json
 
@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """What is to become one MLflow run.
 
     Attributes:
@@ -57,10 +57,10 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path | bytes] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
-    children: Sequence["Record"] = ()
+    children: Sequence["RunRecord"] = ()
 
 
-def log(experiment: str, record: Record) -> None:
+def log(experiment: str, record: RunRecord) -> None:
     """Keep ``record`` and send all that is kept, or say that it could not be sent."""
     keep(experiment, record)
     try:
@@ -69,14 +69,14 @@ def log(experiment: str, record: Record) -> None:
         _logger.warning("%s", error)
 
 
-def keep(experiment: str, record: Record) -> Path:
+def keep(experiment: str, record: RunRecord) -> Path:
     """Write ``record`` to the outbox, whole or not at all, and return its folder.
 
     Raises:
         ArtifactError: the disk is full, the outbox is not writable, or a file of the record cannot be read.
     """
     name = f"{time.time_ns()}-{secrets.token_hex(4)}"
-    with _alone():
+    with _outbox_lock():
         unfinished = OUTBOX / f".{name}"
         try:
             _write(unfinished, record)
@@ -98,7 +98,7 @@ def send() -> int:
         NFError: the server is away or refuses a record; that one and all after it stay.
     """
     sent = 0
-    with _alone():
+    with _outbox_lock():
         folders = sorted(path for path in OUTBOX.iterdir() if path.is_dir())
         for unfinished in (path for path in folders if path.name[0] == "."):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -117,7 +117,7 @@ def send() -> int:
     return sent
 
 
-def _write(folder: Path, record: Record) -> None:
+def _write(folder: Path, record: RunRecord) -> None:
     for place, source in record.files.items():
         target = folder / _ARTIFACTS / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _write(folder: Path, record: Record) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _outbox_lock() -> Iterator[None]:
     try:
         OUTBOX.mkdir(parents=True, exist_ok=True)
         lock = (OUTBOX / ".lock").open("w")

@@ -11,8 +11,8 @@ from prefect import Flow, Task, flow
 
 from flows.runners import task_runner
 from flows.tasks import make_task
-from nf.cli.progress import show_progress
 from nf.core.errors import ConfigError, NFError, UnknownNameError
+from nf.core.progress import show_progress
 from nf.stages import STAGES, load_stage
 from nf.stages.run import Run
 

@@ -13,21 +13,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from flows.environment import ROOT
-from flows.outbox import Record, log
+from flows.outbox import RunRecord, log
 from nf.core.files import read_json
 from nf.core.lineage import SOURCE_ID
+from nf.core.paths import CARD_FILE, HISTORY_FILE, METRICS_FILE, PAGE_FILE, QUALITY_FILE, SCORES_FILE, SHEETS_FOLDER
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
-from nf.evaluation.aruc import robustness, uniqueness
-from nf.gan import HISTORY_FILE, SHEETS_FOLDER, read_history
+from nf.evaluation import robustness, uniqueness
+from nf.gan import read_history
+from nf.monitoring import IssuedSet, Ledger
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
-from nf.stages.facts import git_commit
-from nf.stages.gan import QUALITY_FILE, trained_gans
-from nf.stages.issue import SCORES_FILE
+from nf.stages.gan import trained_gans
+from nf.stages.provenance import git_commit
 from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
-from nf.verification import IssuedSet, Ledger
-from nf.verification.issued import METRICS_FILE
 
 _CURVE_STEPS = 100
 
@@ -38,10 +37,10 @@ def log_pipeline(run: Run, scheme: str) -> None:
     The source model and the generators become versions of registered models.
     """
     source = run.layout.onnx / f"{SOURCE_ID}.onnx"
-    record = Record(
+    record = RunRecord(
         f"pipeline-{_tags(run)['git_commit']}",
         tags={**_tags(run), "kind": "pipeline", "scheme": scheme},
-        files={"report/index.html": run.layout.report / "index.html", "source/source.onnx": source},
+        files={"report/index.html": run.layout.report / PAGE_FILE, "source/source.onnx": source},
         models={f"naturalfinger-{run.profile.name}-source": "source"},
         children=[_evaluated(run, scheme), *(_gan(run, name) for name in trained_gans(run))],
     )
@@ -64,7 +63,7 @@ def log_comparison(run: Run) -> None:
         for scheme, found in comparison_detection(run).items()
         for name, value in _numbers(found)
     ]
-    record = Record(
+    record = RunRecord(
         "comparison",
         metrics=metrics,
         tags={**_tags(run), "kind": "comparison"},
@@ -81,7 +80,7 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
     before = [known for known in ledger.sets() if known.digest != issued.digest][-1:]
     now = dict(_numbers(read_json(folder / METRICS_FILE)))
     then = dict(_numbers(read_json(ledger.folder(before[0].digest) / METRICS_FILE))) if before else {}
-    record = Record(
+    record = RunRecord(
         f"refingerprint-{issued.digest[:8]}",
         params={"seed": str(issued.seed)},
         metrics=[(f"change.{name}", now[name] - then[name], 0) for name in now if name in then],
@@ -97,12 +96,12 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
     log(_experiment(run), record)
 
 
-def _evaluated(run: Run, scheme: str) -> Record:
+def _evaluated(run: Run, scheme: str) -> RunRecord:
     layout = run.layout
     return _evaluation(run, scheme, layout.fingerprint(scheme), layout.scores(scheme), layout.metrics(scheme))
 
 
-def _evaluation(run: Run, scheme: str, folder: Path, scores: Path, metrics: Path) -> Record:
+def _evaluation(run: Run, scheme: str, folder: Path, scores: Path, metrics: Path) -> RunRecord:
     """One scheme with one query set.
 
     Parameters are the settings of the profile, metrics everything in the file ``metrics`` and the robustness and
@@ -110,7 +109,7 @@ def _evaluation(run: Run, scheme: str, folder: Path, scores: Path, metrics: Path
     """
     queries, table, found = QuerySet.load(folder), ScoreTable.load(scores), read_json(metrics)
     figures = scheme_figures(scheme, table, float(found["threshold"]))
-    return Record(
+    return RunRecord(
         f"{scheme}-{queries.digest[:8]}",
         params=_parameters(run, scheme),
         metrics=[*((name, value, 0) for name, value in _numbers(found)), *_curves(table)],
@@ -123,7 +122,7 @@ def _evaluation(run: Run, scheme: str, folder: Path, scores: Path, metrics: Path
     )
 
 
-def _gan(run: Run, name: str) -> Record:
+def _gan(run: Run, name: str) -> RunRecord:
     """How the training of one GAN went.
 
     Parameters are its hyper-parameters, metrics the columns of ``history.csv`` by step and, as ``quality.*``, what its
@@ -137,14 +136,14 @@ def _gan(run: Run, name: str) -> Record:
         if key != "step"
     ]
     metrics += [(f"quality.{key}", value, 0) for key, value in read_json(folder / QUALITY_FILE).items()]
-    return Record(
+    return RunRecord(
         name,
-        params={key: str(value)[:500] for key, value in _leaves(read_json(folder / "card.json")["config"])},
+        params={key: str(value)[:500] for key, value in _leaves(read_json(folder / CARD_FILE)["config"])},
         metrics=metrics,
         tags={**_tags(run), "kind": "gan", "gan": name},
         files={
             "samples": folder / SHEETS_FOLDER,
-            **{f"generator/{file}": folder / file for file in ("generator.safetensors", "card.json")},
+            **{f"generator/{file}": folder / file for file in ("generator.safetensors", CARD_FILE)},
         },
         models={f"naturalfinger-{run.profile.name}-{name}": "generator"},
     )
@@ -193,5 +192,5 @@ def _curves(table: ScoreTable) -> Iterator[tuple[str, float, int]]:
 
 
 def _tags(run: Run) -> dict[str, str]:
-    data = read_json(run.layout.data / "card.json")
+    data = read_json(run.layout.data / CARD_FILE)
     return {"profile": run.profile.name, "data_hash": data["hashes"]["A"], "git_commit": git_commit(ROOT)}

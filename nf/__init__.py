@@ -1,6 +1,6 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-The package is a stack of layers (``docs/architecture.md``). ``nf.core``, ``nf.verification`` and ``nf.evaluation``
+The package is a stack of layers (``docs/architecture.md``). ``nf.core``, ``nf.suspects``, ``nf.verdict`` and ``nf.evaluation``
 import without torch; nothing in ``nf`` imports prefect, mlflow or dvc.
 """
 

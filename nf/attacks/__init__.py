@@ -11,14 +11,28 @@ from nf.attacks.modification import (
     FINE_TUNING_MODES,
     AdversarialConfig,
     add_noise,
+    disturb_weights,
     fine_tune,
     prune,
+    prune_weights,
     train_adversarially,
 )
 from nf.core.errors import UnknownNameError
 from nf.core.sections import parse_section
 
-__all__ = ["ATTACKS", "FINE_TUNING_MODES", "Attack", "Job", "Outcome", "attack_settings", "fgsm", "pgd", "run_attack"]
+__all__ = [
+    "ATTACKS",
+    "FINE_TUNING_MODES",
+    "Attack",
+    "Job",
+    "Outcome",
+    "attack_settings",
+    "disturb_weights",
+    "fgsm",
+    "pgd",
+    "prune_weights",
+    "run_attack",
+]
 
 
 @dataclass(frozen=True)

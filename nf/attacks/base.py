@@ -60,7 +60,7 @@ class Job:
             **options,
         )
 
-    def stolen(self) -> Classifier:
+    def require_victim(self) -> Classifier:
         """The victim.
 
         Raises:

@@ -62,7 +62,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
 
     The victim answers each augmented image anew; labels are not used.
     """
-    teacher, temperature = job.stolen(), config.temperature
+    teacher, temperature = job.require_victim(), config.temperature
 
     def objective(student: Classifier, images: Tensor, _: Tensor) -> Tensor:
         with torch.no_grad():
@@ -80,7 +80,7 @@ def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
 
     Each image is asked once and answers belong to the image as it was asked, so it is not augmented.
     """
-    victim = job.stolen()
+    victim = job.require_victim()
     answers = predict(victim, job.images()).softmax(1)
     schedule = config.adapt(job.training)
     model = job.fresh()

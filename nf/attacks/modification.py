@@ -39,7 +39,7 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
     """
     if job.level not in FINE_TUNING_MODES:
         raise UnknownNameError("fine-tuning mode", job.level, FINE_TUNING_MODES)
-    model = copy.deepcopy(job.stolen())
+    model = copy.deepcopy(job.require_victim())
     if job.level.startswith("RT"):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(job.seed)  # on the CPU, so that every device sees the same draws
@@ -55,7 +55,7 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
 
     Batch norm is left alone. The mask is held while fine-tuning, so that the model stays pruned.
     """
-    model = copy.deepcopy(job.stolen())
+    model = copy.deepcopy(job.require_victim())
     masks = prune_weights(model, job.strength())
 
     def hold(_: Classifier) -> None:
@@ -70,7 +70,7 @@ def prune(job: Job, config: FineTuningConfig) -> Outcome:
 
 def add_noise(job: Job, config: FineTuningConfig) -> Outcome:
     """Add N(0, std(w) / level) to each convolution's weights, then fine-tune; a smaller level is a stronger attack."""
-    model = copy.deepcopy(job.stolen())
+    model = copy.deepcopy(job.require_victim())
     disturb_weights(model, job.strength(), torch.Generator().manual_seed(job.seed))
     job.fit(model, config.schedule)
     return Outcome(model)
@@ -82,7 +82,7 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
     The examples are made against the model as it is at that step, in eval mode.
     """
     share = job.strength()
-    model = copy.deepcopy(job.stolen())
+    model = copy.deepcopy(job.require_victim())
     generator = torch.Generator(model.mean.device).manual_seed(job.seed)
 
     def objective(model: Classifier, images: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nf.cli.options import run_options
-from nf.cli.progress import show_progress
+from nf.core.progress import show_progress
 from nf.stages.run import Run
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.images import images
 from nf.cli.options import params_option, profile_option, run_options
-from nf.cli.progress import show_progress
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
+from nf.core.progress import show_progress
 from nf.stages import load_stage
 from nf.stages.run import Run
 
@@ -62,7 +62,7 @@ _add_stage("prepare", "Read the images and split them.")
 _add_stage("train", "Train the GAN called GAN on the owner's images.", stage="gan", item="gan", group=gan)
 _add_stage("fingerprint", "Make the query set of SCHEME.", item="scheme")
 _add_stage("export", "Write every model of the zoo as ONNX and check it against torch.")
-_add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", stage="verify", item="scheme")
+_add_stage("score", "Ask every suspect of the zoo the queries of SCHEME.", item="scheme")
 _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="scheme")
 _add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 _add_stage("detectors", "Train a thief's detectors for queries that GAN draws.", item="gan")

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from nf.core.predictor import OutputKind
-    from nf.verification import Verdict
+    from nf.verdict import Verdict
 
 
 @click.command()
@@ -57,7 +57,8 @@ def verify(
     time.
     """
     from nf.core.queries import QuerySet
-    from nf.verification import ask, check_card, decide, evidence, load_calibration, open_suspect
+    from nf.suspects import ask, open_suspect
+    from nf.verdict import check_card, decide, evidence, load_calibration
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
@@ -74,7 +75,7 @@ def verify(
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:
     """The metrics of the query set in ``folder``: in it, where it was issued, or those of its run."""
-    from nf.verification.issued import METRICS_FILE
+    from nf.core.paths import METRICS_FILE
 
     places = (folder / METRICS_FILE, folder.parent.parent / "metrics" / f"{scheme}.json")
     return next((place for place in places if place.exists()), None)

@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from nf.cli.options import run_options
-from nf.cli.progress import show_progress
+from nf.core.progress import show_progress
 from nf.stages.run import Run
 
 
@@ -59,7 +59,7 @@ def unpack(folder: Path, profile: str | None, params: Path, out: Path) -> None:
     from nf.stages import zoo as stage
 
     run = Run.open(profile, params=params, out=out)
-    with run.alone("zoo"):
+    with run.lock_stage("zoo"):
         unpacked = stage.unpack_zoo(run, folder)
     click.echo(f"{unpacked.written} models unpacked, {unpacked.kept} were there")
     if unpacked.incomplete:

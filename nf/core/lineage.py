@@ -86,11 +86,11 @@ class Lineage:
         return len(self.specs)
 
     def _depth(self, spec: ModelSpec) -> int:
-        depth, current, seen = 0, spec, {spec.id}
+        depth, current, visited = 0, spec, {spec.id}
         while current.parent is not None:
-            if current.parent in seen:
+            if current.parent in visited:
                 raise ConfigError(f"the lineage of {spec.id!r} has a cycle through {current.parent!r}")
-            seen.add(current.parent)
+            visited.add(current.parent)
             current = self._by_id[current.parent]
             depth += 1
         return depth

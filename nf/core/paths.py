@@ -3,6 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# Names of files that more than one place reads or writes. A card says how what lies beside it came to be; it is written
+# last, so that a folder with a card is whole.
+CARD_FILE = "card.json"
+WEIGHTS_FILE = "weights.safetensors"
+QUERIES_FILE = "queries.safetensors"
+SHEET_FILE = "sheet.png"
+SAMPLES_FILE = "samples.png"
+HISTORY_FILE = "history.csv"
+QUALITY_FILE = "quality.json"
+SUMMARY_FILE = "summary.json"
+PARITY_FILE = "parity.csv"
+COPIES_FILE = "copies.csv"
+METRICS_FILE = "metrics.json"
+SCORES_FILE = "scores.csv"
+PAGE_FILE = "index.html"
+BUDGET_FILE = "budget.csv"
+SHEETS_FOLDER = "samples"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -51,7 +69,7 @@ class Layout:
 
     def variant(self, name: str, seed: int) -> Path:
         """Metrics of one variant of a scheme under one seed."""
-        return self.root / "variants" / name / str(seed) / "metrics.json"
+        return self.root / "variants" / name / str(seed) / METRICS_FILE
 
     @property
     def detectors(self) -> Path:

@@ -12,11 +12,9 @@ from safetensors.numpy import load, save
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
+from nf.core.paths import CARD_FILE, QUERIES_FILE
 from nf.core.verifier import Verifier
 
-QUERIES_FILE = "queries.safetensors"
-CARD_FILE = "card.json"
-SHEET_FILE = "sheet.png"
 _VERIFIER = "verifier."
 
 Measure = Literal["matching rate", "verifier"]

@@ -13,7 +13,7 @@ _SETTINGS = {
     "OMP_NUM_THREADS": "1",
 }
 
-alone = threading.Lock()
+TORCH_RNG_LOCK = threading.Lock()
 """Held by work that may share its process with the like of it: torch draws from one generator per process."""
 
 

@@ -88,8 +88,8 @@ class _Wanted:
         if picture.mode.startswith(("I", "F")):
             raise ValueError(f"expected 8 bits a channel, got mode {picture.mode!r}; convert it to 8 bits")
         if picture.has_transparency_data:  # what is seen through it is white, as on a page
-            seen = picture.convert("RGBA")
-            picture = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+            opaque = picture.convert("RGBA")
+            picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
         picture = picture.convert("L" if self.channels == 1 else "RGB")
         if picture.size != (self.size, self.size):
             picture = picture.resize((self.size, self.size), Image.Resampling.BILINEAR)

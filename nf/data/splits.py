@@ -13,13 +13,13 @@ from safetensors.numpy import load, save
 from nf.core.config import DataConfig
 from nf.core.errors import ArtifactError, DataError
 from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.paths import CARD_FILE
 from nf.core.seeds import derive_seed
 from nf.data.sources import LabelledImages, read_source
 
 SPLIT_NAMES = ("A", "B", "finetune", "test")
 KNOCKOFF = "knockoff"
 _IMAGES_FILE = "images.safetensors"
-_CARD_FILE = "card.json"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Splits:
             tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
             tensors[f"{name}.labels"] = part.labels
         write_bytes(folder / _IMAGES_FILE, save(tensors))
-        write_json(folder / _CARD_FILE, self.card)
+        write_json(folder / CARD_FILE, self.card)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Splits:
         Raises:
             ArtifactError: a file is missing, damaged or does not match the card.
         """
-        card, path = read_json(folder / _CARD_FILE, advice="run `nf prepare`"), folder / _IMAGES_FILE
+        card, path = read_json(folder / CARD_FILE, advice="run `nf prepare`"), folder / _IMAGES_FILE
         try:
             tensors = load(path.read_bytes())
             parts = {

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from nf.attacks import fgsm
 from nf.data import to_bytes, to_float
-from nf.fingerprints.networks import predicted_labels
+from nf.models import predicted_labels
 
 _BATCH = 512
 

@@ -11,10 +11,8 @@ from torch import nn
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
+from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.detection.detector import build_detector
-
-_WEIGHTS_FILE = "weights.safetensors"
-CARD_FILE = "card.json"
 
 
 def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], card: Mapping[str, Any]) -> None:
@@ -33,7 +31,7 @@ def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], c
     }
     data = save(weights)
     runs = {kind: len(networks) for kind, networks in detectors.items()}
-    write_bytes(folder / _WEIGHTS_FILE, data)
+    write_bytes(folder / WEIGHTS_FILE, data)
     write_json(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
 
 
@@ -43,7 +41,7 @@ def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn
     Raises:
         ArtifactError: a file is missing or damaged, or the weights do not match the card.
     """
-    card, path = read_json(folder / CARD_FILE, advice="run `nf detectors GAN`"), folder / _WEIGHTS_FILE
+    card, path = read_json(folder / CARD_FILE, advice="run `nf detectors GAN`"), folder / WEIGHTS_FILE
     try:
         data = path.read_bytes()
         if sha256_bytes(data) != card["weights_sha256"]:

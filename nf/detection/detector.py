@@ -13,8 +13,7 @@ from torch.nn import functional
 from nf.core.errors import ConfigError
 from nf.core.sections import at_least, positive
 from nf.data import to_float
-from nf.models.engine import ENGINES
-from nf.models.training import random_batches
+from nf.models import ENGINES, random_batches
 
 _CHANNELS = (16, 16, 16, 32, 32, 64, 64, 128)
 NORMAL, ABNORMAL = 0, 1

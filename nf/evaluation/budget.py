@@ -98,10 +98,10 @@ def _prefix_scores(
         return
     classes = queries.verifier.inputs // len(queries)
     given = np.array([answer.as_probabilities(classes) for answer in suspects])
-    seen = np.broadcast_to(_neutral(table, answers, classes), given.shape).copy()
+    revealed = np.broadcast_to(_neutral(table, answers, classes), given.shape).copy()
     for query in order:
-        seen[:, query] = given[:, query]
-        yield queries.verifier(seen)
+        revealed[:, query] = given[:, query]
+        yield queries.verifier(revealed)
 
 
 def _neutral(table: ScoreTable, answers: AnswerTable, classes: int) -> NDArray[np.float32]:

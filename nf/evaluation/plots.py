@@ -5,6 +5,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from nf.core.files import write_csv
+from nf.core.paths import BUDGET_FILE
 from nf.core.scores import ScoreTable
 from nf.evaluation.aruc import curves
 from nf.evaluation.budget import BudgetPoint
@@ -43,4 +44,4 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
             for m in margins(suspects)
         ),
     )
-    write_csv(folder / "budget.csv", [f.name for f in fields(BudgetPoint)], map(astuple, budget))
+    write_csv(folder / BUDGET_FILE, [f.name for f in fields(BudgetPoint)], map(astuple, budget))

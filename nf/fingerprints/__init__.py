@@ -1,8 +1,8 @@
 """Fingerprint schemes: from a source model, training models, data and a GAN to a query set."""
 
 from nf.fingerprints.base import Draft, Inputs, Scheme, Task, TrainingModels
-from nf.fingerprints.naturalfinger import NaturalFinger
-from nf.fingerprints.naturalfinger_config import NaturalFingerConfig
+from nf.fingerprints.naturalfinger.config import NaturalFingerConfig
+from nf.fingerprints.naturalfinger.scheme import NaturalFinger
 from nf.fingerprints.registry import SCHEMES, make_scheme
 from nf.fingerprints.sheet import sheet
 

@@ -10,7 +10,7 @@ from nf.core.errors import NotEnoughQueriesError
 from nf.core.sections import at_least
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Inputs, Scheme, Task
-from nf.fingerprints.networks import predicted_labels
+from nf.models import predicted_labels
 
 
 @dataclass(frozen=True)

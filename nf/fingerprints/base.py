@@ -20,10 +20,10 @@ from nf.core.queries import QuerySet
 from nf.core.thresholds import midpoint_threshold
 from nf.core.verifier import Verifier
 from nf.data import to_float
-from nf.fingerprints.networks import predicted_logits, weights_hash
 from nf.gan import Gan
+from nf.models import predicted_logits, weights_hash
 
-Progress = Callable[[int, int, Mapping[str, float]], None]
+SchemeProgress = Callable[[int, int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Task:
     gan: Gan | None
     queries: int
     seed: int
-    progress: Progress | None
+    progress: SchemeProgress | None
 
     def require_gan(self) -> Gan:
         """The GAN, for schemes that cannot do without.
@@ -175,7 +175,7 @@ class Scheme(ABC):
         *,
         queries: int,
         seed: int,
-        progress: Progress | None = None,
+        progress: SchemeProgress | None = None,
     ) -> QuerySet:
         """Make ``queries`` queries; the same seed, models and number of threads give the same bytes.
 

@@ -10,8 +10,8 @@ from nf.core.errors import NotEnoughQueriesError
 from nf.core.sections import at_least, positive
 from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
-from nf.fingerprints.networks import freeze, predicted_labels, predicted_logits
-from nf.fingerprints.pixels import PixelAdam
+from nf.fingerprints.pixel_adam import PixelAdam
+from nf.models import freeze, predicted_labels, predicted_logits
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,15 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from nf.attacks.modification import disturb_weights, prune_weights
+from nf.attacks import disturb_weights, prune_weights
 from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
 from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
-from nf.fingerprints.networks import freeze, predicted_labels
-from nf.fingerprints.pixels import PixelAdam
-from nf.fingerprints.selection import unanimous
+from nf.fingerprints.pixel_adam import PixelAdam
 from nf.fingerprints.transforms import Strength, check_transforms, random_transform
+from nf.models import agreement_mask, freeze, predicted_labels
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,8 @@ class MetaFinger(Scheme):
         for epoch in range(self.config.epochs):
             for anchor, positives, negatives in self._steps(learning, generator):
                 leaf = adam.leaf()
-                seen = random_transform(leaf, self.config.transforms, generator, self.config.strength)
-                loss = fingerprint_loss(seen, anchor, positives, negatives, alpha=self.config.alpha)
+                transformed = random_transform(leaf, self.config.transforms, generator, self.config.strength)
+                loss = fingerprint_loss(transformed, anchor, positives, negatives, alpha=self.config.alpha)
                 adam.step(torch.autograd.grad(loss.sum(), leaf)[0])
             stored = to_bytes(adam.images)
             disagreement, _ = _disagreement(stored, judging)
@@ -215,6 +214,6 @@ def _disagreement(images: Tensor, judging: _Pools) -> tuple[Tensor, Tensor]:
     It is 0 where the positives do not agree among themselves.
     """
     pixels = to_float(images)
-    agreed, labels = unanimous(judging.positives, pixels)
+    agreed, labels = agreement_mask(judging.positives, pixels)
     others = torch.stack([predicted_labels(model, pixels) != labels for model in judging.negatives])
     return others.double().mean(dim=0) * agreed, labels

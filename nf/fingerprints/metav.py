@@ -12,9 +12,9 @@ from nf.core.seeds import derive_seed
 from nf.core.verifier import LEAKY_SLOPE, Array, Verifier
 from nf.data import to_bytes, to_float
 from nf.fingerprints.base import Draft, Scheme, Task
-from nf.fingerprints.networks import freeze, predicted_labels
-from nf.fingerprints.pixels import Adam, PixelAdam
-from nf.fingerprints.replay import replayed
+from nf.fingerprints.cuda_graphs import graphed
+from nf.fingerprints.pixel_adam import Adam, PixelAdam
+from nf.models import freeze, predicted_labels
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class MetaV(Scheme):
         shape = (task.queries, *task.data.images.shape[1:])
         adam = PixelAdam(config.start * torch.rand(shape, generator=generator).to(device), config.image_learning_rate)
         models = task.models.map(freeze)
-        pool = [replayed(model, adam.leaf()) for model in (*models.positives, *models.negatives)]
+        pool = [graphed(model, adam.leaf()) for model in (*models.positives, *models.negatives)]
         stolen = torch.tensor([1] * len(models.positives) + [0] * len(models.negatives))
         # Dropout and initial weights draw from torch's global generator. The verifier stays on the CPU: it is tiny.
         with torch.random.fork_rng(devices=[]):

@@ -7,7 +7,7 @@ import torch
 from nf.core.errors import NotEnoughQueriesError
 from nf.data import to_float
 from nf.fingerprints.base import Draft, Scheme, Task
-from nf.fingerprints.networks import predicted_labels
+from nf.models import predicted_labels
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from nf.fingerprints.base import Scheme
 from nf.fingerprints.ipguard import IPGuard
 from nf.fingerprints.metafinger import MetaFinger
 from nf.fingerprints.metav import MetaV
-from nf.fingerprints.naturalfinger import NaturalFinger
+from nf.fingerprints.naturalfinger.scheme import NaturalFinger
 from nf.fingerprints.random_images import RandomImages
 
 SCHEMES: dict[str, type[Scheme]] = {

@@ -1,5 +1,7 @@
-"""A trained GAN as files: weights of both networks, a card, contact sheets."""
+"""A trained GAN as files: weights of both networks, a card, contact sheets, and how the training went."""
 
+import csv
+import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,15 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
+from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json, write_text
+from nf.core.paths import CARD_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
-from nf.gan.imports import load_imported
-from nf.gan.model import Gan
+from nf.gan.generator import Gan
+from nf.gan.imported.artifacts import load_imported
 from nf.gan.registry import find_gan
-from nf.gan.sheet import save_samples
+from nf.gan.samples import save_samples
 
-CARD_FILE = "card.json"
-SHEET_FILE = "samples.png"
-HISTORY_FILE = "history.csv"
-SHEETS_FOLDER = "samples"
 _NETWORKS = ("generator", "discriminator")
 
 
@@ -54,7 +53,7 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
         write_bytes(_weights_path(folder, name), data)
         card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
         card["sha256"][name] = sha256_bytes(data)
-    save_samples(gan, folder / SHEET_FILE, seed)
+    save_samples(gan, folder / SAMPLES_FILE, seed)
     write_json(folder / CARD_FILE, card)
 
 
@@ -102,3 +101,35 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
         raise ArtifactError(f"{path} does not fit the network that its card describes; train it again") from None
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} is damaged ({error}); {restore(path.parent)} or train it again") from error
+
+
+class History:
+    """Rows of numbers by name, the first of them ``step``; the file at ``path`` always holds all rows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, step: int, numbers: dict[str, float]) -> None:
+        """Append a row and write the file."""
+        self.rows.append({"step": step, **numbers})
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: round(value, 6) for key, value in row.items()} for row in self.rows)
+        write_text(self.path, buffer.getvalue())
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows that a ``History`` wrote, in order.
+
+    Raises:
+        ArtifactError: the file is missing, or a cell is not a number.
+    """
+    try:
+        with path.open(newline="") as handle:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
+    except (OSError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"expected a training's history in {path}: {error}; run `nf gan {path.parent.name}`"
+        ) from error

@@ -97,7 +97,7 @@ Terms = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Game(Generic[C]):
+class GanPair(Generic[C]):
     """The two players, as the losses see them; images are in [-1, 1] here."""
 
     generator: nn.Module
@@ -105,25 +105,25 @@ class Game(Generic[C]):
     config: C
     rng: torch.Generator
 
-    def forge(self, z: Tensor, labels: Tensor) -> Tensor:
+    def generate(self, z: Tensor, labels: Tensor) -> Tensor:
         """Images (N, C, H, W) float32 for latents (N, latent_dim) and labels (N,)."""
         images: Tensor = self.generator(z, labels)
         return images.float()  # under autocast they come rounded
 
-    def shift(self, images: Tensor) -> Tensor:
+    def augment(self, images: Tensor) -> Tensor:
         """Images as the discriminator sees them: each shifted at random where the config says so."""
         return translate(images, self.config.max_shift, self.rng)
 
-    def judge(self, images: Tensor, labels: Tensor) -> Tensor:
+    def discriminate(self, images: Tensor, labels: Tensor) -> Tensor:
         """Logits (N,) of images, shifted first."""
-        logits: Tensor = self.discriminator(self.shift(images), labels)
+        logits: Tensor = self.discriminator(self.augment(images), labels)
         return logits
 
 
 class DiscriminatorLoss(Protocol[C]):
     """What a discriminator pays on real ``images`` of ``labels`` and fakes made of ``z`` and ``fake_labels``."""
 
-    def __call__(self, game: Game[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
+    def __call__(self, pair: GanPair[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
         """The terms, differentiable with respect to the discriminator's weights."""
         ...
 
@@ -131,7 +131,7 @@ class DiscriminatorLoss(Protocol[C]):
 class GeneratorLoss(Protocol[C]):
     """What a generator pays on fakes made of ``z`` and ``labels``."""
 
-    def __call__(self, game: Game[C], z: Tensor, labels: Tensor) -> Terms:
+    def __call__(self, pair: GanPair[C], z: Tensor, labels: Tensor) -> Terms:
         """The terms, differentiable with respect to the generator's weights."""
         ...
 
@@ -175,7 +175,7 @@ class GanDefinition(GanKind, Generic[C]):
     spectral_discriminator: bool
     d_loss: DiscriminatorLoss[C]
     g_loss: GeneratorLoss[C]
-    draws_before: bool
+    graph_capturable: bool
 
 
 def normal_prior(n: int, latent_dim: int, rng: torch.Generator) -> Tensor:

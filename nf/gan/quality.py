@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nf.gan.model import Gan
+from nf.gan.generator import Gan
 
 _CHUNK = 250
 _NEIGHBOUR = 3

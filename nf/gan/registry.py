@@ -3,13 +3,13 @@
 from typing import Any
 
 from nf.core.errors import UnknownNameError
-from nf.gan.contragan import CONTRAGAN
 from nf.gan.definition import GanDefinition
-from nf.gan.icrgan import ICRGAN
-from nf.gan.logan import LOGAN
-from nf.gan.reacgan import REACGAN
-from nf.gan.sagan import SAGAN
-from nf.gan.wgan_gp import WGAN_GP
+from nf.gan.variants.contragan import CONTRAGAN
+from nf.gan.variants.icrgan import ICRGAN
+from nf.gan.variants.logan import LOGAN
+from nf.gan.variants.reacgan import REACGAN
+from nf.gan.variants.sagan import SAGAN
+from nf.gan.variants.wgan_gp import WGAN_GP
 
 GANS: dict[str, GanDefinition[Any]] = {
     "sagan": SAGAN,

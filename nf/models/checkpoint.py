@@ -10,11 +10,9 @@ from safetensors.torch import load, save
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.models.classifier import Classifier
 from nf.models.registry import build_classifier
-
-WEIGHTS_FILE = "weights.safetensors"
-CARD_FILE = "card.json"
 
 
 def save_model(

@@ -112,12 +112,12 @@ class RecordedUpdate:
             _logger.warning("this update cannot be recorded and is launched kernel by kernel: %s", error)
             return self._update
 
-        def replayed(*batch: Tensor) -> Tensor:
+        def graphed(*batch: Tensor) -> Tensor:
             for buffer, tensor in zip(buffers, batch, strict=True):
                 buffer.copy_(tensor)
             return replay()
 
-        return replayed
+        return graphed
 
 
 def record_cuda_graph(work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Callable[[], Tensor]:

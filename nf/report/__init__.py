@@ -2,8 +2,8 @@
 
 from nf.report.comparison import ComparisonInputs, write_comparison
 from nf.report.inputs import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy
-from nf.report.page import write_report
-from nf.report.watch import WatchedHistory, write_watch_page
+from nf.report.report_page import write_report
+from nf.report.watch_page import WatchedHistory, write_watch_page
 
 __all__ = [
     "ComparisonInputs",

@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 
 from nf.core.errors import ConfigError
 from nf.core.files import write_text
+from nf.core.paths import PAGE_FILE
 from nf.core.scores import ScoreTable
-from nf.evaluation.margins import margins, summarise
-from nf.evaluation.plus import GROUPS
+from nf.evaluation import EXTENDED_GROUPS, margins, summarise
 from nf.report import figures
 from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
 from nf.report.names import architecture_name, attack_name, scheme_name
 from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
+from nf.report.ranking import failures, reach, standings
 from nf.report.rendering import environment, svg_markup
-from nf.report.standing import failures, reach, standings
-from nf.report.variants import PAPER_GANS, Record, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
+from nf.report.variants import PAPER_GANS, VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
 _DETECTORS = {
@@ -50,7 +50,7 @@ class ComparisonInputs:
     schemes: tuple[SchemeResult, ...]
     class_names: tuple[str, ...] = ()
     detection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    variants: tuple[Record, ...] = ()
+    variants: tuple[VariantRecord, ...] = ()
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
 def plus_table(table: ScoreTable) -> ScoreTable:
     """The suspects of FingerBench+ with the name of their group in place of the attack's."""
     rows = table.select(pool="plus").rows
-    return ScoreTable(tuple(replace(row, attack=GROUPS[row.attack]) for row in rows))
+    return ScoreTable(tuple(replace(row, attack=EXTENDED_GROUPS[row.attack]) for row in rows))
 
 
 def write_comparison(inputs: ComparisonInputs, folder: Path) -> None:
@@ -103,7 +103,7 @@ def write_comparison(inputs: ComparisonInputs, folder: Path) -> None:
     for name, drawing in drawings.items():
         write_text(folder / "figures" / f"{name}.svg", str(drawing))
     page = environment().get_template(_TEMPLATE).render({**_context(inputs), "drawings": drawings})
-    write_text(folder / "index.html", page)
+    write_text(folder / PAGE_FILE, page)
 
 
 def _context(inputs: ComparisonInputs) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "reach": {scheme_name(s.name): reach(s) for s in inputs.schemes},
         "failures": {scheme_name(s.name): failures(s) for s in inputs.schemes},
         "margins": {scheme_name(s.name): summarise(margins(s.table.select(pool="suspects"))) for s in inputs.schemes},
-        "groups": {group: attack_name(group) for group in GROUPS.values()},
+        "groups": {group: attack_name(group) for group in EXTENDED_GROUPS.values()},
         "twins": _twins(inputs.schemes),
         "zoo": _zoo(inputs.schemes[0].table),
         "detectors": _DETECTORS,
@@ -164,7 +164,7 @@ def _twins(schemes: Iterable[SchemeResult]) -> list[tuple[str, list[float]]]:
     rates: dict[str, list[float]] = {}
     for scheme in schemes:
         for row in plus_table(scheme.table).rows:
-            if row.attack == GROUPS["train"]:
+            if row.attack == EXTENDED_GROUPS["train"]:
                 rates.setdefault(architecture_name(row.architecture), []).append(row.score)
     return list(rates.items())
 
@@ -178,7 +178,7 @@ def _zoo(table: ScoreTable) -> list[tuple[str, int, int]]:
     ]
 
 
-def _settings(records: Iterable[Record]) -> dict[str, Any]:
+def _settings(records: Iterable[VariantRecord]) -> dict[str, Any]:
     """What all variants that found their queries share."""
     keys = ("candidates", "shortlist", "epochs", "screen_repeats")
     each = [

@@ -1,6 +1,6 @@
 """Numbers as people read them; all are filters of the page's template."""
 
-from nf.verification.proportions import Proportion
+from nf.core.proportions import Proportion
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nf.core.scores import ScoreTable
-from nf.evaluation.margins import Margin, margins
+from nf.evaluation import Margin, margins
 from nf.report.formats import decimal, points
 
 # Its numbers stand beside those of runs on its images alone; a page says how the models of such a run differ.
@@ -16,7 +16,7 @@ PAPER_DETECTION = {"naturalfinger": 0.003, "metafinger": 1.0, "metav": 0.48, "ip
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PaperComparison:
     """One line: what it is, what the paper reports and what this run reached."""
 
     name: str
@@ -24,7 +24,7 @@ class Comparison:
     ours: str
 
 
-def comparisons(table: ScoreTable, evaluation: Mapping[str, Any]) -> list[Comparison]:
+def comparisons(table: ScoreTable, evaluation: Mapping[str, Any]) -> list[PaperComparison]:
     """The paper's numbers for NaturalFinger beside those of ``table``, whose ARUC is in ``evaluation``."""
     pairs = margins(table)
 
@@ -33,22 +33,22 @@ def comparisons(table: ScoreTable, evaluation: Mapping[str, Any]) -> list[Compar
         return f"{points(min(values))} points" if values else "not measured"
 
     return [
-        Comparison("ARUC", "0.911", decimal(evaluation["aruc"])),
-        Comparison("Lowest margin under fine-tuning", "over 95 points", lowest(lambda m: m.attack == "finetune")),
-        Comparison(
+        PaperComparison("ARUC", "0.911", decimal(evaluation["aruc"])),
+        PaperComparison("Lowest margin under fine-tuning", "over 95 points", lowest(lambda m: m.attack == "finetune")),
+        PaperComparison(
             "Lowest margin with up to 70% of weights pruned",
             "about 90 points",
             lowest(lambda m: m.attack == "prune" and float(m.level) <= 0.7),
         ),
-        Comparison(
+        PaperComparison(
             "Margin at noise value 1", "over 75 points", lowest(lambda m: m.attack == "noise" and float(m.level) == 1)
         ),
-        Comparison(
+        PaperComparison(
             "Lowest margin over all architectures under distillation",
             "over 70 points",
             lowest(lambda m: m.attack == "distill"),
         ),
-        Comparison(
+        PaperComparison(
             "Lowest margin over all architectures under knockoff",
             "over 70 points",
             lowest(lambda m: m.attack == "knockoff"),

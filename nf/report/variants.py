@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy import stats
 
-Record = Mapping[str, Any]
+VariantRecord = Mapping[str, Any]
 """What the stage ``variant`` writes."""
 
 # Adversarial label, input transformation, discriminator loss -> ARUC (paper, table 3).
@@ -92,21 +92,21 @@ class VariantRow:
     paper: float | None
 
 
-def variant_rows(records: Iterable[Record], confidence: float) -> list[VariantRow]:
+def variant_rows(records: Iterable[VariantRecord], confidence: float) -> list[VariantRow]:
     """A row for each variant of NaturalFinger, in the order in which they first occur.
 
     Args:
         records: one a variant and seed.
         confidence: of the intervals.
     """
-    by_name: dict[str, list[Record]] = {}
+    by_name: dict[str, list[VariantRecord]] = {}
     for record in records:
         if record["scheme"] == "naturalfinger":
             by_name.setdefault(record["variant"], []).append(record)
     return [_row(name, group, confidence) for name, group in by_name.items()]
 
 
-def _row(name: str, records: list[Record], confidence: float) -> VariantRow:
+def _row(name: str, records: list[VariantRecord], confidence: float) -> VariantRow:
     found = [record["metrics"] for record in records if "metrics" in record]
     settings = records[0]["parameters"]
     label, transform = settings["label"] != "random", list(settings["transforms"]) != ["identity"]

@@ -17,7 +17,7 @@ STAGES = (
     "gan",
     "fingerprint",
     "export",
-    "verify",
+    "score",
     "evaluate",
     "detectors",
     "detect",

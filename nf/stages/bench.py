@@ -9,15 +9,15 @@ import torch
 
 from nf.core.files import read_json
 from nf.core.paths import Layout
-from nf.core.threads import alone
+from nf.core.threads import TORCH_RNG_LOCK
 from nf.fingerprints import make_scheme
 from nf.stages.evaluate import evaluate
 from nf.stages.fingerprint import fingerprint, has_query_set
 from nf.stages.run import Run, silent
+from nf.stages.score import score
 from nf.stages.variant import variant
-from nf.stages.verify import verify
 
-_STAGES = ("fingerprint", "verify", "evaluate")
+_STAGES = ("fingerprint", "score", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BenchRow:
 
 
 def bench(run: Run, schemes: Sequence[str], *, fresh: bool = False) -> list[BenchRow]:
-    """Fingerprint, verify and evaluate each scheme; the best ARUC comes first.
+    """Fingerprint, score and evaluate each scheme; the best ARUC comes first.
 
     A query set is kept if its card says that it was made with these settings, from these models and versions, unless
     ``fresh``. A change of code under one version is noticed by DVC, not here. Suspects are always asked again.
@@ -58,7 +58,7 @@ def _steps(run: Run, scheme: str, *, fresh: bool = False) -> dict[str, Callable[
     made = {} if kept else {f"fingerprint@{scheme}": partial(fingerprint, run, scheme)}
     return {
         **made,
-        f"verify@{scheme}": partial(verify, run, scheme),
+        f"score@{scheme}": partial(score, run, scheme),
         f"evaluate@{scheme}": partial(evaluate, run, scheme),
     }
 
@@ -81,7 +81,7 @@ class Bench:
         Raises:
             NFError: whatever the stages raise.
         """
-        with alone:
+        with TORCH_RNG_LOCK:
             torch.set_num_threads(1)
             steps = {f"variant@{item}": partial(variant, self.run, item)} if "/" in item else _steps(self.run, item)
             for name, step in steps.items():

@@ -7,13 +7,12 @@ from typing import Any
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json
+from nf.core.paths import BUDGET_FILE, CARD_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
 from nf.report import ComparisonInputs, write_comparison
-from nf.stages.basis import query_set_stands, variant_stands
+from nf.stages.freshness import query_set_is_current, variant_is_current
 from nf.stages.report import check_query_set, scheme_result
 from nf.stages.run import Run
-
-_BUDGET_FILE = "budget.csv"
 
 _logger = logging.getLogger(__name__)
 
@@ -36,19 +35,19 @@ def compare(run: Run) -> Path:
         profile=run.profile.name,
         description=run.profile.description,
         schemes=tuple(scheme_result(run, name) for name in names),
-        class_names=tuple(read_json(run.layout.data / "card.json", advice="run `nf prepare`")["class_names"]),
+        class_names=tuple(read_json(run.layout.data / CARD_FILE, advice="run `nf prepare`")["class_names"]),
         detection=comparison_detection(run),
         variants=variants,
-        budgets={name: _columns(path) for name in names if (path := run.layout.plots(name) / _BUDGET_FILE).exists()},
+        budgets={name: _columns(path) for name in names if (path := run.layout.plots(name) / BUDGET_FILE).exists()},
         timings=run.seconds(),
     )
     write_comparison(inputs, run.layout.comparison)
-    return run.layout.comparison / "index.html"
+    return run.layout.comparison / PAGE_FILE
 
 
 def evaluated_schemes(run: Run) -> list[str]:
     """Schemes of the profile that have metrics of a query set that stands, in the order of ``params.yaml``."""
-    return [name for name in _with_metrics(run) if query_set_stands(run, name)]
+    return [name for name in _with_metrics(run) if query_set_is_current(run, name)]
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
@@ -67,7 +66,7 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
     """Records of the profile's variants that are there and stand, in the order of ``params.yaml``, then by seed."""
-    return tuple(record for record in _variant_records(run) if variant_stands(run, record))
+    return tuple(record for record in _variant_records(run) if variant_is_current(run, record))
 
 
 def _with_metrics(run: Run) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nf.core.lineage import SOURCE_ID
+from nf.core.paths import CARD_FILE
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_bytes
@@ -21,14 +22,11 @@ from nf.detection import (
     save_detectors,
     train_detector,
 )
-from nf.fingerprints.networks import weights_hash
-from nf.gan import Gan, load_gan, train_gan
-from nf.gan.artifacts import CARD_FILE
-from nf.gan.registry import find_gan
-from nf.models import load_model, resolve_device
+from nf.gan import Gan, find_gan, load_gan, train_gan
+from nf.models import load_model, resolve_device, weights_hash
 from nf.stages.run import Run
 
-Lesson = tuple[Tensor, dict[str, Tensor]]
+DetectorTrainingSet = tuple[Tensor, dict[str, Tensor]]
 """Abnormal images to learn from, and held-out ones by kind."""
 
 _HELD_OUT_SAMPLES = 256
@@ -50,20 +48,23 @@ def detectors(run: Run, gan: str) -> Path:
     normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
     source = load_model(run.layout.zoo / SOURCE_ID)[0].to(device)
     attacked = [fgsm_images(source, part, epsilon=config.epsilon) for part in (normal, held_out)]
-    stranger = _other_gan(run, gan, splits, device)
+    other = _other_gan(run, gan, splits, device)
 
-    def naive(generator: torch.Generator) -> Lesson:
+    def naive(generator: torch.Generator) -> DetectorTrainingSet:
         noisy = [noisy_images(part, std=config.noise, generator=generator) for part in (normal, held_out)]
         return torch.cat([noisy[0], attacked[0]]), {"noise": noisy[1], "fgsm": attacked[1]}
 
-    def other_gan(generator: torch.Generator) -> Lesson:
-        known, unknown = (_samples(stranger, count, generator) for count in (len(normal), _HELD_OUT_SAMPLES))
+    def other_gan(generator: torch.Generator) -> DetectorTrainingSet:
+        known, unknown = (_samples(other, count, generator) for count in (len(normal), _HELD_OUT_SAMPLES))
         return known, {"samples": unknown}
 
-    lessons: dict[str, Callable[[torch.Generator], Lesson]] = {"naive": naive, "other_gan": other_gan}
-    trained: dict[str, list[nn.Module]] = {name: [] for name in lessons}
-    accuracy: dict[str, list[dict[str, float]]] = {name: [] for name in lessons}
-    work = list(product(range(config.runs), lessons.items()))
+    training_sets: dict[str, Callable[[torch.Generator], DetectorTrainingSet]] = {
+        "naive": naive,
+        "other_gan": other_gan,
+    }
+    trained: dict[str, list[nn.Module]] = {name: [] for name in training_sets}
+    accuracy: dict[str, list[dict[str, float]]] = {name: [] for name in training_sets}
+    work = list(product(range(config.runs), training_sets.items()))
     for done, (number, (name, draw)) in enumerate(work, start=1):
         seed = derive_seed(run.profile.seed, "detect", name, number)
         abnormal, kinds = draw(torch.Generator().manual_seed(seed))
@@ -74,7 +75,7 @@ def detectors(run: Run, gan: str) -> Path:
         run.progress(done, len(work), name)
     card: dict[str, Any] = {
         "parameters": asdict(config),
-        "gan": {"name": stranger.name, "generator": weights_hash(stranger.generator)},
+        "gan": {"name": other.name, "generator": weights_hash(other.generator)},
         "accuracy": accuracy,
     }
     save_detectors(run.layout.detectors, trained, card)

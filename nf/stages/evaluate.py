@@ -10,9 +10,8 @@ from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
-from nf.evaluation import budget_curve, evaluate_plus
+from nf.evaluation import budget_curve, evaluate_extended, write_plots
 from nf.evaluation import evaluate as evaluate_table
-from nf.evaluation.plots import write_plots
 from nf.stages.run import Run
 
 _TOLERANCE = 1e-6  # of a verifier that computes on another processor
@@ -70,7 +69,7 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict
         confidence=settings.confidence,
         seed=seed,
     )
-    plus = evaluate_plus(
+    plus = evaluate_extended(
         table,
         threshold=queries.card["threshold"],
         resamples=settings.resamples,

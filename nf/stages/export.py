@@ -5,15 +5,13 @@ from pathlib import Path
 from nf.core.errors import ArtifactError
 from nf.core.files import write_csv
 from nf.core.lineage import Lineage
+from nf.core.paths import COPIES_FILE, PARITY_FILE
 from nf.data import Splits
-from nf.models.onnx_copies import compress
-from nf.models.onnx_export import export_all
+from nf.models.onnx import compress, export_all
 from nf.stages.run import Run
-from nf.verification import OnnxSuspect
+from nf.suspects import OnnxSuspect
 from nf.zoo import fingerbench
 
-PARITY_FILE = "parity.csv"
-COPIES_FILE = "copies.csv"
 PARITY_IMAGES = 64
 _CALIBRATION_IMAGES = 256
 _TOLERANCE = 1e-3

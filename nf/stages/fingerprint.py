@@ -11,7 +11,8 @@ from torch import nn
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import canonical_json
 from nf.core.lineage import SOURCE_ID
-from nf.core.queries import SHEET_FILE, QuerySet
+from nf.core.paths import SHEET_FILE
+from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.data import Splits
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet

@@ -8,15 +8,14 @@ from torch import Tensor
 from nf.core.errors import ConfigError
 from nf.core.files import write_json
 from nf.core.lineage import SOURCE_ID
+from nf.core.paths import HISTORY_FILE, QUALITY_FILE
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
-from nf.gan import HISTORY_FILE, Gan, ImageShape, ImportedConfig, import_gan, sample_quality, train_gan
-from nf.gan.registry import find_gan
+from nf.gan import Gan, ImageShape, ImportedConfig, find_gan, import_gan, sample_quality, train_gan
 from nf.models import load_model, resolve_device
 from nf.stages.run import Run
 
-QUALITY_FILE = "quality.json"
 SAMPLES = 2_000
 # Along the way fewer samples do: what counts there is the course.
 _SAMPLES_ALONG_THE_WAY = 500

@@ -3,17 +3,14 @@
 from datetime import UTC, datetime
 
 from nf.core.files import write_json
-from nf.core.queries import SHEET_FILE
+from nf.core.paths import METRICS_FILE, SCORES_FILE, SHEET_FILE
 from nf.data import Splits
 from nf.fingerprints import sheet
+from nf.monitoring import IssuedSet, Ledger
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
 from nf.stages.run import Run
-from nf.stages.verify import score_suspects
-from nf.verification import IssuedSet, Ledger
-from nf.verification.issued import METRICS_FILE
-
-SCORES_FILE = "scores.csv"
+from nf.stages.score import score_suspects
 
 
 def issue(run: Run, scheme: str, seed: int) -> IssuedSet:

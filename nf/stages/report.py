@@ -9,15 +9,13 @@ from matplotlib.figure import Figure
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json
+from nf.core.paths import CARD_FILE, PAGE_FILE, PARITY_FILE, QUALITY_FILE, SAMPLES_FILE, SUMMARY_FILE
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.fingerprints import make_scheme
 from nf.report import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy, figures, write_report
-from nf.stages.export import PARITY_FILE
-from nf.stages.facts import git_commit, machine, versions
-from nf.stages.gan import QUALITY_FILE
+from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
-from nf.stages.zoo import SUMMARY_FILE
 
 
 def report(run: Run, scheme: str) -> Path:
@@ -27,7 +25,7 @@ def report(run: Run, scheme: str) -> Path:
         ArtifactError: a stage before this one has not run.
     """
     summary = read_json(run.layout.zoo / SUMMARY_FILE, advice="run `nf zoo`")
-    data = read_json(run.layout.data / "card.json", advice="run `nf prepare`")
+    data = read_json(run.layout.data / CARD_FILE, advice="run `nf prepare`")
     models = [model for model in summary["models"] if model["pool"] == "suspects"]
     inputs = ReportInputs(
         profile=run.profile.name,
@@ -42,7 +40,7 @@ def report(run: Run, scheme: str) -> Path:
         timings=run.seconds(),
         facts=_facts(run, summary, data),
     )
-    path = run.layout.report / "index.html"
+    path = run.layout.report / PAGE_FILE
     write_report(inputs, path)
     return path
 
@@ -93,7 +91,7 @@ def gans_of(run: Run, scheme: str) -> tuple[str, ...]:
 
 def _gan(run: Run, name: str) -> GanResult:
     folder = run.layout.gan(name)
-    return GanResult(name, read_json(folder / QUALITY_FILE), folder / "samples.png")
+    return GanResult(name, read_json(folder / QUALITY_FILE), folder / SAMPLES_FILE)
 
 
 def _parity(run: Run) -> ParitySummary | None:

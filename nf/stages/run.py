@@ -58,7 +58,7 @@ class Run:
         """
         stage = name.partition("@")[0]
         name = stage if stage in _ONE_PLACE else name
-        with self.alone(name):
+        with self.lock_stage(name):
             started = time.perf_counter()
             yield
             seconds = round(time.perf_counter() - started, 1)
@@ -66,7 +66,7 @@ class Run:
                 write_json(self.layout.timings, {**self.seconds(), name: seconds})
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
+    def lock_stage(self, name: str) -> Iterator[None]:
         """Be the only one at work on what the stage ``name`` writes; errors as ``stage``."""
         with self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
             yield

@@ -9,11 +9,11 @@ from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.fingerprints import make_scheme
-from nf.stages.basis import variant_basis
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
+from nf.stages.freshness import variant_basis
 from nf.stages.run import Run
-from nf.stages.verify import score_suspects
+from nf.stages.score import score_suspects
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,9 @@ from pathlib import Path
 
 from nf.core.errors import SuspectError
 from nf.core.files import read_json, write_json
+from nf.core.paths import METRICS_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
-from nf.report import WatchedHistory, write_watch_page
-from nf.stages.issue import now
-from nf.stages.run import Run
-from nf.verification import (
+from nf.monitoring import (
     Change,
     IssuedSet,
     Ledger,
@@ -16,15 +14,15 @@ from nf.verification import (
     WatchedSuspect,
     Watchlist,
     append_history,
-    ask,
-    check_card,
-    decide,
     find_changes,
-    load_calibration,
     open_watched,
     read_history,
 )
-from nf.verification.issued import METRICS_FILE
+from nf.report import WatchedHistory, write_watch_page
+from nf.stages.issue import now
+from nf.stages.run import Run
+from nf.suspects import ask
+from nf.verdict import check_card, decide, load_calibration
 
 _ANNOUNCED_FILE = "announced.json"
 
@@ -53,11 +51,11 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     try:
         verdict = decide(ask(asked, queries), queries)
         judged = {name: getattr(verdict, name) for name in ("score", "threshold", "stolen", "one_hot")}
-        seen = Observation(at, issued.digest, **judged)
+        observation = Observation(at, issued.digest, **judged)
     except SuspectError as error:
-        seen = Observation(at, issued.digest, error=str(error))
-    append_history(_history_path(run, suspect.name), seen)
-    return seen
+        observation = Observation(at, issued.digest, error=str(error))
+    append_history(_history_path(run, suspect.name), observation)
+    return observation
 
 
 def draw_watch(run: Run, watchlist: Watchlist) -> Path:
@@ -68,7 +66,7 @@ def draw_watch(run: Run, watchlist: Watchlist) -> Path:
         ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest))
     )
     histories = _histories(run, watchlist)
-    page = run.layout.watch / "index.html"
+    page = run.layout.watch / PAGE_FILE
     write_watch_page(
         page,
         profile=run.profile.name,

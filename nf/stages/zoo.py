@@ -9,24 +9,22 @@ from time import monotonic
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
+from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import resolve_device
-from nf.models.checkpoint import CARD_FILE
 from nf.stages.run import Run
 from nf.zoo import (
+    PIECE_BYTES,
     ModelBuilder,
     Packed,
     Unpacked,
     ZooPlan,
     ZooWorkers,
+    check_attacks,
     is_built,
     pack_models,
-    remove_strangers,
+    remove_unlisted,
     unpack_models,
 )
-from nf.zoo.checks import check_attacks
-from nf.zoo.packing import PIECE_BYTES
-
-SUMMARY_FILE = "summary.json"
 
 
 def plan_zoo(run: Run) -> ZooPlan:
@@ -35,7 +33,7 @@ def plan_zoo(run: Run) -> ZooPlan:
     Raises:
         ArtifactError: the data is not prepared.
     """
-    return ZooPlan(run.profile, read_json(run.layout.data / "card.json", advice="run `nf prepare`"))
+    return ZooPlan(run.profile, read_json(run.layout.data / CARD_FILE, advice="run `nf prepare`"))
 
 
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
@@ -44,7 +42,7 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     What query sets are made from comes before the other suspects: a zoo that is cut can do with it.
     """
     run.layout.zoo.mkdir(parents=True, exist_ok=True)
-    remove_strangers(plan, run.layout.zoo)
+    remove_unlisted(plan, run.layout.zoo)
     training = [spec.id for spec in plan.lineage.select(pool="training")]
     first = {*training, *(parent.id for model_id in training for parent in plan.lineage.ancestors(model_id))}
     missing = [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]

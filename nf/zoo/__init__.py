@@ -1,22 +1,24 @@
 """FingerBench: which models there are, what determines each, and how to build them."""
 
-from nf.zoo.build import build_model, is_built, remove_strangers
-from nf.zoo.builder import ModelBuilder
+from nf.zoo.build import build_model, is_built, remove_unlisted
+from nf.zoo.checks import check_attacks
 from nf.zoo.fingerbench import fingerbench
-from nf.zoo.packing import Packed, Unpacked, pack_models, unpack_models
-from nf.zoo.recipes import ZooPlan
-from nf.zoo.workers import ZooWorkers
+from nf.zoo.packing import PIECE_BYTES, Packed, Unpacked, pack_models, unpack_models
+from nf.zoo.plan import ZooPlan
+from nf.zoo.workers import ModelBuilder, ZooWorkers
 
 __all__ = [
+    "PIECE_BYTES",
     "ModelBuilder",
     "Packed",
     "Unpacked",
     "ZooPlan",
     "ZooWorkers",
     "build_model",
+    "check_attacks",
     "fingerbench",
     "is_built",
     "pack_models",
-    "remove_strangers",
+    "remove_unlisted",
     "unpack_models",
 ]

@@ -25,7 +25,7 @@ from nf.models import (
     round_weights,
     save_model,
 )
-from nf.zoo.recipes import ZooPlan
+from nf.zoo.plan import ZooPlan
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _identity(spec: ModelSpec) -> Mapping[str, Any]:
     }
 
 
-def remove_strangers(plan: ZooPlan, folder: Path) -> list[str]:
+def remove_unlisted(plan: ZooPlan, folder: Path) -> list[str]:
     """Delete model folders that the plan does not list, and temporary files of killed runs; return what was deleted."""
     removed = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:

@@ -8,7 +8,7 @@ import torch
 from nf.core.lineage import MIRROR_ID, SOURCE_ID
 from nf.data import SPLIT_NAMES, Splits
 from nf.models import load_model, predict
-from nf.zoo.recipes import ZooPlan
+from nf.zoo.plan import ZooPlan
 
 _IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
 

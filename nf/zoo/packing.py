@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import canonical_json, sha256_bytes, write_bytes
-from nf.models.checkpoint import CARD_FILE, WEIGHTS_FILE
+from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 
 PIECE_BYTES = 16 * 2**20
 _SMALLEST_PIECE = 64 * 2**10

@@ -1,19 +1,70 @@
-"""A pool of persistent single-threaded processes that build models.
+"""Building models in processes that know nothing yet: a pool of this machine's, or another machine's.
 
-Small networks on few cores build fastest this way: one process per core, one thread each.
+Small networks on few cores build fastest this way: one persistent process per core, one thread each.
 """
 
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 
 from nf.core.errors import NFError
+from nf.core.files import canonical_json, read_json
+from nf.core.paths import CARD_FILE
 from nf.core.processes import worker_pool
-from nf.zoo.builder import ModelBuilder
+from nf.core.threads import TORCH_RNG_LOCK
+from nf.data import Splits
+from nf.models import resolve_device
+from nf.zoo.build import build_model, is_built
+from nf.zoo.plan import ZooPlan
+
+
+@dataclass(frozen=True)
+class ModelBuilder:
+    """Builds models of one plan in whatever process ``build`` is called; small enough to be sent with every call.
+
+    Attributes:
+        plan: what to build.
+        splits_folder: where the images lie, as every process sees it.
+        folder: the zoo, likewise.
+    """
+
+    plan: ZooPlan
+    splits_folder: Path
+    folder: Path
+
+    def build(self, model_id: str) -> tuple[dict[str, Any], float]:
+        """Build one model on one thread and return its card and the seconds that it took.
+
+        A model that is there is left alone: the process that built it may have died before it could say so.
+
+        Raises:
+            NFError: what went wrong.
+        """
+        started = time.perf_counter()
+        with TORCH_RNG_LOCK:
+            torch.set_num_threads(1)
+            if is_built(self.plan, model_id, self.folder):
+                card = read_json(self.folder / model_id / CARD_FILE)
+            else:
+                splits = _load_once(self.splits_folder, canonical_json(self.plan.data["hashes"]))
+                device = resolve_device(self.plan.profile.execution.device)
+                card = build_model(self.plan, model_id, splits, self.folder, device=device)
+        return card, time.perf_counter() - started
+
+
+@lru_cache(maxsize=1)
+def _load_once(folder: Path, hashes: str) -> Splits:
+    """The splits, read once per process; ``hashes`` tell new images in the same folder from those that were read."""
+    del hashes
+    return Splits.load(folder)
 
 
 class ZooWorkers:

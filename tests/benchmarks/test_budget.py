@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nf.core.config import load_profile
-from nf.zoo.recipes import ZooPlan
+from nf.zoo.plan import ZooPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"A": 1000, "B": 1000, "finetune": 100, "knockoff": 500}

@@ -49,7 +49,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert "0 of 15 parts are there" in said
     build_training_models(tmp_path)
     record, said = call(tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
-    asking_all = {f"{stage}@{scheme}" for stage in ("verify", "evaluate") for scheme in ("naturalfinger", "akh")}
+    asking_all = {f"{stage}@{scheme}" for stage in ("score", "evaluate") for scheme in ("naturalfinger", "akh")}
     asking_all |= {"export", "variant@label", "ask-variant@label"}
     assert record["missing"] == dict.fromkeys(["zoo", *asking_all], "out of time")
     assert {"gan@sagan", "fingerprint@naturalfinger", "fingerprint@akh"} < record["parts"].keys()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from nf.cli import progress
-from nf.cli.progress import show_progress
+from nf.core import progress
+from nf.core.progress import show_progress
 
 
 @pytest.fixture

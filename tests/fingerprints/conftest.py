@@ -13,7 +13,7 @@ from nf.data import to_float
 from nf.fingerprints import Inputs, TrainingModels
 from nf.gan import Gan
 from nf.gan.definition import ImageShape
-from nf.gan.sagan import SAGAN, SaganConfig
+from nf.gan.variants.sagan import SAGAN, SaganConfig
 
 COMPONENTS = 24
 
@@ -53,11 +53,11 @@ class PcaGenerator(nn.Module):
         flat = to_float(images).flatten(1)
         means = torch.stack([flat[labels == label].mean(dim=0) for label in range(10)])
         _, scale, basis = np.linalg.svd((flat - means[labels]).numpy(), full_matrices=False)
-        spread = torch.from_numpy(scale[:COMPONENTS, None] * basis[:COMPONENTS]) / len(flat) ** 0.5
-        self.means, self.spread = nn.Parameter(means), nn.Parameter(spread)
+        round_robin_by_pair = torch.from_numpy(scale[:COMPONENTS, None] * basis[:COMPONENTS]) / len(flat) ** 0.5
+        self.means, self.round_robin_by_pair = nn.Parameter(means), nn.Parameter(round_robin_by_pair)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        pixels = self.means[labels] + z @ self.spread
+        pixels = self.means[labels] + z @ self.round_robin_by_pair
         return torch.tanh(2 * pixels - 1).reshape(-1, 1, 16, 16)
 
 

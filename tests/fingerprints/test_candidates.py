@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nf.fingerprints.candidates import Candidates, Funnel
+from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
 
 
 def numbered(count: int) -> Candidates:

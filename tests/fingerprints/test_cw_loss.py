@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from nf.fingerprints.losses import cw_loss
+from nf.fingerprints.naturalfinger.losses import cw_loss
 
 LOGITS = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, -1.0], [0.0, 0.0, 80.0]])
 TARGETS = torch.tensor([0, 2, 2])

@@ -8,10 +8,10 @@ import torch
 
 from nf.data import to_float
 from nf.fingerprints import NaturalFingerConfig, make_scheme
-from nf.fingerprints.candidates import Candidates
-from nf.fingerprints.networks import freeze
-from nf.fingerprints.optimise import optimise
-from nf.fingerprints.replay import branch, replayed, side_by_side
+from nf.fingerprints.cuda_graphs import graphed, run_concurrently, stream_graphed
+from nf.fingerprints.naturalfinger.candidates import Candidates
+from nf.fingerprints.naturalfinger.optimise import optimise
+from nf.models.inference import freeze
 
 pytestmark = pytest.mark.gpu
 
@@ -28,7 +28,7 @@ def on_gpu(models, gan):
 def test_a_recorded_network_answers_and_differentiates_as_itself(on_gpu, digits):
     network = freeze(on_gpu[0].source)
     images = [to_float(digits.images[part]).cuda() for part in (slice(0, 8), slice(8, 16))]
-    recorded = replayed(network, images[0].clone().requires_grad_())
+    recorded = graphed(network, images[0].clone().requires_grad_())
     for each in images:
         answers = []
         for function in (recorded, network):
@@ -43,7 +43,7 @@ def test_a_recorded_network_answers_and_differentiates_as_itself(on_gpu, digits)
 def test_a_recording_keeps_its_network_alive(on_gpu, digits):
     images = to_float(digits.images[:8]).cuda()
     expected = freeze(on_gpu[0].source)(images)
-    recorded = replayed(freeze(on_gpu[0].source), images.clone().requires_grad_())
+    recorded = graphed(freeze(on_gpu[0].source), images.clone().requires_grad_())
     gc.collect()  # traced networks refer to themselves
     torch.testing.assert_close(recorded(images.requires_grad_()), expected, atol=1e-4, rtol=1e-3)
 
@@ -51,9 +51,9 @@ def test_a_recording_keeps_its_network_alive(on_gpu, digits):
 def test_branches_answer_side_by_side_each_for_itself(on_gpu, digits):
     networks = [freeze(model) for model in on_gpu[0].positives[:2]]
     images = [to_float(digits.images[part]).cuda() for part in (slice(0, 8), slice(8, 16))]
-    branches = [branch(network, images[0]) for network in networks]
+    branches = [stream_graphed(network, images[0]) for network in networks]
     for given in (images, images[::-1]) * 3:
-        answers = side_by_side([(each, (shown,)) for each, shown in zip(branches, given, strict=True)])
+        answers = run_concurrently([(each, (shown,)) for each, shown in zip(branches, given, strict=True)])
         expected = [network(shown) for network, shown in zip(networks, given, strict=True)]
         torch.testing.assert_close(answers, expected, atol=1e-4, rtol=1e-3)
 

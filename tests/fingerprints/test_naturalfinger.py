@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from nf.core.errors import ConfigError, NotEnoughQueriesError
-from nf.data import to_bytes
-from nf.fingerprints import NaturalFinger, NaturalFingerConfig, naturalfinger
-from nf.fingerprints.screen import screen
+from nf.fingerprints import NaturalFinger, NaturalFingerConfig
+from nf.fingerprints.naturalfinger.choose import margin_snr
+from nf.fingerprints.naturalfinger.optimise import optimise
 from nf.fingerprints.transforms import Strength
 
 CONFIG = NaturalFingerConfig(
@@ -77,21 +77,24 @@ def test_of_more_survivors_the_steadiest_are_kept_and_their_labels_take_turns(mo
     assert len(set(pairs[:turn])) == turn > 1
 
 
-def test_the_steadiest_survivors_become_queries(models, digits, gan, monkeypatch):
-    seen = []
-
-    def watched(images: torch.Tensor, *positional, **named) -> tuple[torch.Tensor, torch.Tensor]:
-        alive, steadiness = screen(images, *positional, **named)
-        seen.append((to_bytes(images[alive]), steadiness))
-        return alive, steadiness
-
-    monkeypatch.setattr(naturalfinger, "screen", watched)
+def test_survivors_are_ranked_as_the_caller_says(models, digits, gan):
     easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=1.0)
-    made = make(easy, models, digits, gan, queries=5)
-    ((survivors, steadiness),) = seen
-    steadiest = survivors[steadiness.argsort(descending=True)[:5]].numpy()
-    assert len(survivors) > 5
-    assert {image.tobytes() for image in made.images} == {image.tobytes() for image in steadiest}
+    worst_first = NaturalFinger(easy, ranking=lambda margins: -margin_snr(margins))
+    usual, other = (scheme(models, digits, gan, queries=5, seed=1) for scheme in (NaturalFinger(easy), worst_first))
+    assert usual.digest != other.digest
+    assert usual.card["funnel"] == other.card["funnel"]
+
+
+def test_latents_are_moved_by_whom_the_caller_says(models, digits, gan):
+    moved = []
+
+    def optimiser(*positional, **named):
+        moved.append(optimise(*positional, **named))
+        return moved[-1]
+
+    watched = NaturalFinger(CONFIG, optimiser=optimiser)(models, digits, gan, queries=6, seed=1)
+    assert watched.digest == make(CONFIG, models, digits, gan).digest
+    assert sum(map(len, moved)) == dict(watched.card["funnel"])["labelled"]
 
 
 def test_a_pair_of_labels_fills_its_share_of_the_set(models, digits, gan):

@@ -11,7 +11,7 @@ from PIL import Image
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.queries import QuerySet
 from nf.fingerprints import SCHEMES, Draft, Scheme, TrainingModels, make_scheme, sheet
-from nf.fingerprints.networks import weights_hash
+from nf.models.inference import weights_hash
 
 SECTIONS = {
     "naturalfinger": {

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from nf.data import to_bytes, to_float
 from nf.fingerprints import NaturalFingerConfig, TrainingModels
-from nf.fingerprints.candidates import Candidates, Funnel
-from nf.fingerprints.losses import cw_loss
-from nf.fingerprints.screen import screen
+from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
+from nf.fingerprints.naturalfinger.choose import margin_snr
+from nf.fingerprints.naturalfinger.losses import cw_loss
+from nf.fingerprints.naturalfinger.screen import screen
 
 CONFIG = NaturalFingerConfig(transforms=("identity",), screen_repeats=8)
 
@@ -35,7 +36,7 @@ def pool(positive: nn.Module, negative: nn.Module) -> TrainingModels:
 def ask(images: Tensor, models: TrainingModels, config: NaturalFingerConfig) -> tuple[list[int], dict[str, int]]:
     ones = torch.ones(len(images), dtype=torch.int64)
     funnel, generator = Funnel(), torch.Generator().manual_seed(0)
-    alive, _ = screen(
+    alive, *_ = screen(
         images, Candidates(ones[:, None], ones, ones, 1 - ones), models, config, generator=generator, funnel=funnel
     )
     return alive.tolist(), funnel.counts
@@ -85,10 +86,12 @@ def test_survivors_are_as_steady_as_the_less_steady_pool(models, digits):
     candidates = Candidates(labels[:, None].float(), labels, labels, labels)
     config = replace(CONFIG, transforms=("identity", "flip"))
     asked = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
-    alive, steadiness = screen(
+    alive, *margins = screen(
         images, candidates, asked, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
     )
     assert 0 < len(alive) < 100
+    assert [tuple(pool.shape) for pool in margins] == [(4, 3, len(alive)), (4, 2, len(alive))]
+    steadiness = torch.minimum(*map(margin_snr, margins))
     for index, steady in zip(alive.tolist(), steadiness.tolist(), strict=True):
         stored = to_float(to_bytes(images[index]))
         views = torch.stack([images[index], stored, stored, stored.flip(2)])  # the third under the identity
@@ -107,8 +110,8 @@ def test_nothing_survives_where_the_pools_are_to_disagree_with_themselves(models
     candidates = Candidates(labels[:, None].float(), labels, labels, (labels + 1) % 10)
     same = TrainingModels(models.source, models.positives, models.positives, ("a", "b", "c"), ("d", "e", "f"))
     funnel = Funnel()
-    alive, steadiness = screen(
+    alive, *margins = screen(
         images, candidates, same, CONFIG, generator=torch.Generator().manual_seed(0), funnel=funnel
     )
-    assert (len(alive), len(steadiness)) == (0, 0)
+    assert len(alive) == margins[0].shape[-1] == margins[1].shape[-1] == 0
     assert set(funnel.counts.values()) == {0}

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from flows import outbox
-from flows.outbox import Record, keep, send
+from flows.outbox import RunRecord, keep, send
 from nf.core.errors import ArtifactError
 
 
@@ -21,18 +21,18 @@ def names(box):
 
 def test_a_record_is_kept_whole_under_its_name(box, tmp_path):
     (tmp_path / "page.html").write_text("page")
-    folder = keep("e", Record("r", files={"report/index.html": tmp_path / "page.html"}))
+    folder = keep("e", RunRecord("r", files={"report/index.html": tmp_path / "page.html"}))
     assert names(box) == [".lock", folder.name]
     assert (folder / "artifacts" / "report" / "index.html").read_text() == "page"
 
 
 @pytest.mark.parametrize("missing", ["page.html", "child"])
 def test_a_copy_that_fails_is_one_error_and_leaves_nothing(box, tmp_path, missing):
-    record = Record("r", files={"a": b"a", "b": tmp_path / missing})
+    record = RunRecord("r", files={"a": b"a", "b": tmp_path / missing})
     with pytest.raises(
         ArtifactError, match=rf"{box}/\d+-\w+: expected to copy a run for MLflow there, got .*{missing}"
     ):
-        keep("e", Record("above", children=[record]))
+        keep("e", RunRecord("above", children=[record]))
     assert names(box) == [".lock"]
 
 
@@ -42,20 +42,20 @@ def test_a_file_that_cannot_be_written_leaves_nothing(box, monkeypatch):
 
     monkeypatch.setattr(outbox, "write_json", full)
     with pytest.raises(ArtifactError, match="cannot write"):
-        keep("e", Record("r", files={"a": b"a"}))
+        keep("e", RunRecord("r", files={"a": b"a"}))
     assert names(box) == [".lock"]
 
 
 def test_an_outbox_that_cannot_be_is_one_error(box):
     box.write_text("a file in its place")
     with pytest.raises(ArtifactError, match="outbox: expected a folder to write to, got"):
-        keep("e", Record("r"))
+        keep("e", RunRecord("r"))
 
 
 def test_what_killed_processes_left_goes_with_the_next_that_is_sent(box, monkeypatch):
     sent = []
     monkeypatch.setattr(outbox, "_send", sent.append)
-    folder = keep("e", Record("r"))
+    folder = keep("e", RunRecord("r"))
     (box / ".1-dead" / "artifacts").mkdir(parents=True)
     assert send() == 1
     assert sent == [folder]
@@ -75,7 +75,7 @@ def test_a_record_that_is_being_written_is_not_swept(box, monkeypatch):
     monkeypatch.setattr(outbox, "_write", slow)
     monkeypatch.setattr(outbox, "_send", sent.append)
     kept = []
-    keeper = threading.Thread(target=lambda: kept.append(keep("e", Record("r"))))
+    keeper = threading.Thread(target=lambda: kept.append(keep("e", RunRecord("r"))))
     keeper.start()
     assert writing.wait(30)
     sender = threading.Thread(target=lambda: counts.append(send()))

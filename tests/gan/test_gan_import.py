@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.fingerprints.networks import weights_hash
 from nf.gan import ImageShape, ImportedConfig, import_gan, load_gan
+from nf.models.inference import weights_hash
 
 CONFIG = ImportedConfig(latent_dim=6, prior="uniform", low=0.0, high=255.0, loss="wasserstein")
 SHAPE = ImageShape(16, 1, 3)

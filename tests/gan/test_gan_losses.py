@@ -3,8 +3,6 @@ import math
 import pytest
 import torch
 
-from nf.gan.contragan import conditional_contrastive_loss
-from nf.gan.icrgan import IcrGanConfig, d_consistency, g_consistency
 from nf.gan.losses import (
     generator_loss,
     hinge_d_loss,
@@ -12,7 +10,9 @@ from nf.gan.losses import (
     wasserstein_d_loss,
     wasserstein_naturalness_loss,
 )
-from nf.gan.reacgan import data_to_data_cross_entropy
+from nf.gan.variants.contragan import conditional_contrastive_loss
+from nf.gan.variants.icrgan import IcrGanConfig, d_consistency, g_consistency
+from nf.gan.variants.reacgan import data_to_data_cross_entropy
 
 
 def test_the_discriminator_pays_for_real_below_one_and_fake_above_minus_one():

@@ -7,10 +7,17 @@ from torch import nn
 
 from nf.core.errors import ConfigError
 from nf.gan.definition import ImageShape
-from nf.gan.layers import ConditionalBatchNorm, DownBlock, PlainBatchNorm, SelfAttention, UpBlock, VectorBatchNorm
+from nf.gan.networks.layers import (
+    ConditionalBatchNorm,
+    DownBlock,
+    PlainBatchNorm,
+    SelfAttention,
+    UpBlock,
+    VectorBatchNorm,
+)
+from nf.gan.networks.resnet import MetricDiscriminator
 from nf.gan.registry import GANS
-from nf.gan.resnet import MetricDiscriminator
-from nf.gan.sagan import SaganConfig
+from nf.gan.variants.sagan import SaganConfig
 
 PUBLISHED_GENERATORS = {
     "sagan": 4.35,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from nf.gan.model import Gan
+from nf.gan.generator import Gan
 from nf.gan.quality import frechet_distance, precision_recall, sample_quality
 from nf.gan.registry import GANS
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from nf.gan.logan import natural_step
-from nf.gan.wgan_gp import gradient_penalty
+from nf.gan.variants.logan import natural_step
+from nf.gan.variants.wgan_gp import gradient_penalty
 
 STEP = 1e-6
 

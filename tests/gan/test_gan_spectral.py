@@ -5,8 +5,8 @@ import torch
 from torch.nn.utils.parametrizations import spectral_norm
 
 from nf.gan.definition import ImageShape
-from nf.gan.resnet import ResnetDiscriminator, ResnetGenerator
-from nf.gan.spectral import SpectralNorm, initialise, plain_weights, weighted_layers
+from nf.gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
+from nf.gan.networks.spectral_norm import SpectralNorm, initialise, plain_weights, weighted_layers
 
 SHAPE = ImageShape(16, 1, 5)
 

@@ -8,9 +8,9 @@ import torch
 
 from nf.core.errors import ArtifactError, ConfigError, TrainingError, UnknownNameError
 from nf.gan import read_history, train_gan
-from nf.gan.checkpoint import load_checkpoint, save_checkpoint
 from nf.gan.definition import GanConfig
-from nf.gan.watch import CollapseWatch
+from nf.gan.training.checkpoint import load_checkpoint, save_checkpoint
+from nf.gan.training.train import CollapseWatch
 from nf.models.engine import ENGINES, Engine
 
 FILES = [

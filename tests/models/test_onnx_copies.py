@@ -3,9 +3,9 @@ import onnx
 import pytest
 
 from nf.core.errors import UnknownNameError
-from nf.models.onnx_copies import COMPRESSIONS, compress
-from nf.models.onnx_export import OnnxExporter
-from nf.verification import OnnxSuspect
+from nf.models.onnx.compress import COMPRESSIONS, compress
+from nf.models.onnx.export import OnnxExporter
+from nf.suspects import OnnxSuspect
 from nf.zoo.fingerbench import COMPRESSIONS as NAMES
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.models import ARCHITECTURES, Classifier, build_classifier, save_model
-from nf.models.onnx_export import OnnxExporter, export_all, parity
-from nf.verification import OnnxSuspect
+from nf.models.onnx.export import OnnxExporter, export_all, parity
+from nf.suspects import OnnxSuspect
 
 SHAPE = (1, 16, 16)
 

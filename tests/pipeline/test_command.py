@@ -185,5 +185,5 @@ def assert_listed(output, count, one):
 
 def test_help_names_every_command(reproduced):
     text = reproduced.run("nf", "--help").stdout
-    for command in ("zoo", "gan", "fingerprint", "verify", "evaluate", "report", "bench", "list"):
+    for command in ("zoo", "gan", "fingerprint", "score", "evaluate", "report", "bench", "list"):
         assert f"  {command} " in text

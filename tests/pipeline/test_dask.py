@@ -118,7 +118,7 @@ def test_schemes_and_variants_are_the_same(cluster, reproduced):
         assert sha256_file(out / name) == sha256_file(reproduced.out / name), name
     record, expected = (json.loads((o / "variants/twins/0/metrics.json").read_text()) for o in (out, reproduced.out))
     assert record["parameters"] == expected["parameters"]
-    assert {"fingerprint@akh", "verify@akh", "variant@twins/0", "bench"} <= set(
+    assert {"fingerprint@akh", "score@akh", "variant@twins/0", "bench"} <= set(
         json.loads((out / "timings.json").read_text())
     )
 

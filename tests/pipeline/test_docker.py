@@ -35,7 +35,7 @@ def volume():
 
 
 def test_a_worker_runs_the_pipeline_and_both_servers_know(record):
-    stages = {"prepare", "zoo", "gan", "fingerprint", "export", "verify", "evaluate", "report"}
+    stages = {"prepare", "zoo", "gan", "fingerprint", "export", "score", "evaluate", "report"}
     assert stages | {"reproduce"} <= set(record["prefect_flows"])
     assert "sagan" in record["mlflow_runs"]
     assert any(name.startswith("naturalfinger-") for name in record["mlflow_runs"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nf.core.queries import QuerySet
-from nf.verification import IssuedSet, Ledger
+from nf.monitoring import IssuedSet, Ledger
 
 SCHEME = "naturalfinger"
 ISSUED = IssuedSet("0" * 64, SCHEME, 1, "2026-01-05T03:00:00+00:00")

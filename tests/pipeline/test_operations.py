@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nf.core.files import read_json
-from nf.verification import Ledger, read_history
+from nf.monitoring import Ledger, read_history
 
 THIEF, HONEST = "distill-resnet18-source-t1", "scratch-resnet18-t1"
 POLL_SECONDS = "2"

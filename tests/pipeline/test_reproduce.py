@@ -14,7 +14,7 @@ import pytest
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
-STAGES = ("prepare", "zoo", "gan@sagan", "fingerprint@naturalfinger", "export", "verify@naturalfinger")
+STAGES = ("prepare", "zoo", "gan@sagan", "fingerprint@naturalfinger", "export", "score@naturalfinger")
 
 
 def test_every_artifact_is_there(reproduced):

@@ -11,7 +11,7 @@ from nf.core.architectures import DISPLAY_NAMES
 from nf.core.config import PlusConfig, PoolConfig, TrainingConfig, ZooConfig
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
-from nf.evaluation import evaluate, evaluate_plus
+from nf.evaluation import evaluate, evaluate_extended
 from nf.report import (
     ComparisonInputs,
     GanResult,
@@ -109,7 +109,7 @@ def with_plus(result, rates):
     specs = fingerbench(replace(ZOO, plus=PLUS)).select(pool="plus")
     rows = tuple(Score.of(spec, rate, 100) for spec, rate in zip(specs, rates, strict=True))
     table = ScoreTable(result.table.rows + rows)
-    plus = evaluate_plus(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
+    plus = evaluate_extended(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
     return replace(result, table=table, evaluation={**result.evaluation, "plus": plus.to_json()})
 
 

@@ -13,7 +13,7 @@ from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
 from nf.report.comparison import comparison_figures, plus_table
 from nf.report.paper import PAPER_PROFILES
-from nf.report.standing import failures, reach, standings
+from nf.report.ranking import failures, reach, standings
 from nf.report.variants import Spread, ablation_rows, gan_rows, other_rows, variant_rows
 
 

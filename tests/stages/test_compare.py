@@ -8,8 +8,8 @@ from nf.core.errors import ArtifactError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.fingerprints import make_scheme
-from nf.stages.basis import variant_basis
 from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
+from nf.stages.freshness import variant_basis
 from nf.stages.run import Run
 
 HASHES = {"A": "owner's", "B": "strangers'", "test": "for tests"}

@@ -57,6 +57,6 @@ def test_the_comparison_is_made_again_when_budget_curves_change():
 
 
 def test_every_profile_has_the_sections_that_stages_of_all_profiles_depend_on():
-    needed = {path.split(".")[2] for name in ("export", "verify", "fingerprint") for path in STAGES[name]["params"]}
+    needed = {path.split(".")[2] for name in ("export", "score", "fingerprint") for path in STAGES[name]["params"]}
     assert needed == {"seed", "queries", "zoo", "schemes"}
     assert all(needed <= set(profile) for profile in PROFILES.values())

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from nf.core.files import read_json
-from nf.gan import HISTORY_FILE
+from nf.core.paths import HISTORY_FILE, QUALITY_FILE
 from nf.models.checkpoint import save_model
-from nf.stages.gan import QUALITY_FILE, gan, trained_gans
+from nf.stages.gan import gan, trained_gans
 from nf.stages.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]

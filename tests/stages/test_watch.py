@@ -5,9 +5,9 @@ import pytest
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.queries import QuerySet
+from nf.monitoring import IssuedSet, Ledger, WatchedSuspect
 from nf.stages.run import Run
 from nf.stages.watch import watch_suspect
-from nf.verification import IssuedSet, Ledger, WatchedSuspect
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from nf.monitoring import Observation
 from nf.report.figures.style import GRID, HONEST, INK, MUTED, STOLEN, look, panels
-from nf.verification.history import Observation
 
 
 def history_figure(observations: Sequence[Observation]) -> Figure:
@@ -19,19 +19,25 @@ def history_figure(observations: Sequence[Observation]) -> Figure:
     """
     with look():
         figure, (panel,) = panels(1, height=2.6)
-        verdicts = [seen for seen in observations if seen.score is not None]
-        panel.plot(_days(verdicts), [_percent(seen.score) for seen in verdicts], color=MUTED, linewidth=1, zorder=1)
+        verdicts = [observation for observation in observations if observation.score is not None]
+        panel.plot(
+            _days(verdicts),
+            [_percent(observation.score) for observation in verdicts],
+            color=MUTED,
+            linewidth=1,
+            zorder=1,
+        )
         for stolen, colour, marker, label in ((True, STOLEN, "o", "stolen"), (False, HONEST, "s", "not stolen")):
-            chosen = [seen for seen in verdicts if seen.stolen == stolen]
-            heights = [_percent(seen.score) for seen in chosen]
+            chosen = [observation for observation in verdicts if observation.stolen == stolen]
+            heights = [_percent(observation.score) for observation in chosen]
             panel.plot(_days(chosen), heights, marker, color=colour, markersize=5, label=label)
-        thresholds = [_percent(seen.threshold) for seen in verdicts]
+        thresholds = [_percent(observation.threshold) for observation in verdicts]
         dotted: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": ":", "label": "threshold"}
         if len(verdicts) == 1:  # a step would have no length
             panel.axhline(*thresholds, **dotted)
         else:
             panel.step(_days(verdicts), thresholds, where="post", **dotted)
-        silent = [seen for seen in observations if seen.score is None]
+        silent = [observation for observation in observations if observation.score is None]
         panel.plot(_days(silent), [0.0] * len(silent), "x", color=MUTED, label="no answer")
         for before, after in pairwise(observations):
             if before.query_set != after.query_set:
@@ -47,7 +53,7 @@ def history_figure(observations: Sequence[Observation]) -> Figure:
 
 def _days(observations: Sequence[Observation]) -> list[float]:
     """Days since 1970, which is how matplotlib counts."""
-    return [datetime.fromisoformat(seen.at).timestamp() / 86_400 for seen in observations]
+    return [datetime.fromisoformat(observation.at).timestamp() / 86_400 for observation in observations]
 
 
 def _percent(share: float | None) -> float:

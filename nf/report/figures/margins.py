@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nf.core.scores import ScoreTable
-from nf.evaluation.margins import Margin, margins
+from nf.evaluation import Margin, margins
 from nf.report.figures.style import (
     GRID,
     HONEST,

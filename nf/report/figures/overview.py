@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nf.core.scores import Score, ScoreTable
-from nf.evaluation.aruc import curves
+from nf.evaluation import curves
 from nf.report.figures.style import GRID, HONEST, INK, SHADE, STOLEN, look, panels
 from nf.report.names import attack_name
 

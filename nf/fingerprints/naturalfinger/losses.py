@@ -1,0 +1,47 @@
+"""The Carlini-Wagner loss of NaturalFinger (paper, equation 3), and what equation 1 makes of it before any step."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from nf.fingerprints.base import TrainingModels
+from nf.fingerprints.naturalfinger.candidates import Candidates
+
+_BATCH = 512
+
+
+def cw_loss(logits: Tensor, targets: Tensor, *, confidence: float = 50.0) -> Tensor:
+    """Carlini-Wagner loss (paper, equation 3): how far the best other class is above the target's logit.
+
+    Args:
+        logits: (N, classes).
+        targets: (N,) int64.
+        confidence: k; a sample whose target leads by more than this has no gradient. ``math.inf`` sets no bound.
+
+    Returns:
+        (N,) max(max_{i != t} Z_i - Z_t, -k); negative where the target class is predicted.
+    """
+    index = targets.unsqueeze(1)
+    target = logits.gather(1, index).squeeze(1)
+    others = logits.scatter(1, index, -math.inf).amax(dim=1)
+    return torch.clamp(others - target, min=-confidence)
+
+
+@torch.no_grad()
+def unbounded_losses(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """(N,) ``cw_loss`` without a bound of what ``model`` answers to ``images`` (N, C, H, W) float32 in [0, 1]."""
+    parts = zip(torch.split(images, _BATCH), torch.split(targets, _BATCH), strict=True)
+    return torch.cat([cw_loss(model(part), wanted, confidence=math.inf) for part, wanted in parts])
+
+
+def mean_losses(images: Tensor, candidates: Candidates, models: TrainingModels, *, confidence: float) -> Tensor:
+    """(N,) equation 1 without the discriminator, untransformed: how far each image is from the labels it shall get."""
+    total = torch.zeros(len(images), device=images.device)
+    for pool, labels in (
+        (models.positives, candidates.positive_labels),
+        (models.negatives, candidates.negative_labels),
+    ):
+        for model in pool:
+            total += unbounded_losses(model, images, labels).clamp_min(-confidence) / len(pool)
+    return total

@@ -1,0 +1,131 @@
+"""NaturalFinger: GAN images on which stolen and honest models disagree (paper, section 3.2 and algorithm 1).
+
+The steps stand in the files beside this one: ``select``, ``optimise``, ``screen``, ``choose``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from nf.core.errors import NotEnoughQueriesError
+from nf.core.seeds import derive_seed
+from nf.data import to_bytes
+from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
+from nf.fingerprints.naturalfinger.choose import Ranking, Survivors, choose, margin_snr
+from nf.fingerprints.naturalfinger.config import NaturalFingerConfig
+from nf.fingerprints.naturalfinger.optimise import optimise
+from nf.fingerprints.naturalfinger.screen import screen
+from nf.fingerprints.naturalfinger.select import select
+from nf.gan import Gan
+from nf.models import freeze
+
+# What to change if this test let the smallest share pass.
+_ADVICE = {
+    "unanimous": "train the GAN longer",
+    "labelled": "raise epsilon",
+    "optimised": "raise epochs or learning_rate",
+    "uint8": "switch straight_through_rounding on",
+}
+_ADVICE_ON_TRANSFORMS = "lower the strength of that transform or raise epochs"
+
+
+class Optimiser(Protocol):
+    """Moves the latents of candidates; see ``optimise``."""
+
+    def __call__(  # noqa: D102
+        self,
+        candidates: Candidates,
+        gan: Gan,
+        models: TrainingModels,
+        config: NaturalFingerConfig,
+        *,
+        seed: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tensor: ...
+
+
+class NaturalFinger(Scheme):
+    """Queries for which all positive training models answer y_pos and all negatives y_neg, under every transform.
+
+    Args:
+        config: hyper-parameters.
+        optimiser: moves the latents.
+        ranking: of the survivors.
+    """
+
+    name = "naturalfinger"
+    Config = NaturalFingerConfig
+    needs_gan = True
+    config: NaturalFingerConfig
+
+    def __init__(
+        self, config: NaturalFingerConfig, *, optimiser: Optimiser = optimise, ranking: Ranking = margin_snr
+    ) -> None:
+        super().__init__(config)
+        self._optimiser = optimiser
+        self._ranking = ranking
+
+    @property
+    def wants_twins(self) -> bool:
+        """As its settings say."""
+        return self.config.twins
+
+    def run(self, task: Task) -> Draft:
+        """Rounds of select, optimise and screen until there are enough; then a choice of them.
+
+        Raises:
+            ConfigError: the discriminator's term is wanted and the GAN has no discriminator.
+            NotEnoughQueriesError: ``max_rounds`` did not suffice.
+        """
+        if self.config.discriminator != "none":
+            task.require_gan().require_discriminator()
+        funnel = Funnel()
+        rounds: list[Survivors] = []
+        frozen = task.models.map(freeze)
+        for number in range(self.config.max_rounds):
+            seed = derive_seed(task.seed, self.name, number)
+            candidates = select(task, frozen, self.config, seed=derive_seed(seed, "select"), funnel=funnel)
+            if len(candidates) > 0:
+                figures = {"round": number + 1, "candidates": len(candidates), "found": _count(rounds)}
+                candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), figures)
+                rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
+            if _count(rounds) >= task.queries:
+                share = self.config.pair_share
+                return choose(rounds, task.queries, pair_share=share, ranking=self._ranking, funnel=funnel)
+        raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
+
+    def _optimise(
+        self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, figures: Mapping[str, float]
+    ) -> Candidates:
+        """Step 3, with progress and ``figures`` reported to the caller."""
+
+        def report(done: int, total: int) -> None:
+            if task.progress is not None:
+                task.progress(done, total, figures)
+
+        latents = self._optimiser(candidates, task.require_gan(), frozen, self.config, seed=seed, progress=report)
+        return replace(candidates, latents=latents)
+
+    def _screen(self, task: Task, candidates: Candidates, funnel: Funnel, seed: int) -> Survivors:
+        """Step 4, by the models as they are, not by their folded copies."""
+        images = task.require_gan().generate_in_batches(candidates.latents, candidates.classes, self.config.batch_size)
+        generator = torch.Generator().manual_seed(seed)
+        alive, *margins = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
+        return Survivors(to_bytes(images[alive]), candidates.select(alive), *margins)
+
+
+def _count(rounds: list[Survivors]) -> int:
+    """Queries found so far."""
+    return sum(map(len, rounds))
+
+
+def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:
+    worst = funnel.worst(but="shortlisted")  # that one lets a fixed number pass
+    return (
+        f"expected {queries} queries within {rounds} rounds, got {funnel.last()}; candidates that passed each test: "
+        f"{funnel}; most fell at {worst!r}: {_ADVICE.get(worst, _ADVICE_ON_TRANSFORMS)}, or raise candidates"
+    )

@@ -1,0 +1,67 @@
+"""Step 4 of NaturalFinger: only images on which all training models already answer as they should become queries."""
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nf.data import to_bytes, to_float
+from nf.fingerprints.base import TrainingModels
+from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
+from nf.fingerprints.naturalfinger.config import NaturalFingerConfig
+from nf.fingerprints.naturalfinger.losses import unbounded_losses
+from nf.fingerprints.transforms import DETERMINISTIC, TRANSFORMS
+
+
+def screen(
+    images: Tensor,
+    candidates: Candidates,
+    models: TrainingModels,
+    config: NaturalFingerConfig,
+    *,
+    generator: torch.Generator,
+    funnel: Funnel,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Which images all positives label y_pos and all negatives y_neg: as made, as stored, and under every transform.
+
+    Transforms are applied to the stored bytes, for these are what a suspect sees.
+
+    Args:
+        images: (N, C, H, W) float32 in [0, 1], one for each candidate.
+        candidates: with the labels that the models must give.
+        models: the training models as they are.
+        config: names the transforms, their strength and the number of draws of each.
+        generator: for the transforms' parameters.
+        funnel: gets the number that passed each test.
+
+    Returns:
+        (M,) int64 indices of the survivors, and by how many logits each model prefers the label that it shall give, in
+        V views: (V, P, M) of the positives and (V, Q, M) of the negatives.
+    """
+    asked = [(model, candidates.positive_labels) for model in models.positives]
+    asked += [(model, candidates.negative_labels) for model in models.negatives]
+    alive = torch.arange(len(images), device=images.device)
+    margins: list[Tensor] = []  # (N,) for each view and model
+    for test, views in _tests(images, config, generator):
+        for view, (model, labels) in itertools.product(views, asked):
+            margin = torch.zeros(len(images), device=images.device)
+            if len(alive) > 0:  # not every network takes an empty batch
+                margin[alive] = -unbounded_losses(model, view[alive], labels[alive])
+                alive = alive[margin[alive] > 0]
+            margins.append(margin)
+        funnel.add(test, len(alive))
+    by_model = torch.stack(margins)[:, alive].unflatten(0, (-1, len(asked)))
+    positives, negatives = by_model.split([len(models.positives), len(models.negatives)], dim=1)
+    return alive, positives, negatives
+
+
+def _tests(
+    images: Tensor, config: NaturalFingerConfig, generator: torch.Generator
+) -> Iterator[tuple[str, Iterator[Tensor]]]:
+    stored = to_float(to_bytes(images))
+    yield "optimised", iter([images])
+    yield "uint8", iter([stored])
+    for name in config.transforms:
+        draws = 1 if name in DETERMINISTIC else config.screen_repeats
+        yield name, (TRANSFORMS[name](stored, generator, config.strength) for _ in range(draws))

@@ -1,0 +1,1 @@
+"""Building blocks and networks that several GANs share."""

@@ -1,0 +1,1 @@
+"""The six GANs, a file each: settings, networks and losses."""

@@ -1,0 +1,64 @@
+"""Networks at inference: frozen and folded for gradients on their input, asked for labels, named by a hash."""
+
+import copy
+import logging
+from collections.abc import Sequence
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from nf.core.files import sha256_bytes
+
+_logger = logging.getLogger(__name__)
+# What symbolic tracing raises for a network whose Python code depends on its input.
+_TRACE_ERRORS = (ValueError, TypeError, RuntimeError, AttributeError, NotImplementedError)
+
+
+def freeze(network: nn.Module) -> nn.Module:
+    """A copy of ``network`` that is fast to differentiate with respect to its input.
+
+    Eval mode, no gradients for weights, channels last, and batch norm folded into the convolution before it where the
+    network can be traced.
+    """
+    frozen = copy.deepcopy(network).eval()
+    try:
+        frozen = fuse(frozen)
+    except _TRACE_ERRORS as error:
+        _logger.debug("batch norm of %s is not folded: %s", type(network).__name__, error)
+    return frozen.requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def predicted_logits(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
+    """Logits (N, classes) that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    return torch.cat([network(part) for part in torch.split(images, batch_size)])
+
+
+def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
+    """Labels (N,) int64 that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    return predicted_logits(network, images, batch_size=batch_size).argmax(dim=1)
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 of the network's weights as safetensors: in the zoo the hash of a file of float32 weights."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    return sha256_bytes(save(state))
+
+
+def agreement_mask(models: Sequence[nn.Module], images: Tensor) -> tuple[Tensor, Tensor]:
+    """Which images all ``models`` give one label: the paper's sign of a sample of good quality.
+
+    Args:
+        models: the positive training models.
+        images: (N, C, H, W) float32 in [0, 1].
+
+    Returns:
+        Mask (N,) bool, and the first model's labels (N,) int64.
+    """
+    labels = predicted_labels(models[0], images)
+    agreed = torch.ones_like(labels, dtype=torch.bool)
+    for model in models[1:]:
+        agreed &= predicted_labels(model, images) == labels
+    return agreed, labels

@@ -1,0 +1,19 @@
+"""Suspects and query sets over the months: ledger, watch list, histories. Imports without torch."""
+
+from nf.monitoring.history import Change, Observation, append_history, find_changes, read_history
+from nf.monitoring.ledger import IssuedSet, Ledger
+from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched
+
+__all__ = [
+    "Change",
+    "IssuedSet",
+    "Ledger",
+    "Observation",
+    "WatchedSuspect",
+    "Watchlist",
+    "append_history",
+    "find_changes",
+    "load_watchlist",
+    "open_watched",
+    "read_history",
+]

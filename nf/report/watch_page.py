@@ -1,0 +1,62 @@
+"""The page of the watch: each suspect's last verdict and its history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nf.core.files import write_text
+from nf.monitoring import IssuedSet, Observation
+from nf.report.figures.history import history_figure
+from nf.report.rendering import environment, svg_markup
+from nf.verdict import Calibration
+
+_TEMPLATE = "watch.html.j2"
+
+
+@dataclass(frozen=True)
+class WatchedHistory:
+    """A suspect and what became known of it, the oldest first; at least one observation."""
+
+    name: str
+    history: tuple[Observation, ...]
+
+    @property
+    def last(self) -> Observation:
+        """The newest attempt."""
+        return self.history[-1]
+
+    @property
+    def verdict(self) -> Observation | None:
+        """The newest attempt that came to a verdict, which stands until another does."""
+        return next((observation for observation in reversed(self.history) if observation.stolen is not None), None)
+
+
+def write_watch_page(
+    path: Path, *, profile: str, issued: IssuedSet, calibration: Calibration, suspects: Sequence[WatchedHistory]
+) -> None:
+    """Write the page to ``path`` and each suspect's drawing as ``<name>.svg`` beside it; nothing is fetched to show it.
+
+    Args:
+        path: of the page.
+        profile: name of the profile.
+        issued: the query set in use.
+        calibration: its error rates on the zoo.
+        suspects: in the order of the page.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+    """
+    drawings = {}
+    for index, suspect in enumerate(suspects):
+        title = f"{suspect.name}: scores over time"
+        drawings[suspect.name] = svg_markup(history_figure(suspect.history), f"history-{index}", title)
+        write_text(path.with_name(f"{suspect.name}.svg"), drawings[suspect.name])
+    context = {
+        "profile": profile,
+        "issued": issued,
+        "calibration": calibration,
+        "suspects": suspects,
+        "drawings": drawings,
+        "stolen": sum(suspect.verdict is not None and suspect.verdict.stolen is True for suspect in suspects),
+    }
+    write_text(path, environment().get_template(_TEMPLATE).render(context))

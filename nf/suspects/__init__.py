@@ -1,0 +1,25 @@
+"""Suspects as black boxes: opened, isolated, asked, and their answers checked. Imports without torch."""
+
+from nf.suspects.answers import check_answers
+from nf.suspects.counting import CountingPredictor
+from nf.suspects.csv import CsvSuspect
+from nf.suspects.defended import DEFENCES, DefendedSuspect
+from nf.suspects.http import HttpSuspect
+from nf.suspects.isolated import IsolatedSuspect
+from nf.suspects.onnx import OnnxSuspect
+from nf.suspects.open import is_address, open_suspect
+from nf.suspects.query import ask
+
+__all__ = [
+    "DEFENCES",
+    "CountingPredictor",
+    "CsvSuspect",
+    "DefendedSuspect",
+    "HttpSuspect",
+    "IsolatedSuspect",
+    "OnnxSuspect",
+    "ask",
+    "check_answers",
+    "is_address",
+    "open_suspect",
+]

@@ -1,0 +1,45 @@
+"""A verdict with what a third party needs to repeat it."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from nf import __version__
+from nf.core.errors import SuspectError
+from nf.core.files import sha256_file
+from nf.core.predictor import OutputKind
+from nf.suspects import is_address
+from nf.verdict.decision import Verdict
+
+
+def evidence(verdict: Verdict, suspect: str, output: OutputKind) -> dict[str, Any]:
+    """``verdict.to_json()`` with what is known of the suspect and the versions that asked it.
+
+    Args:
+        suspect: its address, or its file, of which SHA-256 and size go along.
+        output: what its answers were taken for.
+
+    Raises:
+        SuspectError: the file cannot be read.
+    """
+    import onnxruntime  # takes longer than all else that a verdict imports
+
+    facts = {"address": suspect} if is_address(suspect) else _file_facts(Path(suspect))
+    versions = {
+        "nf": __version__,
+        "numpy": np.__version__,
+        "onnx": onnx.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "python": platform.python_version(),
+    }
+    return {**verdict.to_json(), "suspect": facts, "output": output, "versions": versions}
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    try:
+        return {"file": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size}
+    except OSError as error:
+        raise SuspectError(f"{path}: expected the suspect's file, cannot read it: {error.strerror}") from error

@@ -1,0 +1,76 @@
+import pytest
+
+from nf.core.errors import ConfigError
+from nf.monitoring import load_watchlist, open_watched
+from nf.suspects import HttpSuspect
+
+
+@pytest.fixture
+def write(tmp_path):
+    def save(text):
+        path = tmp_path / "watchlist.yaml"
+        path.write_text(text)
+        return path
+
+    return save
+
+
+def test_a_suspect_is_opened_isolated_and_relative_to_the_list(write, tmp_path):
+    path = write("suspects: [{name: shop, onnx: files/shop.onnx, output: labels, timeout: 5}]")
+    (suspect,) = load_watchlist(path).suspects
+    opened = open_watched(suspect, tmp_path)
+    assert (opened.path, opened.output, opened.timeout_seconds) == (tmp_path / "files/shop.onnx", "labels", 5.0)
+
+
+def test_a_suspect_may_be_behind_an_address(write, tmp_path, monkeypatch):
+    path = write("suspects: [{name: api, address: 'HTTPS://shop.example/v2/models/api', token_from: SHOP_TOKEN}]")
+    (suspect,) = load_watchlist(path).suspects
+    with pytest.raises(ConfigError, match="token: expected one in the environment variable SHOP_TOKEN, found none"):
+        open_watched(suspect, tmp_path)
+    monkeypatch.setenv("SHOP_TOKEN", "secret")
+    assert isinstance(open_watched(suspect, tmp_path), HttpSuspect)
+
+
+def test_what_the_project_ships_is_a_list_of_nobody(request):
+    assert load_watchlist(request.config.rootpath / "watchlist.yaml").suspects == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("suspects: [{name: shop, file: a}]", r"suspects\[0\]: unknown key 'file', expected some of name"),
+        ("suspects: [{name: shop}]", r"suspects\[0\]: shop: expected either onnx or address"),
+        (
+            "suspects: [{name: shop, onnx: a, address: 'http://localhost/v2/models/shop'}]",
+            r"suspects\[0\]: shop: expected either onnx or address",
+        ),
+        (
+            "suspects: [{name: shop, address: 'ftp://localhost'}]",
+            r"shop: address: expected an address that begins with http:// or https://",
+        ),
+        ("suspects: [{name: shop, onnx: a.csv}]", "onnx: expected a suspect that can be asked again, got a table"),
+        (
+            "suspects: [{name: shop, onnx: a, timeout: .inf}]",
+            "timeout: expected seconds .*, got inf",
+        ),
+        ("suspects: [{name: shop, onnx: a, token_from: T}]", "token_from: expected an address to send a token to"),
+        ("suspects: [{name: ../shop, onnx: a}]", "name: expected small letters, digits and '.-_', got '../shop'"),
+        ("suspects: [{name: shop, onnx: a, output: words}]", r"output: expected one of 'logits', .*, got 'words'"),
+        (
+            "suspects: [{name: shop, onnx: a, timeout: 0}]",
+            "timeout: expected seconds above 0 and no more .*, got 0",
+        ),
+        ("suspects: [{name: a, onnx: x}, {name: a, onnx: y}]", "expected each name once, got a more than once"),
+        ("suspects: {}", "suspects: expected a list"),
+        ("[]", r"expected a mapping, got \[\]"),
+        ("suspects: [", "is not YAML"),
+    ],
+)
+def test_bad_lists(write, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_watchlist(write(text))
+
+
+def test_no_list(tmp_path):
+    with pytest.raises(ConfigError, match=r"expected a watch list at .*nowhere.yaml, found nothing"):
+        load_watchlist(tmp_path / "nowhere.yaml")
