@@ -1,7 +1,7 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-The package is a stack of layers (``docs/architecture.md``). ``nf.core``, ``nf.suspects``, ``nf.verdict`` and ``nf.evaluation``
-import without torch; nothing in ``nf`` imports prefect, mlflow or dvc.
+Two chains of layers stand on ``nf.core`` (``docs/architecture.md``): makers of query sets, and judges of suspects, which
+import without torch. Nothing in ``nf`` imports prefect, mlflow or dvc.
 """
 
 import os
