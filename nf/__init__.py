@@ -1,7 +1,7 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-Two chains of layers stand on ``nf.core`` (``docs/architecture.md``): makers of query sets, and judges of suspects, which
-import without torch. Nothing in ``nf`` imports prefect, mlflow or dvc.
+Two chains of layers stand on ``nf.core`` (``docs/architecture.md``): makers of query sets, and judges of suspects;
+judges import without torch. Nothing in ``nf`` imports prefect, mlflow or dvc.
 """
 
 import os
