@@ -28,7 +28,7 @@ def done(monkeypatch):
     run = SimpleNamespace(
         profile=SimpleNamespace(schemes={"akh": {}}),
         stage=lambda name: nullcontext(),
-        alone=lambda name: nullcontext(),
+        lock_stage=lambda name: nullcontext(),
         layout=SimpleNamespace(issued=Path("issued")),
     )
     monkeypatch.setattr(operations, "make_task", task)
