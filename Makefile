@@ -43,10 +43,8 @@ check: setup ## Lint, types and layers
 ui: setup ## Open MLflow and Prefect on loopback
 	$(BIN)/python -m flows ui
 
-lock: setup ## Resolve requirements.lock anew
+lock: setup ## Resolve both lock files anew: everything, and what `nf verify` needs
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--constraint requirements.lock --no-emit-package nvidia-cublas --no-emit-package nvidia-cuda-nvrtc \
-		--no-emit-package nvidia-cuda-runtime --no-emit-package nvidia-cudnn-cu13 --no-emit-package nvidia-cufft \
-		--no-emit-package nvidia-curand --no-emit-package nvidia-nvjitlink pyproject.toml -o requirements-verify.lock
+		--constraint requirements.lock pyproject.toml -o requirements-verify.lock

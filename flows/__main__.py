@@ -10,9 +10,9 @@ configure()
 
 import click  # noqa: E402 - the environment is read at import
 
-from nf import __version__  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.threads import configure_math_libraries  # noqa: E402
+from nf.core.version import VERSION  # noqa: E402
 
 configure_math_libraries()
 
@@ -73,7 +73,7 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
 @click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
 @click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
 @click.option(
-    "--image", default=f"naturalfinger:{__version__}", show_default=True, help="What containers of a docker pool run."
+    "--image", default=f"naturalfinger:{VERSION}", show_default=True, help="What containers of a docker pool run."
 )
 @click.option(
     "--volume",
