@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare gpu-smoke test check ui lock
+.PHONY: help setup repro compare gpu-smoke test mutants check ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and
 
 test: setup ## Run the tests, two at once
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+mutants: setup ## Break lines of the code on purpose, one at a time, and list which tests notice
+	$(BIN)/python -m tools.mutants --record results/mutants.json
 
 check: setup ## Lint, types and layers
 	$(BIN)/ruff check .
