@@ -135,7 +135,7 @@ class PlusConfig:
         twins: architectures trained from scratch on the owner's own data, which never saw the source.
         cross: architectures of students distilled from the source on everyone else's data.
         compressed: ids of the source and of models stolen from it, of which a 16-bit and an 8-bit copy are suspects.
-        defences: keys of ``nf.suspects.DEFENCES`` that the source hides behind.
+        defences: names from ``nf.core.lineage.DEFENCE_NAMES`` that the source hides behind.
     """
 
     twins: tuple[str, ...] = ()
