@@ -49,7 +49,7 @@ def _reproduce(targets: tuple[str, ...]) -> None:
 @cli.command()
 @click.argument("name")
 @click.option("--profile", help="Profile of params.yaml; by default the one that it names.")
-@click.option("--item", help="The scheme, GAN, or variant/seed, for stages that have one.")
+@click.option("--item", help="The scheme, GAN, or variant and seed (twins-0), for stages that have one.")
 def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
     from flows.stages import run_stage
