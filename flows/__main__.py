@@ -34,16 +34,18 @@ def reproduce(targets: tuple[str, ...]) -> None:
 
 
 def _reproduce(targets: tuple[str, ...]) -> None:
-    from flows.dvc import stale_stages
+    from flows.dvc import checked_profile, stale_stages
     from flows.server import prefect_server
 
-    if not stale_stages(targets):
+    checked_profile(targets)
+    stale = stale_stages(targets)
+    if not stale:
         click.echo("Data and pipelines are up to date.")
         return
     with prefect_server():
         from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
 
-        run(list(targets))
+        run(list(targets), stale)
 
 
 @cli.command()

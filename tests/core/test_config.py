@@ -14,6 +14,7 @@ from nf.core.config import (
     TrainingConfig,
     VariantsConfig,
     load_profile,
+    load_settings,
 )
 from nf.core.errors import ConfigError, UnknownNameError
 
@@ -39,6 +40,35 @@ def test_an_unknown_profile_lists_the_known():
         load_profile(PARAMS, "mnist")
 
 
+@pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])
+def test_profiles_have_all_that_the_pipeline_runs(name):
+    """Those that docs/dvc.md says `dvc repro` without a target can run."""
+    settings = load_settings(PARAMS)
+    settings.check_lists(settings.load_profile(name))
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ({"gans": ("sagan", "biggan")}, r"gans: expected names from profiles\.digits\.gans, got biggan; shorten the"),
+        ({"schemes": ("akh", "x", "y")}, r"schemes: expected names from profiles\.digits\.schemes, got x, y; shorten"),
+        ({"variants": ("nobody",)}, r"variants: expected names from profiles\.digits\.variants\.each, got nobody; "),
+        ({"schemes": ()}, r"schemes: expected at least one to run, got none; list it at the top of params\.yaml"),
+        ({"gans": ()}, "gans: expected at least one to run, got none"),
+    ],
+)
+def test_what_a_profile_lacks_is_said_before_anything_runs(listed, message):
+    settings = load_settings(PARAMS)
+    with pytest.raises(ConfigError, match=message):
+        replace(settings, **listed).check_lists(settings.load_profile("digits"))
+
+
+def test_the_pipeline_makes_every_variant_under_every_seed():
+    settings = replace(load_settings(PARAMS), variants=("none", "label-transform"), variant_seeds=(0, 10))
+    names = [str(variant) for variant in settings.variant_ids()]
+    assert names == ["none-0", "none-10", "label-transform-0", "label-transform-10"]
+
+
 def test_sections_of_registries_are_found_by_name():
     profile = load_profile(PARAMS, "digits")
     assert profile.section("schemes", "naturalfinger") is profile.schemes["naturalfinger"]
@@ -50,7 +80,15 @@ def test_sections_of_registries_are_found_by_name():
     ("text", "message"),
     [
         ("a: [", "is not YAML"),
-        ("a: 1", "expected the keys 'profile' and 'profiles'"),
+        ("", "params.yaml: missing key 'profile'"),
+        ("[profile, profiles]", r"params.yaml: expected a mapping, got \['profile', 'profiles'\]"),
+        ("profile: x", "params.yaml: missing key 'profiles'"),
+        (
+            "profile: x\nprofiles: {x: {}}\nscheme: [akh]",
+            "params.yaml: unknown key 'scheme', expected some of profile, ",
+        ),
+        ("profile: x\nprofiles: {x: {}}\nschemes: akh", "params.yaml.schemes: expected a list, got 'akh'"),
+        ("profile: x\nprofiles: {x: {}}\nvariant_seeds: ['0']", r"variant_seeds\[0\]: expected int, got '0'"),
         ("profile: x\nprofiles: {x: 3}", "profiles.x: expected a mapping, got 3"),
         ("profile: x\nprofiles: {x: {sed: 3}}", "profiles.x: unknown key 'sed'"),
     ],
