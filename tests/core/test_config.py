@@ -40,6 +40,13 @@ def test_an_unknown_profile_lists_the_known():
         load_profile(PARAMS, "mnist")
 
 
+def test_each_gan_and_scheme_can_be_set_for_one_profile_alone():
+    """`dvc exp run -S` loses what it sets in a block that another profile takes over as it is."""
+    profiles = yaml.safe_load(PARAMS.read_text())["profiles"]
+    sections = [section for each in profiles.values() for kind in ("gans", "schemes") for section in each[kind].values()]
+    assert len({id(section) for section in sections}) == len(sections)
+
+
 @pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])
 def test_profiles_have_all_that_the_pipeline_runs(name):
     """Those that docs/dvc.md says `dvc repro` without a target can run."""
@@ -195,3 +202,9 @@ def test_errors_survive_the_way_from_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is UnknownNameError
     assert str(again) == str(error) == "unknown scheme 'magic': expected one of a, b"
+
+
+def test_settings_can_be_read():
+    """No line of params.yaml and dvc.yaml is longer than a line of code may be."""
+    lines = [line for name in ("params.yaml", "dvc.yaml") for line in (PARAMS.parent / name).read_text().splitlines()]
+    assert max(map(len, lines)) <= 120
