@@ -169,8 +169,12 @@ def _png(figure: Figure) -> bytes:
 
 
 def _parameters(run: Run, scheme: str) -> dict[str, Any]:
-    profile = asdict(run.profile)
-    chosen = {key: profile[key] for key in ("seed", "data", "zoo")} | {scheme: dict(run.profile.schemes[scheme])}
+    chosen: dict[str, Any] = {
+        "seed": run.profile.seed,
+        "data": asdict(run.profile.data),
+        "zoo": asdict(run.profile.zoo),
+        scheme: dict(run.profile.schemes[scheme]),
+    }
     for gan in gans_of(run, scheme):
         if gan in run.profile.gans:  # one that was imported has no section
             chosen[f"gan.{gan}"] = dict(run.profile.gans[gan])
