@@ -43,8 +43,9 @@ def test_an_unknown_profile_lists_the_known():
 def test_each_gan_and_scheme_can_be_set_for_one_profile_alone():
     """`dvc exp run -S` loses what it sets in a block that another profile takes over as it is."""
     profiles = yaml.safe_load(PARAMS.read_text())["profiles"]
-    sections = [section for each in profiles.values() for kind in ("gans", "schemes") for section in each[kind].values()]
-    assert len({id(section) for section in sections}) == len(sections)
+    kinds = [profile[kind] for profile in profiles.values() for kind in ("gans", "schemes")]
+    sections = [id(section) for kind in kinds for section in kind.values()]
+    assert len(set(sections)) == len(sections)
 
 
 @pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])
