@@ -23,6 +23,7 @@ from nf.core.errors import NFError
 from nf.core.files import read_json, sha256_json, write_json
 from nf.core.paths import CARD_FILE, COPIES_FILE, QUALITY_FILE, SUMMARY_FILE
 from nf.core.processes import worker_pool
+from nf.core.variants import VariantId
 from nf.stages import load_stage
 from nf.stages.fingerprint import has_query_set
 from nf.stages.run import Run, silent
@@ -132,7 +133,7 @@ def _detection(run: Run, name: str, detectors: Path) -> Part:
 
 def _variant(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
     """Its query set and the answers to it; the first is kept in memory for the second, which is pickled with it."""
-    metrics, summary, profile = run.layout.variant(name, 0), run.layout.zoo / SUMMARY_FILE, run.profile
+    metrics, summary, profile = run.layout.variant(VariantId(name, 0)), run.layout.zoo / SUMMARY_FILE, run.profile
     settings = {
         "seed": profile.seed,
         "evaluation": asdict(profile.evaluation),
@@ -146,7 +147,7 @@ def _variant(run: Run, aside: Run, name: str, exported: Path) -> Iterator[Part]:
 
     def make() -> None:
         metrics.unlink(missing_ok=True)
-        made.append(make_variant(run, f"{name}/0"))
+        made.append(make_variant(run, VariantId(name, 0)))
 
     yield Part(f"variant@{name}", known, make, needs=("zoo",), settings=settings)
     asking, needs = partial(_ask_variant, aside, made), (f"variant@{name}", "export")

@@ -20,6 +20,7 @@ from gpu_parts import Budget, parts  # noqa: E402 - the environment is read at i
 from nf.core.config import VariantConfig, VariantsConfig  # noqa: E402
 from nf.core.files import read_json, write_json  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
+from nf.core.variants import VariantId  # noqa: E402
 from nf.stages import load_stage  # noqa: E402
 from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
@@ -53,9 +54,9 @@ def main(out: Path, seeds: list[int], draws: list[int]) -> None:
                     part.make()
             for name, variant in run.profile.variants.each.items():
                 for draw in draws:
-                    path = run.layout.variant(name, draw)
+                    path = run.layout.variant(VariantId(name, draw))
                     if not path.exists():
-                        load_stage("variant")(run, f"{name}/{draw}")
+                        load_stage("variant")(run, str(VariantId(name, draw)))
                     row = {"zoo": seed, "setting": name, "changes": variant.changes, "draw": draw, **_figures(path)}
                     rows.append(row)
                     print(row, flush=True)

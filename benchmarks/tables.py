@@ -17,7 +17,7 @@ from statistics import fmean
 from nf.core.architectures import DISPLAY_NAMES
 from nf.core.proportions import Proportion
 from nf.models import FULL_SIZE
-from nf.report.names import gan_name, scheme_name
+from nf.report.names import DETECTORS, gan_name, scheme_name
 from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
 from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
 
@@ -130,12 +130,11 @@ def detection(profile: str) -> str:
     if run is None or not run["detection"]:
         return "No detectors of this profile have been recorded yet."
     first = next(iter(run["detection"].values()))
-    kinds = {"naive": "noise and FGSM", "other_gan": "another GAN's samples", "half_of_queries": "half of the queries"}
     paper = profile in PAPER_PROFILES
-    header = ["scheme", *kinds.values(), *(["noise and FGSM in the paper"] if paper else [])]
+    header = ["scheme", *DETECTORS.values(), *([f"{DETECTORS['naive']} in the paper"] if paper else [])]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, found in run["detection"].items():
-        rates = [f"{found[kind]['detection_rate']:.1%} ± {found[kind]['detection_rate_std']:.1%}" for kind in kinds]
+        rates = [f"{found[kind]['detection_rate']:.1%} ± {found[kind]['detection_rate_std']:.1%}" for kind in DETECTORS]
         stated = [_stated(PAPER_DETECTION.get(name), ".1%")] if paper else []
         lines.append(f"| {' | '.join([scheme_name(name), *rates, *stated])} |")
     shared = {**first["naive"]["accuracy"], **first["other_gan"]["accuracy"]}
@@ -610,8 +609,8 @@ def latent_steps() -> str:
     if record is None:
         return "Nothing has been recorded yet: `python benchmarks/latent_steps.py --out FOLDER` fills this place."
     lines = [
-        "| steps | learning rate | length of latents | survive the screen | found, noise and FGSM "
-        "| found, another GAN's samples | ARUC | honest accused | twins accused |",
+        f"| steps | learning rate | length of latents | survive the screen | found, {DETECTORS['naive']} "
+        f"| found, {DETECTORS['other_gan']} | ARUC | honest accused | twins accused |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [f"| {' | '.join(_latent_steps_cells(row))} |" for row in record["query_sets"]]

@@ -41,7 +41,7 @@ def export(run: Run) -> dict[str, float]:
         OnnxExporter().export(model, name, (data.channels, data.image_size, data.image_size), first[name])
         seconds[name] = round(time.perf_counter() - started, 2)
     for spec in fingerbench(zoo).specs:
-        (run.layout.onnx / f"{spec.id}.onnx").symlink_to(first[spec.architecture])
+        run.layout.exported(spec.id).symlink_to(first[spec.architecture])
     return seconds
 
 

@@ -37,21 +37,23 @@ def reproduce(targets: tuple[str, ...]) -> None:
 
 
 def _reproduce(targets: tuple[str, ...]) -> None:
-    from flows.dvc import stale_stages
+    from flows.dvc import checked_profile, stale_stages
 
-    if not stale_stages(targets):
+    checked_profile(targets)
+    stale = stale_stages(targets)
+    if not stale:
         click.echo("Data and pipelines are up to date.")
         return
     with prefect_server():
         from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
 
-        run(list(targets))
+        run(list(targets), stale)
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--profile", help="Profile of params.yaml; by default the one that it names.")
-@click.option("--item", help="The scheme, GAN, or variant/seed, for stages that have one.")
+@click.option("--item", help="The scheme, GAN, or variant and seed (twins-0), for stages that have one.")
 def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
     # Outright, as Prefect would wait for what the stage is at. What it was at is made again.

@@ -67,7 +67,7 @@ _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="sche
 _add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 _add_stage("detectors", "Train a thief's detectors for queries that GAN draws.", item="gan")
 _add_stage("detect", "How many queries of SCHEME a thief's detectors find.", item="scheme")
-_add_stage("variant", "Make and evaluate VARIANT, as <name>/<seed>.", item="variant")
+_add_stage("variant", "Make and evaluate VARIANT, as <name>-<seed>.", item="variant")
 _add_stage("compare", "Write the comparison of all schemes.")
 
 

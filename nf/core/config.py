@@ -1,4 +1,4 @@
-"""``params.yaml`` as frozen dataclasses: the profile in use and its fixed sections.
+"""``params.yaml`` as frozen dataclasses: what the pipeline runs, the profile in use and its fixed sections.
 
 Sections of registries (attacks, GANs, schemes) stay plain mappings here; each component parses its own with
 ``nf.core.sections.parse_section``, so that adding one touches no other file.
@@ -14,6 +14,7 @@ import yaml
 
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.sections import at_least, below_one, parse_section, positive
+from nf.core.variants import VariantId
 
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
 
@@ -135,7 +136,7 @@ class PlusConfig:
         twins: architectures trained from scratch on the owner's own data, which never saw the source.
         cross: architectures of students distilled from the source on everyone else's data.
         compressed: ids of the source and of models stolen from it, of which a 16-bit and an 8-bit copy are suspects.
-        defences: keys of ``nf.suspects.DEFENCES`` that the source hides behind.
+        defences: names from ``nf.core.lineage.DEFENCE_NAMES`` that the source hides behind.
     """
 
     twins: tuple[str, ...] = ()
@@ -333,11 +334,71 @@ class Profile:
         return {**section, **self.variants.common.get(chosen.scheme, {}), **chosen.changes}
 
 
-def load_profile(path: Path, name: str | None = None) -> Profile:
-    """Read the profile ``name`` (by default the one that ``params.yaml`` names) from ``path``.
+@dataclass(frozen=True)
+class Settings:
+    """``params.yaml`` as a whole: the profile in use, what the pipeline runs through it, and all profiles.
+
+    Attributes:
+        profile: name of the profile in use.
+        profiles: the raw section of each profile; ``load_profile`` reads one.
+        gans: GANs that the pipeline trains; query sets of the pipeline wait for the first alone.
+        schemes: schemes that it makes query sets of; the report is about the first.
+        variants: variants that it makes, each under every seed.
+        variant_seeds: seeds of the variants.
+        shared: blocks that profiles take over by YAML's anchors; nothing reads them here.
+    """
+
+    profile: str
+    profiles: Mapping[str, Mapping[str, Any]]
+    gans: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    variant_seeds: tuple[int, ...] = ()
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_profile(self, name: str | None = None) -> Profile:
+        """The profile ``name``, by default the one in use.
+
+        Raises:
+            ConfigError: there is no such profile, or it has unknown, missing or unusable values.
+        """
+        name = self.profile if name is None else name
+        if name not in self.profiles:
+            raise UnknownNameError("profile", name, self.profiles)
+        return parse_section(Profile, {"name": name, **self.profiles[name]}, f"profiles.{name}")
+
+    def variant_ids(self) -> tuple[VariantId, ...]:
+        """The variants that the pipeline makes."""
+        return tuple(VariantId(name, seed) for name in self.variants for seed in self.variant_seeds)
+
+    def check_lists(self, profile: Profile) -> None:
+        """Check that ``profile`` has all that the pipeline runs.
+
+        Raises:
+            ConfigError: it has no section for a listed GAN, scheme or variant, or nothing is listed.
+        """
+        for key, sections in (
+            ("gans", profile.gans),
+            ("schemes", profile.schemes),
+            ("variants", profile.variants.each),
+        ):
+            listed: tuple[str, ...] = getattr(self, key)
+            if not listed and key != "variants":
+                raise ConfigError(f"{key}: expected at least one to run, got none; list it at the top of params.yaml")
+            missing = [name for name in listed if name not in sections]
+            if missing:
+                where = f"profiles.{profile.name}.{'variants.each' if key == 'variants' else key}"
+                raise ConfigError(
+                    f"{key}: expected names from {where}, got {', '.join(missing)}; shorten the list at the top of "
+                    "params.yaml, or add what is missing to the profile"
+                )
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ``params.yaml`` from ``path``; profiles stay as they stand there.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or its profile has unknown, missing or unusable values.
+        ConfigError: the file is missing, is not YAML, or has unknown or missing keys or values of another type.
     """
     try:
         document = yaml.safe_load(path.read_text())
@@ -345,12 +406,13 @@ def load_profile(path: Path, name: str | None = None) -> Profile:
         raise ConfigError(f"expected the settings at {path}, found nothing; run from the project's folder") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("profiles"), dict):
-        raise ConfigError(f"{path}: expected the keys 'profile' and 'profiles'")
-    name = name or str(document.get("profile", ""))
-    if name not in document["profiles"]:
-        raise UnknownNameError("profile", name, document["profiles"])
-    section = document["profiles"][name]
-    if not isinstance(section, dict):
-        raise ConfigError(f"profiles.{name}: expected a mapping, got {section!r}")
-    return parse_section(Profile, {"name": name, **section}, f"profiles.{name}")
+    return parse_section(Settings, document, str(path))
+
+
+def load_profile(path: Path, name: str | None = None) -> Profile:
+    """Read the profile ``name`` (by default the one in use) from the ``params.yaml`` at ``path``.
+
+    Raises:
+        ConfigError: as ``load_settings``, or there is no such profile, or it has unusable values.
+    """
+    return load_settings(path).load_profile(name)

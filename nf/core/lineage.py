@@ -13,8 +13,10 @@ Pool = Literal["suspects", "training", "plus", "twins"]
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
 
-# What a thief does to a model's file: such a suspect has no weights of its own in the zoo.
-_COPYING = ("compress", "defend")
+# What a thief does to a model's file, and the ways of doing it: such a suspect has no weights of its own in the zoo.
+COMPRESSION_NAMES = ("fp16", "int8")
+DEFENCE_NAMES = ("jpeg", "blur", "depth", "resize")
+COPIES = {"compress": COMPRESSION_NAMES, "defend": DEFENCE_NAMES}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ModelSpec:
     @property
     def copied(self) -> bool:
         """Whether it is made from its parent's ONNX file and not trained."""
-        return self.attack in _COPYING
+        return self.attack in COPIES
 
 
 @dataclass(frozen=True)

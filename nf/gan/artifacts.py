@@ -13,7 +13,7 @@ from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json, write_text
-from nf.core.paths import CARD_FILE, SAMPLES_FILE
+from nf.core.paths import CARD_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
 from nf.gan.generator import Gan
@@ -21,7 +21,7 @@ from nf.gan.imported.artifacts import load_imported
 from nf.gan.registry import find_gan
 from nf.gan.samples import save_samples
 
-_NETWORKS = ("generator", "discriminator")
+_FILES = {"generator": GENERATOR_FILE, "discriminator": DISCRIMINATOR_FILE}
 
 
 def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -> None:
@@ -47,10 +47,10 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
         "parameters": {},
         "sha256": {},
     }
-    for name in _NETWORKS:
+    for name in _FILES:
         network: nn.Module = getattr(gan, name)
         data = save({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
-        write_bytes(_weights_path(folder, name), data)
+        write_bytes(folder / _FILES[name], data)
         card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
         card["sha256"][name] = sha256_bytes(data)
     save_samples(gan, folder / SAMPLES_FILE, seed)
@@ -73,18 +73,14 @@ def load_gan(folder: Path, device: str = "cpu") -> Gan:
         definition = find_gan(card["name"])
         config = parse_section(definition.config, card["config"], "config")
         shape = parse_section(ImageShape, card["shape"], "shape")
-        digests = {name: str(card["sha256"][name]) for name in _NETWORKS}
+        digests = {name: str(card["sha256"][name]) for name in _FILES}
     except (KeyError, TypeError, ConfigError) as error:
         raise ArtifactError(f"{folder / CARD_FILE} is not the card of a GAN: {error}; train it again") from error
     networks = build_networks(definition, config, shape)
-    for name, network in zip(_NETWORKS, networks, strict=True):
-        _load_weights(network, _weights_path(folder, name), digests[name])
+    for name, network in zip(_FILES, networks, strict=True):
+        _load_weights(network, folder / _FILES[name], digests[name])
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Gan(definition, config, shape, *networks)
-
-
-def _weights_path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.safetensors"
 
 
 def _load_weights(network: nn.Module, path: Path, digest: str) -> None:

@@ -16,18 +16,13 @@ from nf.evaluation import EXTENDED_GROUPS, margins, summarise
 from nf.report import figures
 from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
-from nf.report.names import architecture_name, attack_name, scheme_name
-from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
+from nf.report.names import DETECTORS, architecture_name, attack_name, scheme_name
+from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_GANS, PAPER_PROFILES
 from nf.report.ranking import failures, reach, standings
 from nf.report.rendering import environment, svg_markup
-from nf.report.variants import PAPER_GANS, VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
+from nf.report.variants import VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
-_DETECTORS = {
-    "naive": "noise and FGSM (the paper's)",
-    "other_gan": "samples of another GAN",
-    "half_of_queries": "half of the queries",
-}
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "groups": {group: attack_name(group) for group in EXTENDED_GROUPS.values()},
         "twins": _twins(inputs.schemes),
         "zoo": _zoo(inputs.schemes[0].table),
-        "detectors": _DETECTORS,
+        "detectors": DETECTORS,
         "detector_accuracies": _detector_accuracies(inputs),
         "ablation": ablation_rows(rows),
         "gans": gan_rows(rows),
@@ -142,7 +137,7 @@ def _tables(schemes: Iterable[SchemeResult], pool: str) -> dict[str, ScoreTable]
 def _detector_accuracies(inputs: ComparisonInputs) -> list[tuple[str, str, Mapping[str, float]]]:
     """(whose queries they judge, what they learned from, accuracies): detectors that judge all schemes stand once."""
     lines = []
-    for kind, title in _DETECTORS.items():
+    for kind, title in DETECTORS.items():
         found = {
             scheme_name(scheme.name): inputs.detection[scheme.name][kind]["accuracy"]
             for scheme in inputs.schemes

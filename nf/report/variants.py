@@ -8,24 +8,10 @@ from typing import Any
 
 from scipy import stats
 
+from nf.report.paper import PAPER_ABLATION
+
 VariantRecord = Mapping[str, Any]
 """What the stage ``variant`` writes."""
-
-# Adversarial label, input transformation, discriminator loss -> ARUC (paper, table 3).
-PAPER_ABLATION = {
-    (False, False, False): 0.79,
-    (True, False, False): 0.84,
-    (False, True, False): 0.86,
-    (False, False, True): 0.80,
-    (True, True, False): 0.87,
-    (True, False, True): 0.86,
-    (False, True, True): 0.86,
-    (True, True, True): 0.91,
-}
-
-
-# ARUC by GAN (paper, figure 9).
-PAPER_GANS = {"sagan": 0.91, "wgan_gp": 0.86, "logan": 0.88, "contragan": 0.86, "icrgan": 0.84, "reacgan": 0.847}
 
 _ABLATED = {"label", "transforms", "discriminator"}
 

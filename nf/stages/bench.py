@@ -76,14 +76,15 @@ class Bench:
         return cls(Run(replace(run.profile, execution=execution), Layout(run.layout.root.resolve()), silent))
 
     def work(self, item: str) -> None:
-        """Do the scheme ``item``, or the variant ``<name>/<seed>``.
+        """Do the scheme ``item``, or the variant ``<name>-<seed>``.
 
         Raises:
             NFError: whatever the stages raise.
         """
         with TORCH_RNG_LOCK:
             torch.set_num_threads(1)
-            steps = {f"variant@{item}": partial(variant, self.run, item)} if "/" in item else _steps(self.run, item)
+            a_variant = item.rpartition("-")[0] in self.run.profile.variants.each
+            steps = {f"variant@{item}": partial(variant, self.run, item)} if a_variant else _steps(self.run, item)
             for name, step in steps.items():
                 with self.run.stage(name):
                     step()

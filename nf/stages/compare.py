@@ -7,8 +7,9 @@ from typing import Any
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_csv, read_json
-from nf.core.paths import BUDGET_FILE, CARD_FILE, PAGE_FILE
+from nf.core.paths import BUDGET_FILE, CARD_FILE, METRICS_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
+from nf.core.variants import VariantId
 from nf.evaluation import BudgetPoint
 from nf.report import ComparisonInputs, write_comparison
 from nf.stages.freshness import query_set_is_current, variant_is_current
@@ -75,15 +76,18 @@ def _with_metrics(run: Run) -> list[str]:
 
 
 def _variant_records(run: Run) -> list[dict[str, Any]]:
+    there = [VariantId.parse(path.parent.name) for path in run.layout.variants.glob(f"*/{METRICS_FILE}")]
+    in_order = sorted(there, key=lambda variant: variant.seed)
     return [
-        read_json(path)
+        read_json(run.layout.variant(variant))
         for name in run.profile.variants.each
-        for path in sorted(run.layout.variant(name, 0).parents[1].glob("*/metrics.json"), key=_seed)
+        for variant in in_order
+        if variant.name == name
     ]
 
 
 def _item(record: dict[str, Any]) -> str:
-    return f"{record['variant']}/{record['seed']}"
+    return str(VariantId(record["variant"], record["seed"]))
 
 
 def _warn_of_others(command: str, left_out: list[str]) -> None:
@@ -98,7 +102,3 @@ def _columns(path: Path) -> dict[str, list[float]]:
     names = [field.name for field in fields(BudgetPoint)]
     rows = read_csv(path, dict.fromkeys(names, float), advice=f"run `nf evaluate {path.parent.name}`")
     return {name: [row[name] for row in rows] for name in names}
-
-
-def _seed(path: Path) -> int:
-    return int(path.parent.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nf.core.errors import DataError
+from nf.core.variants import VariantId
 from nf.stages.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def test_what_was_made_with_other_settings_is_made_again(gpu_parts, made, tmp_pa
 
 def test_a_variant_is_made_again_where_files_are_still_to_be_exported(gpu_parts, tmp_path):
     run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=tmp_path)
-    files = [run.layout.zoo / "summary.json", run.layout.onnx / "copies.csv", run.layout.variant("none", 0)]
+    files = [run.layout.zoo / "summary.json", run.layout.onnx / "copies.csv", run.layout.variant(VariantId("none", 0))]
     for age, path in enumerate(files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -110,8 +110,8 @@ def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
-        (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
+        (("variant", "magic-0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
+        (("variant", "twins"), "variant: expected <name>-<seed>, such as twins-0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
         (
             ("zoo", "--profile", "mnist"),

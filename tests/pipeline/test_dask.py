@@ -117,9 +117,9 @@ def test_schemes_and_variants_are_the_same(cluster, reproduced):
     out = cluster.clone.out
     for name in ("fingerprints/akh/queries.safetensors", "metrics/akh.json"):
         assert sha256_file(out / name) == sha256_file(reproduced.out / name), name
-    record, expected = (json.loads((o / "variants/twins/0/metrics.json").read_text()) for o in (out, reproduced.out))
+    record, expected = (json.loads((o / "variants/twins-0/metrics.json").read_text()) for o in (out, reproduced.out))
     assert record["parameters"] == expected["parameters"]
-    assert {"fingerprint@akh", "score@akh", "variant@twins/0", "bench"} <= set(
+    assert {"fingerprint@akh", "score@akh", "variant@twins-0", "bench"} <= set(
         json.loads((out / "timings.json").read_text())
     )
 

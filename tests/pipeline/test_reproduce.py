@@ -36,7 +36,7 @@ def test_every_artifact_is_there(reproduced):
         "report/index.html",
         "detectors/card.json",
         "detection/naturalfinger.json",
-        "variants/twins/0/metrics.json",
+        "variants/twins-0/metrics.json",
         "comparison/index.html",
         "comparison/figures/figure-4-curves.svg",
     ):
@@ -91,7 +91,7 @@ def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced
 def test_a_variant_differs_in_its_settings_alone(reproduced):
     """Under one seed the remedy starts from the same draws and meets one more training model, an honest twin."""
     plain, twins = (
-        json.loads((reproduced.out / "variants" / name / "0" / "metrics.json").read_text())
+        json.loads((reproduced.out / "variants" / f"{name}-0" / "metrics.json").read_text())
         for name in ("label-transform-corrected", "twins")
     )
     assert {**plain["parameters"], "twins": True} == twins["parameters"]
@@ -159,7 +159,7 @@ def test_mlflow_holds_two_parents_with_their_schemes_and_gans(reproduced):
 
 
 def _variant(clone, name):
-    return json.loads((clone.out / "variants" / name / "0" / "metrics.json").read_text())["metrics"]
+    return json.loads((clone.out / "variants" / f"{name}-0" / "metrics.json").read_text())["metrics"]
 
 
 def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):

@@ -177,7 +177,7 @@ def make_comparison():
         detection=DETECTION,
         variants=VARIANTS,
         budgets={"naturalfinger": budget},
-        timings={"zoo": 60.0, "variant@none/0": 10.0, "variant@twins/0": 20.0},
+        timings={"zoo": 60.0, "variant@none-0": 10.0, "variant@twins-0": 20.0},
     )
 
 

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from nf.core.errors import UnknownNameError
+from nf.core.lineage import DEFENCE_NAMES
 from nf.suspects import DEFENCES, DefendedSuspect
 from nf.suspects.defended import defend
-from nf.zoo.fingerbench import DEFENCES as NAMES
 
 
 @pytest.fixture(params=[1, 3])
@@ -17,7 +17,7 @@ def images(request):
 
 
 def test_the_zoo_names_these_defences():
-    assert tuple(DEFENCES) == NAMES
+    assert tuple(DEFENCES) == DEFENCE_NAMES
 
 
 @pytest.mark.parametrize("name", DEFENCES)
