@@ -358,6 +358,19 @@ def test_strangers_may_have_data_of_their_own(tmp_path):
         prepare_splits(config("a.parquet"), seed=0)
 
 
+def test_strangers_learn_from_no_test_image(tmp_path):
+    """Half of their source is the owner's test part, which accuracies are measured on and thieves tune with."""
+    write_parquet(tmp_path / "a.parquet", count=60)
+    write_parquet(tmp_path / "test.parquet", count=24, seed=3)
+    write_parquet(tmp_path / "others.parquet", count=48, seed=3)
+    own = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "test.parquet"))
+    others = SourceConfig("parquet", train=str(tmp_path / "others.parquet"))
+    splits = prepare_splits(DataConfig(own, SCRIBBLES, 32, 3, others=others), seed=0)
+    assert len(splits["B"]) == 24
+    known = {image.tobytes() for name in ("A", "finetune", "test") for image in splits[name].images}
+    assert not known & {image.tobytes() for image in splits["B"].images}
+
+
 def test_a_crop_is_a_shift_with_zeros():
     images = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 1, 4, 4).expand(64, 1, 4, 4)
     out = Augment(padding=1, flip=False)(images, torch.Generator().manual_seed(0))

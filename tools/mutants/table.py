@@ -195,7 +195,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "nf/data/splits.py",
         "_without(others.train, train, test)",
         "_without(others.train, train)",
-        ("tests/data/test_data.py::test_strangers_may_have_data_of_their_own",),
+        ("tests/data/test_data.py::test_strangers_learn_from_no_test_image",),
     ),
     Mutant(
         "mirror-from-the-owners-half",
