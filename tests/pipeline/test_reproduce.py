@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from nf.core.files import sha256_file
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
@@ -69,7 +70,8 @@ def test_exported_models_answer_like_the_trained(reproduced):
         rows = list(csv.DictReader(handle))
     assert len(rows) == len(list((reproduced.out / "zoo").glob("*/card.json"))) == 27
     assert max(float(row["max_abs_difference"]) for row in rows) < 1e-3
-    assert {row["labels_equal"] for row in rows} == {"True"}
+    assert {(row["labels_equal"], row["images"]) for row in rows} == {("True", "64")}
+    assert len({sha256_file(reproduced.out / "onnx" / f"{row['id']}.onnx") for row in rows}) == len(rows)
 
 
 def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced):
