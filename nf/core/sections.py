@@ -18,7 +18,7 @@ def parse_section(cls: type[T], values: Mapping[str, Any] | None, where: str) ->
 
     Args:
         cls: frozen dataclass to build.
-        values: the mapping; ``None``, which YAML gives for an empty section, stands for one without keys.
+        values: the mapping at ``where``; ``None``, which YAML gives for an empty section, stands for one without keys.
         where: dotted path of the mapping in ``params.yaml``, for messages.
 
     Raises:
