@@ -87,7 +87,7 @@ def test_a_finished_gan_is_read_and_not_trained_again(trained, train, tmp_path):
     assert torch.equal(read.generate(z, labels), gan.generate(z, labels))
 
 
-@pytest.mark.parametrize("change", ["settings", "seed", "images", "classes", "judge", "torch", "weights", "history"])
+@pytest.mark.parametrize("change", ["settings", "seed", "images", "classes", "classifier", "torch", "weights", "history"])
 def test_a_gan_of_another_training_is_no_card_while_the_new_one_trains(
     change, trained, train_until, shades, tiny, tmp_path, monkeypatch
 ):
@@ -98,7 +98,7 @@ def test_a_gan_of_another_training_is_no_card_while_the_new_one_trains(
         "seed": {"seed": 2},
         "images": {"images": 255 - images},
         "classes": {"labels": labels.flip(0)},
-        "judge": {"measured_by": "another source model"},
+        "classifier": {"measured_by": "another source model"},
     }.get(change, {})
     if change == "torch":
         monkeypatch.setattr(torch, "__version__", "99.0")
@@ -251,7 +251,7 @@ def test_recorded_updates_train_to_the_same_bytes(name, shades, tiny_of, tmp_pat
 
     monkeypatch.setitem(ENGINES, "cpu", Engine(record=record))
     train_gan(name, config, *shades, **arguments, folder=tmp_path / "recorded")
-    assert len(recordings) == 2  # one update of each player
+    assert len(recordings) == 2  # one update of each network
     for file in ("generator.safetensors", "discriminator.safetensors", "history.csv"):
         assert (tmp_path / "plain" / file).read_bytes() == (tmp_path / "recorded" / file).read_bytes()
 
