@@ -27,7 +27,7 @@ _WEBHOOK_RETRIES = (2, 10, 60)
 
 @flow(name="refingerprint", validate_parameters=False)
 def refingerprint(profile: str | None = None, scheme: str | None = None, seed: int | None = None) -> str:
-    """Issue a new query set, burn the old one, keep both in DVC, pushed where a remote is set, and log what changed.
+    """Issue a new query set, retire the old one, keep both in DVC, pushed where a remote is set, and log what changed.
 
     Args:
         profile: of ``params.yaml``; by default the one that it names.

@@ -75,14 +75,14 @@ def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
         "figure-9-gans": figures.gans_figure(gan_rows(_variants(inputs))),
     }
     for scheme in inputs.schemes:
-        plus = plus_table(scheme.table)
-        if plus.rows:
+        extended = extended_table(scheme.table)
+        if extended.rows:
             name = scheme_name(scheme.name)
-            drawn[f"plus-{scheme.name}"] = figures.rates_figure(plus, thresholds[name])
+            drawn[f"plus-{scheme.name}"] = figures.rates_figure(extended, thresholds[name])
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def plus_table(table: ScoreTable) -> ScoreTable:
+def extended_table(table: ScoreTable) -> ScoreTable:
     """The suspects of FingerBench+ with the name of their group in place of the attack's."""
     rows = table.select(pool="plus").rows
     return ScoreTable(tuple(replace(row, attack=EXTENDED_GROUPS[row.attack]) for row in rows))
@@ -163,7 +163,7 @@ def _twins(schemes: Iterable[SchemeResult]) -> list[tuple[str, list[float]]]:
     """Each twin's architecture and its rate by scheme."""
     rates: dict[str, list[float]] = {}
     for scheme in schemes:
-        for row in plus_table(scheme.table).rows:
+        for row in extended_table(scheme.table).rows:
             if row.attack == EXTENDED_GROUPS["train"]:
                 rates.setdefault(architecture_name(row.architecture), []).append(row.score)
     return list(rates.items())

@@ -52,7 +52,7 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
     def metric(key: str) -> Callable[[SchemeResult], float | None]:
         return lambda scheme: float(scheme.evaluation[key])
 
-    def plus(group: str) -> Callable[[SchemeResult], float | None]:
+    def extended(group: str) -> Callable[[SchemeResult], float | None]:
         def read(scheme: SchemeResult) -> float | None:
             found = scheme.evaluation.get("plus", {}).get(group)
             return found["called_stolen"] / found["models"] if found else None
@@ -79,10 +79,10 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
         _Measure("TPR at FPR 0", metric("tpr_at_fpr_0"), decimal),
         _Measure("Stolen suspects missed at the threshold", errors("false_negatives"), "{:.0f}".format, False),
         _Measure("Honest suspects accused at the threshold", errors("false_positives"), "{:.0f}".format, False),
-        _Measure("Twins accused at the threshold", plus("twin"), percent, False),
-        _Measure("Students of other data recognised", plus("cross-data"), percent),
-        _Measure("Compressed copies recognised", plus("compressed"), percent),
-        _Measure("Copies behind input defences recognised", plus("defended"), percent),
+        _Measure("Twins accused at the threshold", extended("twin"), percent, False),
+        _Measure("Students of other data recognised", extended("cross-data"), percent),
+        _Measure("Compressed copies recognised", extended("compressed"), percent),
+        _Measure("Copies behind input defences recognised", extended("defended"), percent),
         _Measure("Queries that the naive detector finds", detected, lambda share: percent(share, 1), False),
         *(
             _Measure(

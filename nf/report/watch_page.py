@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nf.core.files import write_text
 from nf.monitoring import IssuedSet, Observation
-from nf.report.figures.history import history_figure
+from nf.report.figures.watch_history import history_figure
 from nf.report.rendering import environment, svg_markup
 from nf.verdict import Calibration
 

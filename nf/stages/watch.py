@@ -40,7 +40,7 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
         folder: that holds the watch list.
 
     Raises:
-        ArtifactError: query set, ledger or history are damaged, or the set has been burnt meanwhile.
+        ArtifactError: query set, ledger or history are damaged, or the set has been retired meanwhile.
         ConfigError: the variable for the suspect's token is not set.
     """
     ledger, at = Ledger(run.layout.issued), now()

@@ -101,7 +101,9 @@ def test_sheet_is_a_grid_with_room_for_captions(tmp_path, channels):
         assert sheet.getpixel((20, 20)) == (200, 200, 200)
 
 
-@pytest.mark.parametrize("module", ["nf.core.queries", "nf.suspects", "nf.verdict", "nf.monitoring", "nf.evaluation", "nf.report"])
+@pytest.mark.parametrize(
+    "module", ["nf.core.queries", "nf.suspects", "nf.verdict", "nf.monitoring", "nf.evaluation", "nf.report"]
+)
 def test_a_verdict_needs_no_torch(module):
     code = (
         f"import sys, {module}; sys.exit(bool({{'torch', 'prefect', 'mlflow', 'dvc', 'sklearn'}} & set(sys.modules)))"
