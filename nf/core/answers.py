@@ -73,7 +73,7 @@ class AnswerTable:
     """The answers of many suspects to one query set.
 
     Attributes:
-        answers: by the suspect's id in the zoo.
+        answers: answers of each suspect, by its id in the zoo.
     """
 
     answers: Mapping[str, Answers]

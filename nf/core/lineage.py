@@ -121,7 +121,7 @@ def recipe_hashes(lineage: Lineage, recipes: Mapping[str, Mapping[str, Any]]) ->
 
     Args:
         lineage: the zoo.
-        recipes: by model id, the settings, the data hash and the seed that the model's training uses.
+        recipes: settings, data hash and seed that each model's training uses, by model id.
 
     Returns:
         SHA-256 by model id.

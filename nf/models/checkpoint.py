@@ -21,7 +21,7 @@ def save_model(
     """Write weights, then the card, so that a folder with a card is complete.
 
     Args:
-        folder: where the files go; made if missing.
+        folder: folder of the files; made if missing.
         model: model to save, on any device.
         build: arguments of ``build_classifier`` that build this model, without the seed.
         card: further entries of the card.

@@ -59,7 +59,7 @@ class Engine:
         Args:
             groups: parameter groups of ``torch.optim.SGD``, with their weight decay.
             config: schedule of the training.
-            device: where the parameters are.
+            device: device of the parameters.
         """
         # A number would be recorded with the update, a tensor is read anew each time.
         rate = torch.tensor(config.learning_rate, device=device) if self.fused else config.learning_rate
@@ -90,7 +90,7 @@ class Engine:
 
         Args:
             update: update to run, called with tensors on ``device``.
-            device: where the training runs.
+            device: device of the training.
             generators: all generators on ``device`` that ``update`` draws from.
 
         Yields:

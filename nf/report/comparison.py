@@ -32,7 +32,7 @@ _DETECTORS = {
 
 @dataclass(frozen=True)
 class ComparisonInputs:
-    """Everything that the comparison shows; what is left out is said to be not measured.
+    """Everything that the comparison shows; missing parts are shown as not measured.
 
     Attributes:
         profile: name of the profile.
@@ -56,7 +56,7 @@ class ComparisonInputs:
 
 
 def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
-    """The figures by name; those that the data cannot fill are left out."""
+    """Figures by name; figures without data are left out."""
     suspects = _tables(inputs.schemes, "suspects")
     thresholds = {scheme_name(s.name): float(s.evaluation["threshold"]) for s in inputs.schemes}
     query_sets = {scheme_name(s.name): s.queries for s in inputs.schemes if s.queries is not None}
@@ -140,7 +140,7 @@ def _tables(schemes: Iterable[SchemeResult], pool: str) -> dict[str, ScoreTable]
 
 
 def _detector_accuracies(inputs: ComparisonInputs) -> list[tuple[str, str, Mapping[str, float]]]:
-    """(whose queries they judge, what they learned from, accuracies): detectors that judge all schemes stand once."""
+    """(scheme whose queries they look at, what they learned from, accuracies); ``all`` where these are the same."""
     lines = []
     for kind, title in _DETECTORS.items():
         found = {
@@ -160,7 +160,7 @@ def _variants(inputs: ComparisonInputs) -> list[VariantRow]:
 
 
 def _twins(schemes: Iterable[SchemeResult]) -> list[tuple[str, list[float]]]:
-    """Each twin's architecture and its rate by scheme."""
+    """Architecture of each twin, and its score by each scheme."""
     rates: dict[str, list[float]] = {}
     for scheme in schemes:
         for row in extended_table(scheme.table).rows:

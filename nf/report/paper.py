@@ -17,7 +17,13 @@ PAPER_DETECTION = {"naturalfinger": 0.003, "metafinger": 1.0, "metav": 0.48, "ip
 
 @dataclass(frozen=True)
 class PaperComparison:
-    """One line: what it is, what the paper reports and what this run reached."""
+    """One line of the comparison with the paper.
+
+    Attributes:
+        name: name of the quantity.
+        paper: value that the paper reports, as text.
+        ours: value that this run reached, as text.
+    """
 
     name: str
     paper: str

@@ -51,7 +51,7 @@ def evaluated_schemes(run: Run) -> list[str]:
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
-    """What detectors find, by evaluated scheme, as far as it is there.
+    """Records of the stage ``detect`` that exist, by evaluated scheme.
 
     Raises:
         ArtifactError: a record is damaged, or of another query set than the scheme's.

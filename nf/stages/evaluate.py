@@ -1,4 +1,4 @@
-"""Stage ``evaluate``: what a scheme's scores amount to."""
+"""Stage ``evaluate``: the metrics of a scheme, from its scores."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Suspects of the zoo as strangers meet them: ONNX files, some of them behind an input defence."""
+"""Suspects of the zoo as others meet them: ONNX files, some of them behind an input defence."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def open_zoo_suspect(folder: Path, spec: ModelSpec) -> Predictor:
     """The suspect ``spec`` from the ONNX files in ``folder``.
 
     Raises:
-        SuspectError: its file is missing or cannot be loaded.
+        SuspectError: the suspect's file is missing or cannot be loaded.
     """
     if spec.attack == "defend":
         return DefendedSuspect(OnnxSuspect(folder / f"{spec.parent}.onnx"), spec.level)

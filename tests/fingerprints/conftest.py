@@ -1,4 +1,4 @@
-"""Real, tiny models: a source, thieves that learned its answers, independent models, and a GAN out of a PCA of digits."""
+"""Real, tiny models: a source, thieves that learned its answers, independent models, and a GAN that is a PCA."""
 
 from collections.abc import Callable
 

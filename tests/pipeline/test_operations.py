@@ -1,4 +1,4 @@
-"""The deployments on a real Prefect server and worker: what is due is done, verdicts are told, query sets are retired."""
+"""The deployments on a real Prefect server and worker: what is due is done, verdicts told, query sets retired."""
 
 import json
 import shutil

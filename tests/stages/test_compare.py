@@ -72,7 +72,7 @@ def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, c
     write(with_variants(run, common={"naturalfinger": {"epochs": 3}}), "label", 0)
     write_json(run.layout.variant("label", 1), {"variant": "label", "seed": 1})  # written before there was a basis
     assert list(comparison_variants(run)) == kept
-    with pytest.raises(ArtifactError, match="expected metrics"):
+    with pytest.raises(ArtifactError, match="expected current metrics"):
         compare(run)
     (line,) = caplog.messages
     assert "other settings, images or models: none/1, label/0, label/1; run `nf variant none/1`" in line

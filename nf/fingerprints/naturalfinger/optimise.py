@@ -200,6 +200,6 @@ def _mean(model_gradients: Sequence[Tensor]) -> Tensor:
 
 
 def round_straight_through(images: Tensor) -> Tensor:
-    """Round ``images`` (N, C, H, W) in [0, 1] to 1/255, as they are stored; gradients pass as if nothing were rounded."""
+    """Round ``images`` (N, C, H, W) in [0, 1] to 1/255, as they are stored; gradients pass unchanged."""
     stored = (images * 255).round().clamp(0, 255) / 255
     return images + (stored - images).detach()
