@@ -48,7 +48,7 @@ class Job:
         return torch.from_numpy(self.splits[self.data].labels)
 
     def fit(self, model: Classifier, schedule: TrainingConfig, **options: Any) -> None:
-        """Train a model in place on the split's images and, unless ``options`` say otherwise, its labels.
+        """Train a model in place on the images and labels of the split ``data``.
 
         Args:
             model: model to train.

@@ -91,7 +91,7 @@ def sample_quality(
     Args:
         gan: the GAN to measure.
         classifier: classifier in evaluation mode, on the GAN's device, with the GAN's classes if it has any.
-        real_images: (N, C, H, W) float32 in [0, 1], on the GAN's device.
+        real_images: (N, C, H, W) float32 in [0, 1].
         seed: seed of the latents.
         samples: number of images to generate.
 

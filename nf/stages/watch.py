@@ -46,10 +46,10 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     ledger, at = Ledger(run.layout.issued), now()
     queries = QuerySet.load(ledger.folder(issued.digest))
     check_card(queries)
-    asked = open_watched(suspect, folder)
+    predictor = open_watched(suspect, folder)
     ledger.show(issued.digest, suspect.name, at)
     try:
-        verdict = decide(ask(asked, queries), queries)
+        verdict = decide(ask(predictor, queries), queries)
         judged = {name: getattr(verdict, name) for name in ("score", "threshold", "stolen", "one_hot")}
         observation = Observation(at, issued.digest, **judged)
     except SuspectError as error:

@@ -85,9 +85,9 @@ def test_survivors_have_the_snr_of_the_lower_pool(models, digits):
     pools = (models.positives, models.positives[:2])
     candidates = Candidates(labels[:, None].float(), labels, labels, labels)
     config = replace(CONFIG, transforms=("identity", "flip"))
-    asked = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
+    training = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
     alive, *margins = screen(
-        images, candidates, asked, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
+        images, candidates, training, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
     )
     assert 0 < len(alive) < 100
     assert [tuple(pool.shape) for pool in margins] == [(4, 3, len(alive)), (4, 2, len(alive))]
