@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import click
 
-import nf
 from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.images import images
@@ -15,12 +14,13 @@ from nf.cli.options import params_option, profile_option, run_options
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
 from nf.core.progress import show_progress
+from nf.core.version import VERSION
 from nf.stages import load_stage
 from nf.stages.run import Run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(nf.__version__, prog_name="nf")
+@click.version_option(VERSION, prog_name="nf")
 def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 

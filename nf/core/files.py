@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -87,6 +87,36 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, buffer.getvalue())
+
+
+def read_csv(path: Path, columns: Mapping[str, Callable[[str], Any]], *, advice: str) -> list[dict[str, Any]]:
+    """The rows of a CSV file that ``write_csv`` wrote, by column.
+
+    Args:
+        path: file to read.
+        columns: function that converts the text of a cell to its value, by the names of the columns that are read.
+        advice: what the message tells the user to do if the file is not as it should be.
+
+    Raises:
+        ArtifactError: the file is missing or damaged: it has no rows, lacks a column or cells, or one has no value.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as handle:
+            reader = csv.DictReader(handle, strict=True)
+            rows, header = list(reader), reader.fieldnames or []
+    except FileNotFoundError:
+        raise ArtifactError(f"expected a table at {path}, found nothing; {advice}") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); {advice}") from error
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise ArtifactError(f"{path} is damaged: expected a column {missing[0]!r}, got {list(header)}; {advice}")
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise ArtifactError(f"{path} is damaged: expected rows of {len(header)} cells, got none or others; {advice}")
+    try:
+        return [{column: convert(row[column]) for column, convert in columns.items()} for row in rows]
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged ({error}); {advice}") from error
 
 
 def canonical_json(value: object) -> str:

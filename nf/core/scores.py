@@ -1,15 +1,13 @@
 """Score tables: one row a suspect, the only thing that evaluation sees."""
 
-import csv
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.errors import ArtifactError
-from nf.core.files import write_csv
+from nf.core.files import read_csv, write_csv
 from nf.core.lineage import ModelSpec
 
 
@@ -79,20 +77,7 @@ class ScoreTable:
         """Read a table.
 
         Raises:
-            ArtifactError: the file is missing, or has other columns or values than a score table.
+            ArtifactError: the file is missing or damaged: no rows, or other columns or values than a score table.
         """
-        try:
-            with path.open(newline="") as handle:
-                return cls(tuple(_rows(csv.DictReader(handle))))
-        except FileNotFoundError:
-            raise ArtifactError(
-                f"expected a score table at {path}, found nothing; run `nf score {path.stem}`"
-            ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path} is not a score table: {error}") from error
-
-
-def _rows(reader: Iterable[dict[str, str]]) -> Iterable[Score]:
-    text = [f.name for f in fields(Score) if f.name not in ("score", "queries")]
-    for row in reader:
-        yield Score(**{name: row[name] for name in text}, score=float(row["score"]), queries=int(row["queries"]))
+        columns = {field.name: cast(type, field.type) for field in fields(Score)}
+        return cls(tuple(Score(**row) for row in read_csv(path, columns, advice=f"run `nf score {path.stem}`")))

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import nf
 from nf.core.answers import Answers
 from nf.core.errors import ConfigError
 from nf.core.queries import QuerySet
 from nf.core.thresholds import midpoint_threshold
 from nf.core.verifier import Verifier
+from nf.core.version import VERSION
 from nf.data import to_float
 from nf.gan import Gan
 from nf.models import predicted_logits, weights_hash
@@ -241,7 +241,7 @@ class Scheme(ABC):
                 "negatives": _hashes(models.negative_ids, models.negatives),
             },
             "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
-            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": VERSION},
         }
 
     def _check_arguments(self, data: Inputs, queries: int) -> None:

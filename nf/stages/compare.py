@@ -1,14 +1,15 @@
 """Stage ``compare``: all schemes side by side, in the paper's tables and figures and beyond."""
 
-import csv
 import logging
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json
+from nf.core.files import read_csv, read_json
 from nf.core.paths import BUDGET_FILE, CARD_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
+from nf.evaluation import BudgetPoint
 from nf.report import ComparisonInputs, write_comparison
 from nf.stages.freshness import query_set_is_current, variant_is_current
 from nf.stages.report import check_query_set, scheme_result
@@ -94,9 +95,9 @@ def _warn_of_others(command: str, left_out: list[str]) -> None:
 
 
 def _columns(path: Path) -> dict[str, list[float]]:
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    names = [field.name for field in fields(BudgetPoint)]
+    rows = read_csv(path, dict.fromkeys(names, float), advice=f"run `nf evaluate {path.parent.name}`")
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def _seed(path: Path) -> int:

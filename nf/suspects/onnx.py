@@ -128,7 +128,10 @@ def _open_session(path: Path, data: bytes, device: Device) -> Any:
         raise SuspectError(f"{path}: expected a valid network, onnxruntime refuses it: {_one_line(error)}") from error
     # onnxruntime falls back to the CPU without an exception.
     if device == "cuda" and _CUDA_PROVIDER[0] not in session.get_providers():
-        raise SuspectError(f"device: expected a GPU for 'cuda', got {', '.join(session.get_providers())}")
+        got = ", ".join(session.get_providers())
+        raise SuspectError(
+            f"device: expected a GPU for 'cuda', got {got}; if there is one, install CUDA with naturalfinger[gpu]"
+        )
     return session
 
 

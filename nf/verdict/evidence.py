@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from nf import __version__
 from nf.core.errors import SuspectError
 from nf.core.files import sha256_file
 from nf.core.predictor import OutputKind
+from nf.core.version import VERSION
 from nf.suspects import is_address
 from nf.verdict.decision import Verdict
 
@@ -33,7 +33,7 @@ def evidence(verdict: Verdict, suspect: str, output: OutputKind) -> dict[str, An
 
     facts = {"address": suspect} if is_address(suspect) else _file_facts(Path(suspect))
     versions = {
-        "nf": __version__,
+        "nf": VERSION,
         "numpy": np.__version__,
         "onnx": onnx.__version__,
         "onnxruntime": onnxruntime.__version__,

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from nf import __version__
 from nf.attacks import Job, Outcome, run_attack
 from nf.core.errors import ArtifactError
 from nf.core.files import TEMPORARY_SUFFIX
 from nf.core.lineage import SOURCE_ID, ModelSpec
+from nf.core.version import VERSION
 from nf.data import Augment, Splits
 from nf.models import (
     Classifier,
@@ -87,7 +87,7 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         "data_hash": splits.hashes[spec.data],
         "test_accuracy": _test_accuracy(outcome.model, splits),
         "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
-        "versions": {"nf": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {"nf": VERSION, "torch": torch.__version__, "python": platform.python_version()},
     }
     return save_model(folder / model_id, outcome.model, build, card, half=half)
 

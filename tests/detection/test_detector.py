@@ -119,6 +119,13 @@ def test_they_come_back_as_they_were(saved, detector, held_out):
             assert all(map(torch.equal, again.state_dict().values(), network.state_dict().values()))
 
 
+def test_detectors_whose_weights_cannot_be_written_have_no_card(tmp_path):
+    (tmp_path / "weights.safetensors").mkdir()  # nothing can be written in its place
+    with pytest.raises(ArtifactError, match=r"cannot write .*weights\.safetensors"):
+        save_detectors(tmp_path, {"naive": [_untrained(1)]}, {})
+    assert not (tmp_path / "card.json").exists()
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [

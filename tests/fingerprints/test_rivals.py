@@ -16,6 +16,7 @@ from nf.fingerprints.akh import AkhConfig
 from nf.fingerprints.ipguard import IPGuardConfig, boundary_loss
 from nf.fingerprints.metafinger import MetaFinger, MetaFingerConfig, fingerprint_loss
 from nf.fingerprints.metav import MetaVConfig
+from nf.models import freeze, weights_hash
 
 IPGUARD = {"candidates": 40, "iterations": 150, "learning_rate": 0.02}
 
@@ -54,6 +55,17 @@ def test_ipguard_queries_sit_at_the_boundary(models, digits, k):
     assert margins.min() > k - 0.1
     assert margins.median() < k + 0.5
     assert made.card["source_score"] == 1.0
+
+
+def test_ipguard_leads_to_the_least_likely_class(models, digits):
+    """Steps are so small that the training image nearest to a query is the one that it started from."""
+    section = {"candidates": 20, "iterations": 500, "learning_rate": 0.004, "margins": [0.5]}
+    made = make_scheme("ipguard", section)(models, digits, queries=10, seed=1)
+    images = to_float(digits.images)
+    starts = images[torch.cdist(pixels(made).flatten(1), images.flatten(1)).argmin(dim=1)]
+    with torch.no_grad():
+        least_likely = models.source(starts).argmin(dim=1)
+    assert made.labels.tolist() == least_likely.tolist()
 
 
 def test_ipguard_uses_the_k_that_separates_training_models_best(models, digits):
@@ -106,6 +118,19 @@ def test_metafinger_keeps_what_the_held_out_models_confirm(models, digits):
         assert agrees.all() if name in models.positive_ids else not agrees.any()
     assert made.card["survivors"] >= 10
     assert made.card["candidates"] % 60 == 0
+
+
+def test_metafinger_does_not_learn_from_the_models_that_it_holds_out(models, digits):
+    """Models of which gradients are taken are never those that screen."""
+    scheme = make_scheme("metafinger", {"held_out": 1})
+    learning, judging, held_out = scheme._split(models, seed=5)
+    hashes = {name: weights_hash(freeze(model)) for name, model in models.by_id().items()}
+    judges = {weights_hash(model) for pool in (judging.positives, judging.negatives) for model in pool}
+    pupils = {weights_hash(model) for pool in (learning.positives, learning.negatives) for model in pool}
+    assert len(judges) == 4  # one of each pool, and its shadow
+    assert len(pupils) == 8
+    assert not judges & pupils
+    assert {name for name, digest in hashes.items() if digest in judges} == set(held_out)
 
 
 def test_metafinger_starts_from_no_image_twice_before_all_had_their_turn(models, digits, monkeypatch):

@@ -190,6 +190,15 @@ def test_an_id_that_says_nothing(model_id, error, message):
         parse_id(model_id, ZOO, "suspects")
 
 
+def test_every_model_has_a_seed_of_its_own():
+    """A training model of the same seed as a suspect would start from the same weights."""
+    plan = ZooPlan(PROFILE, DATA)
+    seeds = {spec.id: plan.seed(spec) for spec in plan.lineage.specs}
+    assert len(set(seeds.values())) == len(seeds)
+    more = ZooPlan(replace(PROFILE, zoo=replace(ZOO, plus=PlusConfig())), DATA)
+    assert all(more.seed(spec) == seeds[spec.id] for spec in more.lineage.specs)
+
+
 def test_a_changed_section_changes_the_hashes_of_those_it_concerns():
     before = ZooPlan(PROFILE, DATA)
     attacks = {**ZOO.attacks, "finetune": {"epochs": 11}}
