@@ -1,4 +1,4 @@
-"""DVC from within a flow: its commands, and what it says is out of date."""
+"""DVC from within a flow: its commands, and which stages are out of date."""
 
 import contextlib
 import os

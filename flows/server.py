@@ -64,7 +64,7 @@ class _Server:
     """A server process that is replaced if it dies.
 
     Args:
-        port: that it listens on, on loopback; those that come after it listen there, too.
+        port: port on loopback that the server and its replacements listen on.
     """
 
     def __init__(self, port: int) -> None:

@@ -1,4 +1,4 @@
-"""What MLflow gets: a run for the pipeline, its comparison or a refingerprint, and below it one a scheme and GAN.
+"""The runs that MLflow gets: one for the pipeline, its comparison or a refingerprint, and one below per scheme and GAN.
 
 The functions here say what is logged; ``flows.outbox`` keeps and sends it.
 """

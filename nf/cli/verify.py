@@ -53,7 +53,7 @@ def verify(
     SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
     https://host/v2/models/NAME, or a CSV file of answers to the images that `nf images` writes.
 
-    An ONNX file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and
+    An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
     time.
     """
     from nf.core.queries import QuerySet

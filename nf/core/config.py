@@ -24,12 +24,12 @@ class SourceConfig:
     """Where images come from.
 
     Attributes:
-        kind: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set ``name`` into
-            ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
+        kind: kind of the source: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set
+            ``name`` into ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
         name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
         root: folder for downloads.
         train: Parquet file, or folder with one sub-folder per class.
-        test: likewise; without it a test part is split off ``train``.
+        test: path of the test part, of the same form; without it a test part is split off ``train``.
         images: use at most this many training images.
         test_images: use at most this many test images.
     """
@@ -52,7 +52,7 @@ class DataConfig:
         knockoff: images of other things, which a thief asks the victim about.
         image_size: pixels on each side.
         channels: 1 or 3.
-        others: what honest strangers learn from (split B), with the same classes; images that ``source`` has, too,
+        others: what independent models learn from (split B), with the same classes; images that ``source`` has, too,
             are left out. Without it, the training part of ``source`` is halved.
         padding: pixels of random shift while training.
         flip: mirror images while training.
@@ -85,7 +85,7 @@ class TrainingConfig:
         epochs: passes over the data.
         batch_size: images per update.
         learning_rate: the peak of the schedule.
-        weight_decay: on weights of two or more dimensions; not on biases and norms.
+        weight_decay: weight of the squared weights in the loss; biases and norms are left out.
         momentum: Nesterov momentum.
         schedule: ``one_cycle`` or ``constant``.
         clip_norm: largest norm of the gradient; ``None`` leaves it alone.
@@ -130,7 +130,7 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class PlusConfig:
-    """FingerBench+: suspects beyond the paper's, reported apart; empty lists switch it off.
+    """FingerBench+: suspects beyond the paper's, reported separately; empty lists switch it off.
 
     Attributes:
         twins: architectures trained from scratch on the owner's own data, which never saw the source.
@@ -160,8 +160,9 @@ class ZooConfig:
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
         plus: suspects beyond the paper's.
-        precision: of forward passes while training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a GPU and
-            float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others slower.
+        precision: precision of forward passes in training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a
+            GPU and float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others
+            slower.
         source_weights: safetensors file with the weights of a source model that is trained already.
         weights: what filters and matrices are rounded to once a model is trained, which halves its file; biases, norms
             and computation stay float32.
@@ -193,7 +194,12 @@ class ZooConfig:
 
 @dataclass(frozen=True)
 class VariantConfig:
-    """A scheme with other settings: ``changes`` replace keys of the section of ``scheme``."""
+    """A scheme with other settings.
+
+    Attributes:
+        scheme: name of the scheme.
+        changes: values that replace keys of the scheme's section.
+    """
 
     scheme: str = "naturalfinger"
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -221,7 +227,13 @@ class VariantsConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Bootstrap intervals: number of ``resamples`` and their ``confidence``; random ``orders`` of a budget curve."""
+    """Settings of intervals and budget curves.
+
+    Attributes:
+        resamples: number of resamples of a bootstrap interval.
+        confidence: confidence of all intervals, in (0, 1).
+        orders: number of random orders of the queries for a budget curve, at least 2.
+    """
 
     resamples: int = 2000
     confidence: float = 0.95
@@ -235,7 +247,13 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class TlsConfig:
-    """PEM files for a Dask cluster under TLS: the ``ca`` that signed everyone, this machine's ``cert`` and ``key``."""
+    """PEM files for a Dask cluster under TLS.
+
+    Attributes:
+        ca: path of the certificate of the authority that signed all others.
+        cert: path of this machine's certificate.
+        key: path of this machine's key.
+    """
 
     ca: str
     cert: str
@@ -248,8 +266,8 @@ class ExecutionConfig:
 
     Attributes:
         workers: processes that build models; on a GPU they share it.
-        retries: of a model that failed.
-        device: where networks are trained and queries made; ``auto`` is the GPU where there is one.
+        retries: number of further attempts at a model that failed.
+        device: device on which networks are trained and queries made; ``auto`` is the GPU where there is one.
         runner: ``local`` for processes of this machine, ``dask`` for the workers of a Dask scheduler.
         address: the scheduler, ``tcp://host:port`` or ``tls://host:port``.
         tls: certificates, for ``tls://``.
@@ -280,7 +298,7 @@ class Profile:
     """One profile of ``params.yaml``; every output of it lies under ``out/<name>/``.
 
     Attributes:
-        name: its key in ``params.yaml``.
+        name: key of the profile in ``params.yaml``.
         seed: root of all seeds.
         data: images and splits.
         zoo: FingerBench.

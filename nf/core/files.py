@@ -42,10 +42,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def open_lock(path: Path) -> IO[str]:
-    """The empty file ``path`` for ``fcntl.flock``, made with its folder where it is not there.
+    """Open the empty file ``path`` for ``fcntl.flock``; file and folder are made where they are missing.
 
     Raises:
-        ArtifactError: it cannot be made.
+        ArtifactError: the file cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,18 +70,18 @@ _UMASK = _read_umask()  # once: it is the whole process's, and is another for a 
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` whole or not at all."""
+    """Write ``data`` to ``path`` whole or not at all; raises as ``atomic_path``."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all; raises as ``atomic_path``."""
     write_bytes(path, text.encode())
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write ``rows`` below ``header`` as CSV with Unix line ends, whole or not at all."""
+    """Write ``rows`` below ``header`` as CSV with Unix line ends, whole or not at all; raises as ``atomic_path``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
@@ -93,9 +93,9 @@ def read_csv(path: Path, columns: Mapping[str, Callable[[str], Any]], *, advice:
     """The rows of a CSV file that ``write_csv`` wrote, by column.
 
     Args:
-        path: of the file.
-        columns: what makes a value of each cell's text, by the columns that are read.
-        advice: what to do if the file is not as it should be, for the message.
+        path: file to read.
+        columns: function that converts the text of a cell to its value, by the names of the columns that are read.
+        advice: what the message tells the user to do if the file is not as it should be.
 
     Raises:
         ArtifactError: the file is missing or damaged: it has no rows, lacks a column or cells, or one has no value.
@@ -125,7 +125,7 @@ def canonical_json(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    """Write ``value`` as indented JSON with sorted keys, whole or not at all; raises as ``atomic_path``."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
@@ -133,8 +133,8 @@ def read_json(path: Path, *, advice: str = "") -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
-        path: of the file.
-        advice: what to do if there is none, for the message.
+        path: the file to read.
+        advice: what the message tells the user to do if the file is missing.
 
     Raises:
         ArtifactError: the file is missing, or is not a JSON object.

@@ -28,7 +28,11 @@ SHEETS_FOLDER = "samples"
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders below ``out/<profile>/``."""
+    """Folders below ``out/<profile>/``.
+
+    Attributes:
+        root: the folder ``out/<profile>/``.
+    """
 
     root: Path
 

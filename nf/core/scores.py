@@ -13,7 +13,19 @@ from nf.core.lineage import ModelSpec
 
 @dataclass(frozen=True)
 class Score:
-    """A suspect's score in [0, 1] (high = stolen), with what evaluation groups by; see ``ModelSpec``."""
+    """A suspect's score, with the properties by which evaluation groups suspects.
+
+    Attributes:
+        suspect: id of the model in the zoo.
+        pool: ``ModelSpec.pool``.
+        role: ``positive`` or ``negative``.
+        attack: ``ModelSpec.attack``.
+        level: ``ModelSpec.level``.
+        architecture: ``ModelSpec.architecture``.
+        mirror: id of the suspect's mirror, empty if it has none.
+        score: matching rate or verifier's probability in [0, 1], high for stolen.
+        queries: number of images that the suspect answered.
+    """
 
     suspect: str
     pool: str
@@ -35,17 +47,21 @@ class Score:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Scores of one scheme on many suspects."""
+    """Scores of one scheme on many suspects.
+
+    Attributes:
+        rows: one for each suspect or training model, in the order of the lineage.
+    """
 
     rows: tuple[Score, ...]
 
     def select(self, *, pool: str | None = None, role: str | None = None) -> "ScoreTable":
-        """The rows of one pool (see ``ModelSpec.pool``) and role (``positive``, ``negative``)."""
+        """The rows of one pool (see ``ModelSpec.pool``) and role; ``None`` stands for every pool or role."""
         return ScoreTable(tuple(r for r in self.rows if pool in (None, r.pool) and role in (None, r.role)))
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """(N,) scores in the table's order."""
+        """(N,) float64 scores in [0, 1], in the table's order."""
         return np.array([row.score for row in self.rows], dtype=np.float64)
 
     def by_suspect(self) -> dict[str, Score]:

@@ -11,8 +11,11 @@ def midpoint_threshold(positive_scores: ArrayLike, negative_scores: ArrayLike) -
     it is the gap of best balanced accuracy, and the widest of several equally good ones.
 
     Args:
-        positive_scores: at least one score in [0, 1], of models stolen from the source.
-        negative_scores: at least one score in [0, 1], of honest models.
+        positive_scores: (P,) scores in [0, 1] of models stolen from the source, P >= 1.
+        negative_scores: (N,) scores in [0, 1] of independent models, N >= 1.
+
+    Returns:
+        The threshold, in [0, 1].
 
     Raises:
         ValueError: either is empty, or a score is outside [0, 1].

@@ -28,11 +28,14 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
     """Write the weights of ``gan``, a sheet of samples and, last, the card: a folder with a card is whole.
 
     Args:
-        gan: what was trained.
-        folder: where to.
-        seed: the root seed of the training, for the card.
+        gan: the trained GAN.
+        folder: folder of the files; made if missing.
+        seed: root seed of the training, for the sheet and the card.
         images: number of training images, for the card.
-        identity: of the training, for the card: what it makes depends on nothing else.
+        identity: hash of all that the training's result depends on, for the card.
+
+    Raises:
+        ArtifactError: a file cannot be written.
     """
     config = asdict(gan.config)
     card: dict[str, Any] = {
@@ -58,10 +61,17 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
 
 
 def load_gan(folder: Path, device: str = "cpu") -> Gan:
-    """Read a GAN that ``train_gan`` or ``import_gan`` wrote, frozen, onto ``device``.
+    """Read a GAN that ``train_gan`` or ``import_gan`` wrote.
+
+    Args:
+        folder: folder of the GAN's files.
+        device: torch device that the weights are put on.
+
+    Returns:
+        The frozen GAN.
 
     Raises:
-        ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
+        ArtifactError: a file is missing or damaged, or does not match the hash in the card.
     """
     card = read_json(folder / CARD_FILE, advice=f"train the GAN with `nf gan {folder.name}`")
     if "imported" in card:
@@ -100,14 +110,23 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
 
 
 class History:
-    """Rows of numbers by name, the first of them ``step``; the file at ``path`` always holds all rows."""
+    """How a training went, as rows of a CSV file.
+
+    Attributes:
+        path: CSV file, which always holds all rows.
+        rows: numbers by the name of their column; the first column is ``step``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, float]] = []
 
     def add(self, step: int, numbers: dict[str, float]) -> None:
-        """Append a row and write the file."""
+        """Append the row of ``numbers`` at ``step`` and write the file.
+
+        Raises:
+            ArtifactError: the file cannot be written.
+        """
         self.rows.append({"step": step, **numbers})
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, list(self.rows[0]), lineterminator="\n")

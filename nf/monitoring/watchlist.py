@@ -1,4 +1,4 @@
-"""``watchlist.yaml``: the suspects that are asked again and again."""
+"""``watchlist.yaml``: the suspects that are verified on a schedule."""
 
 import re
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ class WatchedSuspect:
     """One suspect of the list.
 
     Attributes:
-        name: small letters, digits and ``.-_``; files are named after it.
-        onnx: its file, relative to the list.
-        address: in the place of a file that of a model behind HTTP; see ``HttpSuspect``.
-        token_from: environment variable with a bearer token for the address.
-        output: what it answers with.
-        timeout: seconds that it may take.
+        name: name of the suspect, of small letters, digits and ``.-_``; files are named after it.
+        onnx: path of an ONNX file, relative to the list; ``None`` for a suspect behind an address.
+        address: address of a model behind HTTP, see ``HttpSuspect``; ``None`` for a suspect in a file.
+        token_from: name of the environment variable with a bearer token for the address.
+        output: form of the suspect's answers: ``logits``, ``probabilities`` or ``labels``.
+        timeout: longest time in seconds that the suspect may take to answer all images.
     """
 
     name: str
@@ -53,7 +53,11 @@ class WatchedSuspect:
 
 @dataclass(frozen=True)
 class Watchlist:
-    """What ``watchlist.yaml`` holds."""
+    """The contents of ``watchlist.yaml``.
+
+    Attributes:
+        suspects: suspects of the list, in its order.
+    """
 
     suspects: tuple[WatchedSuspect, ...]
 
@@ -80,7 +84,11 @@ def load_watchlist(path: Path) -> Watchlist:
 
 
 def open_watched(suspect: WatchedSuspect, folder: Path) -> Predictor:
-    """The suspect as a black box; ``folder`` is the one that holds the list.
+    """Open a suspect of the list as a black box.
+
+    Args:
+        suspect: entry of the list.
+        folder: folder of the list, to which files are relative.
 
     Raises:
         ConfigError: the variable for its token is not set, or there is no folder for temporary files.

@@ -1,4 +1,4 @@
-"""Figures and the page that tells a person what a run found."""
+"""Figures and pages that tell a person what a run found."""
 
 from nf.report.comparison import ComparisonInputs, write_comparison
 from nf.report.inputs import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy

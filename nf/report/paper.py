@@ -30,7 +30,13 @@ PAPER_GANS = {"sagan": 0.91, "wgan_gp": 0.86, "logan": 0.88, "contragan": 0.86, 
 
 @dataclass(frozen=True)
 class PaperComparison:
-    """One line: what it is, what the paper reports and what this run reached."""
+    """One line of the comparison with the paper.
+
+    Attributes:
+        name: name of the quantity.
+        paper: value that the paper reports, as text.
+        ours: value that this run reached, as text.
+    """
 
     name: str
     paper: str

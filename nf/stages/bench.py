@@ -22,7 +22,13 @@ _STAGES = ("fingerprint", "score", "evaluate")
 
 @dataclass(frozen=True)
 class BenchRow:
-    """What a scheme reached: its ``metrics/<scheme>.json``, and the seconds of its stages' last runs."""
+    """The result of one scheme.
+
+    Attributes:
+        scheme: name of the scheme.
+        metrics: contents of ``metrics/<scheme>.json``.
+        seconds: duration of the scheme's stages in their last runs, in seconds.
+    """
 
     scheme: str
     metrics: Mapping[str, Any]
@@ -65,7 +71,11 @@ def _steps(run: Run, scheme: str, *, fresh: bool = False) -> dict[str, Callable[
 
 @dataclass(frozen=True)
 class Bench:
-    """The work of one scheme or variant, for whatever process ``work`` is called in: it can be sent there."""
+    """The work of one scheme or variant; it can be sent to another process.
+
+    Attributes:
+        run: profile and place of the artifacts, by paths that are valid in every process.
+    """
 
     run: Run
 

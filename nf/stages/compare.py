@@ -23,7 +23,7 @@ def compare(run: Run) -> Path:
     """Write ``comparison/index.html`` and its figures, and return the path of the page.
 
     It shows every scheme of the profile that is evaluated, and whatever of detection and variants is there. What was
-    made with other settings, images or models than those of now is left out, with a warning.
+    made with other settings, images or models than the current ones is left out, with a warning.
 
     Raises:
         ArtifactError: no scheme is evaluated, or a record is damaged.
@@ -32,7 +32,7 @@ def compare(run: Run) -> Path:
     _warn_of_others("nf bench", [name for name in _with_metrics(run) if name not in names])
     _warn_of_others("nf variant", [_item(record) for record in _variant_records(run) if record not in variants])
     if not names:
-        raise ArtifactError(f"expected metrics of now in {run.layout.root / 'metrics'}, found none; run `nf bench`")
+        raise ArtifactError(f"expected current metrics in {run.layout.root / 'metrics'}, found none; run `nf bench`")
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
@@ -48,12 +48,12 @@ def compare(run: Run) -> Path:
 
 
 def evaluated_schemes(run: Run) -> list[str]:
-    """Schemes of the profile that have metrics of a query set that stands, in the order of ``params.yaml``."""
+    """Schemes of the profile that have metrics of a current query set, in the order of ``params.yaml``."""
     return [name for name in _with_metrics(run) if query_set_is_current(run, name)]
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
-    """What detectors find, by evaluated scheme, as far as it is there.
+    """Records of the stage ``detect`` that exist, by evaluated scheme.
 
     Raises:
         ArtifactError: a record is damaged, or of another query set than the scheme's.
@@ -67,7 +67,7 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
-    """Records of the profile's variants that are there and stand, in the order of ``params.yaml``, then by seed."""
+    """Records of the profile's variants that are there and current, in the order of ``params.yaml``, then by seed."""
     return tuple(record for record in _variant_records(run) if variant_is_current(run, record))
 
 

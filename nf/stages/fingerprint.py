@@ -67,7 +67,7 @@ def has_query_set(run: Run, scheme: str) -> bool:
 
 
 def _data_hash(splits: Splits) -> dict[str, str]:
-    """Of the images that a scheme is given."""
+    """Hashes of the images that a scheme is given."""
     return {name: splits.hashes[name] for name in ("A", "test")}
 
 

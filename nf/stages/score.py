@@ -1,4 +1,4 @@
-"""Stage ``score``: every suspect answers the queries through onnxruntime, as a stranger's model would."""
+"""Stage ``score``: every suspect answers the queries through onnxruntime, as a model from outside would."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

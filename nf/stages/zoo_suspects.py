@@ -1,4 +1,4 @@
-"""Suspects of the zoo as strangers meet them: ONNX files, some of them behind an input defence."""
+"""Suspects of the zoo as others meet them: ONNX files, some of them behind an input defence."""
 
 from nf.core.lineage import ModelSpec
 from nf.core.paths import Layout
@@ -10,7 +10,7 @@ def open_zoo_suspect(layout: Layout, spec: ModelSpec) -> Predictor:
     """The suspect ``spec`` from its ONNX file in ``layout``, or from its parent's behind a defence.
 
     Raises:
-        SuspectError: its file is missing or cannot be loaded.
+        SuspectError: the suspect's file is missing or cannot be loaded.
     """
     if spec.attack == "defend" and spec.parent is not None:
         return DefendedSuspect(OnnxSuspect(layout.exported(spec.parent)), spec.level)

@@ -31,7 +31,7 @@ class OnnxSuspect:
         path: the file; its input takes float32 (N, C, H, W) in [0, 1].
         output: what its answers mean.
         batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
-        device: where it computes.
+        device: device that the suspect computes on.
 
     Raises:
         SuspectError: the file cannot or should not be loaded (see ``inspection``), or the device is missing.

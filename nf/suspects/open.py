@@ -23,7 +23,7 @@ def open_suspect(
     Args:
         place: an address of HTTP, a ``.csv`` file of answers, or else an ONNX file, which runs in a process of its own.
         output: what its answers mean.
-        timeout_seconds: that it may take.
+        timeout_seconds: longest time in seconds that the suspect may take to answer all images.
         token_from: environment variable with a bearer token for the address.
 
     Raises:

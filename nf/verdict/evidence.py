@@ -1,4 +1,4 @@
-"""A verdict with what a third party needs to repeat it."""
+"""A verdict with all that a third party needs to repeat it."""
 
 import platform
 from pathlib import Path
@@ -16,11 +16,15 @@ from nf.verdict.decision import Verdict
 
 
 def evidence(verdict: Verdict, suspect: str, output: OutputKind) -> dict[str, Any]:
-    """``verdict.to_json()`` with what is known of the suspect and the versions that asked it.
+    """Plain values of a verdict, of its suspect and of the versions that were used.
 
     Args:
-        suspect: its address, or its file, of which SHA-256 and size go along.
-        output: what its answers were taken for.
+        verdict: the verdict.
+        suspect: address of the suspect, or path of its file, of which SHA-256 and size are added.
+        output: form that the suspect's answers were taken for.
+
+    Returns:
+        ``verdict.to_json()`` with further entries.
 
     Raises:
         SuspectError: the file cannot be read.

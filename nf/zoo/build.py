@@ -40,10 +40,20 @@ def is_built(plan: ZooPlan, model_id: str, folder: Path) -> bool:
 
 
 def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """Build one model into ``folder/<model_id>`` and return its card.
+    """Build one model into ``folder/<model_id>``.
+
+    Args:
+        plan: the zoo that the model is part of.
+        model_id: id of the model in the plan.
+        splits: images of the profile.
+        folder: folder of the zoo, which holds the model's parent.
+        device: torch device to train on.
+
+    Returns:
+        The model's card.
 
     Raises:
-        ArtifactError: its parent is not built, or the disk is full.
+        ArtifactError: the model's parent is not built, or the disk is full.
         TrainingError: training diverged.
     """
     spec = plan.lineage[model_id]
@@ -88,7 +98,7 @@ def _test_accuracy(model: Classifier, splits: Splits) -> float:
 
 
 def _round(model: Classifier, splits: Splits) -> dict[str, Any]:
-    """Round the weights of ``model`` and return what its card says of that."""
+    """Round the weights of ``model``, in place, and return the card's entries about the rounding."""
     before = _test_accuracy(model, splits)
     round_weights(model)
     return {"weights": "float16", "test_accuracy_unrounded": before}

@@ -66,11 +66,11 @@ def test_splits_are_disjoint_stratified_and_complete(digits):
 
 
 def test_no_image_is_in_two_splits(digits):
-    seen = set()
+    visited = set()
     for name in ("A", "B", "finetune", "test"):
         rows = {image.tobytes() for image in digits[name].images}
-        assert not rows & seen
-        seen |= rows
+        assert not rows & visited
+        visited |= rows
 
 
 def test_splits_round_trip_and_notice_damage(digits, tmp_path):
@@ -337,7 +337,7 @@ def test_a_limit_may_leave_out_fewer_images_than_there_are_classes(count, tmp_pa
     assert sum(len(parts[name]) for name in ("A", "B")) == count
 
 
-def test_strangers_may_have_data_of_their_own(tmp_path):
+def test_independent_models_may_have_data_of_their_own(tmp_path):
     """An owner's model learned from all of its data: then A is all of it and B comes from elsewhere."""
     write_parquet(tmp_path / "a.parquet", count=60)
     write_parquet(tmp_path / "b.parquet", count=30, seed=2)
@@ -376,8 +376,8 @@ def test_a_crop_is_a_shift_with_zeros():
     out = Augment(padding=1, flip=False)(images, torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(images[0, 0], (1, 1, 1, 1))
     shifts = {tuple(padded[y : y + 4, x : x + 4].flatten().tolist()) for y in range(3) for x in range(3)}
-    seen = {tuple(image.flatten().tolist()) for image in out}
-    assert seen == shifts
+    found = {tuple(image.flatten().tolist()) for image in out}
+    assert found == shifts
 
 
 def test_half_of_the_images_are_mirrored():

@@ -43,7 +43,7 @@ def test_it_has_eight_convolutions_and_one_linear_layer(detector):
     assert [layer.weight.shape[0] for layer in layers] == [16, 16, 16, 32, 32, 64, 64, 128, 2]
 
 
-def test_it_tells_new_images_of_all_three_kinds_apart(detector, victims, held_out):
+def test_it_recognises_new_images_of_all_three_kinds(detector, victims, held_out):
     noisy = noisy_images(held_out, std=0.1, generator=torch.Generator().manual_seed(1))
     attacked = fgsm_images(victims["source"], held_out, epsilon=8 / 255)
     assert abnormal_share(detector, held_out) < 0.1

@@ -1,4 +1,4 @@
-"""Real, tiny models: a source, thieves that learned its answers, strangers, and a GAN that is a PCA of the digits."""
+"""Real, tiny models: a source, thieves that learned its answers, independent models, and a GAN that is a PCA."""
 
 from collections.abc import Callable
 
@@ -93,10 +93,10 @@ def models(digits: Inputs) -> TrainingModels:
     with torch.no_grad():
         answers = source(to_float(digits.images[mine])).softmax(dim=1)
     thieves = tuple(train(build_network(seed), digits.images[mine], answers, seed) for seed in (1, 2, 3))
-    strangers = tuple(
+    independents = tuple(
         train(build_network(seed), digits.images[theirs], digits.labels[theirs], seed) for seed in (4, 5, 6)
     )
-    return TrainingModels(source, thieves, strangers, ("t1", "t2", "t3"), ("n1", "n2", "n3"))
+    return TrainingModels(source, thieves, independents, ("t1", "t2", "t3"), ("n1", "n2", "n3"))
 
 
 @pytest.fixture(scope="session")

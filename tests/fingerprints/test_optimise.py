@@ -84,12 +84,12 @@ def test_an_epoch_asks_every_model_once(models, make_gan, positives, negatives, 
     gan = make_gan(LinearGenerator(), nn.Linear(1, 1), 3)
     linear = linear_models(models, positives, negatives)
     start = Candidates(torch.zeros(2, 3), *(torch.tensor([0, 1]),) * 2, torch.tensor([2, 3]))
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     optimise(
-        start, gan, linear, replace(PLAIN, chunk=chunk, epochs=3), seed=0, progress=lambda *step: seen.append(step)
+        start, gan, linear, replace(PLAIN, chunk=chunk, epochs=3), seed=0, progress=lambda *step: reports.append(step)
     )
     assert {model.calls for model in linear.positives + linear.negatives} == {3}
-    assert seen == [(i + 1, 3 * updates) for i in range(3 * updates)]
+    assert reports == [(i + 1, 3 * updates) for i in range(3 * updates)]
 
 
 def test_a_smaller_pool_starts_over(models, make_gan):

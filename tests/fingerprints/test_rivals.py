@@ -1,4 +1,4 @@
-"""What sets each rival apart; what holds for all schemes is in ``test_schemes``."""
+"""What is particular to each rival; what holds for all schemes is in ``test_schemes``."""
 
 from dataclasses import replace
 
@@ -68,7 +68,7 @@ def test_ipguard_leads_to_the_least_likely_class(models, digits):
     assert made.labels.tolist() == least_likely.tolist()
 
 
-def test_ipguard_uses_the_k_that_tells_training_models_apart_best(models, digits):
+def test_ipguard_uses_the_k_that_separates_training_models_best(models, digits):
     swept = make_scheme("ipguard", {**IPGUARD, "margins": [0.5, 2.0, 500.0]})(models, digits, queries=20, seed=1)
     separations = []
     for k in (0.5, 2.0):
@@ -171,10 +171,10 @@ def test_metafinger_needs_models_to_hold_out(models, digits):
 
 
 @pytest.mark.parametrize("name", ["akh", "random"])
-def test_only_the_source_is_asked(models, digits, small_network, name):
-    strangers = with_others_of(models, tuple(small_network(seed) for seed in (7, 8, 9)))
+def test_only_the_source_is_queried(models, digits, small_network, name):
+    others = with_others_of(models, tuple(small_network(seed) for seed in (7, 8, 9)))
     scheme = make_scheme(name, {})
-    made, again = (scheme(pool, digits, queries=20, seed=1) for pool in (models, strangers))
+    made, again = (scheme(pool, digits, queries=20, seed=1) for pool in (models, others))
     assert made.digest == again.digest
     assert made.labels.tolist() == models.source(pixels(made)).argmax(dim=1).tolist()
     assert (made.negative_labels == -1).all()

@@ -18,7 +18,7 @@ def linear(*rows: list[float]) -> nn.Module:
     return network.eval()
 
 
-def test_unanimity_is_the_agreement_of_all(models, digits):
+def test_the_agreement_mask_is_the_agreement_of_all(models, digits):
     images = digits.images[:300].float() / 255
     agreed, labels = agreement_mask(models.positives, images)
     with torch.no_grad():

@@ -27,12 +27,12 @@ def test_same_seed_same_weights_another_seed_others(splits):
     assert not torch.equal(trained(1), trained(2))
 
 
-def test_every_image_is_seen_once_an_epoch(splits):
-    seen = []
+def test_every_image_is_used_once_an_epoch(splits):
+    batches = []
     images = torch.from_numpy(splits["A"].images[:70])
 
     def objective(model, batch, targets):
-        seen.append(targets)
+        batches.append(targets)
         return model(batch).square().mean()
 
     fit(
@@ -43,9 +43,9 @@ def test_every_image_is_seen_once_an_epoch(splits):
         seed=0,
         objective=objective,
     )
-    assert [len(part) for part in seen] == [24, 23, 23] * 2
-    assert torch.equal(torch.cat(seen[:3]).sort().values, torch.arange(70))
-    assert not torch.equal(torch.cat(seen[:3]), torch.cat(seen[3:]))
+    assert [len(part) for part in batches] == [24, 23, 23] * 2
+    assert torch.equal(torch.cat(batches[:3]).sort().values, torch.arange(70))
+    assert not torch.equal(torch.cat(batches[:3]), torch.cat(batches[3:]))
 
 
 def test_updates_are_those_of_a_plain_loop(splits):

@@ -124,7 +124,7 @@ def test_schemes_and_variants_are_the_same(cluster, reproduced):
     )
 
 
-def test_a_stranger_without_a_certificate_is_refused(cluster):
+def test_a_client_without_a_certificate_is_refused(cluster):
     document = yaml.safe_load((cluster.clone.root / "params.yaml").read_text())
     execution = document["profiles"]["smoke"]["execution"]
     del execution["tls"]

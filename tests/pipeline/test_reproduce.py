@@ -1,4 +1,4 @@
-"""What a stranger gets from ``make repro``, seen from outside."""
+"""What a newcomer gets from ``make repro``, seen from outside."""
 
 import csv
 import json
@@ -74,7 +74,7 @@ def test_exported_models_answer_like_the_trained(reproduced):
     assert len({sha256_file(reproduced.out / "onnx" / f"{row['id']}.onnx") for row in rows}) == len(rows)
 
 
-def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced):
+def test_fingerbench_plus_is_queried_as_the_others_are_and_reported_separately(reproduced):
     with (reproduced.out / "onnx" / "copies.csv").open(newline="") as handle:
         agreement = {row["id"]: float(row["agreement"]) for row in csv.DictReader(handle)}
     assert set(agreement) == {"compress-fp16-source", "compress-int8-source"}

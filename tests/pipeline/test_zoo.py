@@ -83,7 +83,7 @@ def test_damaged_changed_and_strange_models(reproduced, work):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    shutil.copytree(zoo / "source", zoo / "stranger")
+    shutil.copytree(zoo / "source", zoo / "unlisted")
 
     def longer(smoke):
         attacks = smoke["zoo"]["attacks"]  # several attacks share one mapping

@@ -11,7 +11,7 @@ from scipy import stats
 
 from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
-from nf.report.comparison import comparison_figures, plus_table
+from nf.report.comparison import comparison_figures, extended_table
 from nf.report.paper import PAPER_PROFILES
 from nf.report.ranking import failures, reach, standings
 from nf.report.variants import Spread, ablation_rows, gan_rows, other_rows, variant_rows
@@ -77,11 +77,11 @@ def test_twins_give_the_headline_and_their_table(text):
     assert "ResNet18 60% 10% VGG16-BN 40% 20%" in text
 
 
-def test_plus_figure_shows_its_suspects_and_none_of_the_154(inputs):
+def test_the_extended_figure_shows_its_suspects_and_none_of_the_154(inputs):
     (panel,) = comparison_figures(inputs)["plus-naturalfinger"].axes
     marks = [mark.get_offsets()[:, 0] for mark in panel.collections if len(mark.get_offsets())]
     assert sorted(np.concatenate(marks)) == pytest.approx([30, 40, 60, 70, 80, 90, 100])
-    assert {row.attack for row in plus_table(inputs.schemes[0].table).rows} == {
+    assert {row.attack for row in extended_table(inputs.schemes[0].table).rows} == {
         "twin",
         "cross-data",
         "compressed",

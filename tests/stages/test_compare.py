@@ -13,14 +13,14 @@ from nf.stages.compare import compare, comparison_detection, comparison_variants
 from nf.stages.freshness import variant_basis
 from nf.stages.run import Run
 
-HASHES = {"A": "owner's", "B": "strangers'", "test": "for tests"}
+HASHES = {"A": "owner's", "B": "others'", "test": "for tests"}
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.fixture
 def run(tmp_path):
     run = Run.open("smoke", params=PARAMS, out=tmp_path)
-    write_json(run.layout.zoo / "summary.json", {"models": ["of now"]})
+    write_json(run.layout.zoo / "summary.json", {"models": ["current"]})
     return run
 
 
@@ -61,7 +61,7 @@ def test_query_sets_of_other_settings_or_images_are_left_out_with_a_warning(run,
     assert set(comparison_detection(run)) == {"naturalfinger"}
 
     run.layout.metrics("naturalfinger").unlink()
-    with pytest.raises(ArtifactError, match=r"expected metrics of now in .*, found none; run `nf bench`"):
+    with pytest.raises(ArtifactError, match=r"expected current metrics in .*, found none; run `nf bench`"):
         compare(run)
     (line,) = caplog.messages
     assert "other settings, images or models: ipguard, akh, random; run `nf bench ipguard`" in line
@@ -74,7 +74,7 @@ def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, c
     without_basis = {"variant": "label", "seed": 1}  # as written before there was one
     write_json(run.layout.variant(VariantId("label", 1)), without_basis)
     assert list(comparison_variants(run)) == kept
-    with pytest.raises(ArtifactError, match="expected metrics"):
+    with pytest.raises(ArtifactError, match="expected current metrics"):
         compare(run)
     (line,) = caplog.messages
     assert "other settings, images or models: none-1, label-0, label-1; run `nf variant none-1`" in line

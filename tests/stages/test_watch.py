@@ -27,7 +27,7 @@ SHOP = WatchedSuspect("shop", address="http://127.0.0.1:9/v2/models/shop", token
         (0.5, WatchedSuspect("file", onnx="file.onnx"), ConfigError, "expected a folder for temporary files"),
     ],
 )
-def test_what_is_amiss_on_the_owners_side_burns_no_queries(tmp_path, monkeypatch, threshold, suspect, error, message):
+def test_what_is_amiss_on_the_owners_side_spends_no_queries(tmp_path, monkeypatch, threshold, suspect, error, message):
     def full() -> str:
         raise FileNotFoundError
 

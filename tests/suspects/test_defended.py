@@ -22,9 +22,9 @@ def test_the_zoo_names_these_defences():
 
 @pytest.mark.parametrize("name", DEFENCES)
 def test_images_keep_their_form_and_flat_ones_their_colour(name, images):
-    seen = defend(images, name)
-    assert (seen.shape, seen.dtype) == (images.shape, np.uint8)
-    assert (seen != images).any()
+    defended = defend(images, name)
+    assert (defended.shape, defended.dtype) == (images.shape, np.uint8)
+    assert (defended != images).any()
     for value in (0, 255):
         flat = np.full_like(images, value)
         np.testing.assert_array_equal(defend(flat, name), flat)
