@@ -1,0 +1,1 @@
+"""What works on this project beside the product."""
