@@ -28,8 +28,8 @@ repro: setup ## Run the pipeline of the profile in params.yaml up to the report 
 compare: setup ## Run everything: all schemes of params.yaml and all variants
 	$(BIN)/python -m flows reproduce
 
-gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and short: two minutes
-	$(BIN)/python benchmarks/gpu.py --profile gpu-smoke --out out
+gpu-smoke: setup ## Run the paper's setting on the CPU, narrow and short: two minutes
+	$(BIN)/nf run --profile gpu-smoke
 
 test: setup ## Run the tests, two at once
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

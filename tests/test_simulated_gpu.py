@@ -45,6 +45,13 @@ def test_a_race_between_streams_is_refused(tmp_path):
     assert second.startswith("second a race: a kernel of another stream")
 
 
+def test_a_module_runs_on_it(tmp_path):
+    (tmp_path / "made_there.py").write_text("import torch\nprint(torch.ones(1).cuda().device)\n")
+    command = [sys.executable, str(TESTS / "simulated_gpu.py"), "-m", "made_there"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (0, "cuda:0\n"), result.stderr
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, and they run on it")
 def test_what_needs_a_gpu_passes_on_a_simulated_one():
     """In a process of its own, as the simulation reaches into all of PyTorch."""

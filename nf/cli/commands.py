@@ -1,4 +1,4 @@
-"""The commands of ``nf``: one per stage, ``bench``, ``verify`` for a suspect from outside, and ``list``."""
+"""The commands of ``nf``: one per stage, ``run``, ``bench``, ``verify`` for a suspect from outside, and ``list``."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,6 +11,7 @@ from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.images import images
 from nf.cli.options import params_option, profile_option, run_options
+from nf.cli.run import run as run_command
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
 from nf.core.progress import show_progress
@@ -24,9 +25,9 @@ from nf.stages.run import Run
 def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-    `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
-    fingerprint, export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes,
-    `nf verify` checks a suspect, `nf images` writes queries as pictures.
+    `nf run` makes a whole run, `make repro` the same through DVC, Prefect and MLflow. These commands run its stages one
+    by one, in this order: prepare, zoo, gan, fingerprint, export, score, evaluate, report; then detectors, detect,
+    variant, compare. `nf bench` compares schemes, `nf verify` checks a suspect, `nf images` writes queries as pictures.
     """
 
 
@@ -34,6 +35,7 @@ cli.add_command(gan)
 cli.add_command(verify)
 cli.add_command(images)
 cli.add_command(bench)
+cli.add_command(run_command)
 cli.add_command(zoo)
 
 

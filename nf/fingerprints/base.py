@@ -171,6 +171,11 @@ class Scheme(ABC):
         self.config = config
 
     @property
+    def gans(self) -> tuple[str, ...]:
+        """Name of the GAN that it makes its images with, if it takes one."""
+        return (self.config.gan,) if self.needs_gan else ()
+
+    @property
     def wants_twins(self) -> bool:
         """Whether twins, independent models trained on the owner's own data, shall be among the negatives."""
         return False

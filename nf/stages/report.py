@@ -84,8 +84,7 @@ def check_query_set(path: Path, record: Mapping[str, Any], queries: QuerySet, *,
 
 def gans_of(run: Run, scheme: str) -> tuple[str, ...]:
     """The GAN that ``scheme`` takes its queries from, if it takes one."""
-    maker = make_scheme(scheme, run.profile.section("schemes", scheme))
-    return (maker.config.gan,) if maker.needs_gan else ()
+    return make_scheme(scheme, run.profile.section("schemes", scheme)).gans
 
 
 def _gan(run: Run, name: str) -> GanResult:

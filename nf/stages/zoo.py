@@ -104,10 +104,13 @@ def zoo(run: Run, *, max_seconds: float | None = None) -> ZooProgress:
     The summary is written once all models are there.
     """
     plan = plan_zoo(run)
-    left = build_models(run, plan, missing_models(run, plan), max_seconds=max_seconds)
-    if left:
-        (run.layout.zoo / SUMMARY_FILE).unlink(missing_ok=True)
-    else:
+    missing = missing_models(run, plan)
+    if missing:
+        (run.layout.zoo / SUMMARY_FILE).unlink(
+            missing_ok=True
+        )  # first, as whatever ends the building leaves it partial
+    left = build_models(run, plan, missing, max_seconds=max_seconds)
+    if not left:
         summarise_zoo(run, plan)
     total = len(plan.lineage.specs)
     return ZooProgress(run.layout.zoo, total - len(left), total)

@@ -1,8 +1,8 @@
 """How accurate single models of the profile ``cifar10`` get, trained one by one: ``… --data FOLDER MODEL_ID …``.
 
 Builds each model as the zoo does, with forward passes in bfloat16 also on a CPU, and adds it to
-``results/cifar10-models.json``. A model takes minutes to hours. ``--data`` is that of ``benchmarks/gpu.py``;
-``python benchmarks/tables.py`` puts the record on ``docs/performance.md``.
+``results/cifar10-models.json``. A model takes minutes to hours. ``--data`` is that of ``nf run``;
+``python -m tools.results.tables`` puts the record on ``docs/performance.md``.
 """
 
 import argparse
@@ -11,37 +11,34 @@ import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import gpu
 import pyarrow as pa
 import torch
 from PIL import Image
 from pyarrow import parquet
 
+from nf.core.config import Profile, load_profile
 from nf.core.files import read_json, write_json
 from nf.data import prepare_splits
 from nf.models import FULL_SIZE, resolve_device
+from nf.stages.image_folder import with_images_from
 from nf.stages.provenance import git_commit, machine, versions
 from nf.zoo import ZooPlan, build_model
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEDULE = ("epochs", "batch_size", "learning_rate")
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Train the models one after another, and record each when it is done."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments.out = Path(folder)
+        data = arguments.data
         if arguments.compress_again is not None:
-            arguments.data = compressed(arguments.data, Path(folder) / "data", arguments.compress_again)
-        run = gpu.open_run(arguments, lambda *_: None)
-        wanted = {key: getattr(arguments, key) for key in ("epochs", "batch_size", "learning_rate")}
-        changes = {key: value for key, value in wanted.items() if value is not None}
-        zoo = replace(run.profile.zoo, precision="bfloat16", training=replace(run.profile.zoo.training, **changes))
-        if arguments.width is not None:
-            zoo = replace(zoo, widths={"default": arguments.width})
-        if arguments.full_size is not None:
-            zoo = replace(zoo, full_size=tuple(FULL_SIZE) if arguments.full_size else ())
-        profile = replace(run.profile, zoo=zoo)
+            data = compressed(data, Path(folder) / "data", arguments.compress_again)
+        profile = load_profile(ROOT / "params.yaml", "cifar10")
+        profile = _changed(with_images_from(profile, data) if data else profile, arguments)
+        zoo = profile.zoo
         splits = prepare_splits(profile.data, seed=profile.seed)
         plan = ZooPlan(profile, splits.card)
         device = resolve_device(profile.execution.device)
@@ -54,7 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
                 "width": zoo.width(card["architecture"]),
                 "full_size": card["architecture"] in zoo.full_size,
                 "images": len(splits[card["data"]].images),
-                **{key: schedule[key] for key in wanted},
+                **{key: schedule[key] for key in SCHEDULE},
                 "test_images": len(splits["test"].images),
                 "test_accuracy": card["test_accuracy"],
                 "seconds": round(time.monotonic() - started),
@@ -65,6 +62,18 @@ def main(arguments: argparse.Namespace) -> None:
             }
             print(facts, flush=True)
             add(facts, arguments.record)
+
+
+def _changed(profile: Profile, arguments: argparse.Namespace) -> Profile:
+    """``profile`` with the schedule and the networks that the command line asks for."""
+    wanted = {key: getattr(arguments, key) for key in SCHEDULE}
+    changes = {key: value for key, value in wanted.items() if value is not None}
+    zoo = replace(profile.zoo, precision="bfloat16", training=replace(profile.zoo.training, **changes))
+    if arguments.width is not None:
+        zoo = replace(zoo, widths={"default": arguments.width})
+    if arguments.full_size is not None:
+        zoo = replace(zoo, full_size=tuple(FULL_SIZE) if arguments.full_size else ())
+    return replace(profile, zoo=zoo)
 
 
 def compressed(data: Path, target: Path, quality: int) -> Path:
@@ -84,11 +93,10 @@ def compressed(data: Path, target: Path, quality: int) -> Path:
     return target
 
 
-def add(facts: dict, record: Path) -> None:
+def add(facts: dict[str, Any], record: Path) -> None:
     """Put one model into the record, in the place of an earlier run under the same schedule."""
     known = read_json(record)["models"] if record.exists() else []
-    size, schedule = ("model", "width", "full_size"), ("images", "epochs", "batch_size", "learning_rate")
-    same = (*size, *schedule, "compressed_again", "device")
+    same = ("model", "width", "full_size", "images", *SCHEDULE, "compressed_again", "device")
     kept = [each for each in known if any(each[key] != facts[key] for key in same)]
     write_json(record, {"versions": versions(), "models": [*kept, facts]})
 
@@ -109,7 +117,6 @@ if __name__ == "__main__":
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--record", type=Path, default=ROOT / "results" / "cifar10-models.json")
-    parser.set_defaults(profile="cifar10", params=ROOT / "params.yaml", workers=None)
     arguments = parser.parse_args()
     if arguments.compress_again is not None and arguments.data is None:
         parser.error("--compress-again: expected a folder of Parquet files in --data, got none")

@@ -54,7 +54,7 @@ class Utilisation:
                     self._samples.append((time.perf_counter(), float(line)))
 
 
-class Ledger:
+class CostLog:
     """Sums over all calls that worked on a part, in a file beside the artifacts; parts may be under way at once."""
 
     def __init__(self, path: Path, utilisation: Utilisation) -> None:

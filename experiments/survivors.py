@@ -1,15 +1,13 @@
-"""Which survivors of the screen become queries, and what it changes: ``python benchmarks/survivors.py --out FOLDER``.
+"""Which survivors of the screen become queries, and what it changes: ``python -m experiments.survivors --out FOLDER``.
 
-On images, models and GAN of ``cifar10-small`` in FOLDER (``nf prepare``, ``nf zoo``, ``nf gan sagan``), latents
-are moved once for each draw, and query sets are chosen from what survives in several ways, each asked of all suspects.
-The record is written after each draw.
+On images, models and GAN of ``cifar10-small`` in FOLDER (``nf run zoo gan@sagan export --profile cifar10-small``),
+latents are moved once for each draw, and query sets are chosen from what survives in several ways, each asked of all
+suspects. The record is written after each draw.
 """
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
 
 from nf.core.threads import configure_math_libraries
 
@@ -18,10 +16,14 @@ configure_math_libraries()
 from torch import Tensor  # noqa: E402 - the environment is read at import
 
 from nf.core.files import read_json, write_json  # noqa: E402
-from nf.fingerprints import naturalfinger  # noqa: E402
-from nf.fingerprints import screen as screening  # noqa: E402
+from nf.core.sections import parse_section  # noqa: E402
+from nf.fingerprints import NaturalFinger, NaturalFingerConfig  # noqa: E402
+
+# How survivors are ranked is what is in question here.
+from nf.fingerprints.naturalfinger.choose import Ranking, margin_snr  # noqa: E402
+from nf.fingerprints.naturalfinger.optimise import optimise  # noqa: E402
 from nf.stages.evaluate import measure  # noqa: E402
-from nf.stages.fingerprint import make_queries  # noqa: E402
+from nf.stages.fingerprint import make_queries_by  # noqa: E402
 from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.score import score_suspects  # noqa: E402
@@ -35,7 +37,7 @@ def _mean(margins: Tensor) -> Tensor:
     return margins.mean((0, 1))
 
 
-RANKINGS = {"mean margin": _mean, "steadiness": screening.margin_snr}
+RANKINGS: dict[str, Ranking] = {"mean margin": _mean, "steadiness": margin_snr}
 PAIR_SHARES = (0.025, 0.1, 1.0)
 """Of 40 queries one, four or any number from one pair of labels."""
 
@@ -56,35 +58,35 @@ def main(run: Run, draws: list[int]) -> None:
             write_json(RECORD, {"what": what, **common, "query_sets": sets, **facts})
 
 
-def _sets(run: Run, draw: int) -> list[dict]:
+def _sets(run: Run, draw: int) -> list[dict[str, Any]]:
     run = with_fewer_models(run, MODELS)
+    own = run.profile.section("schemes", "naturalfinger")
+    move = MovedOnce()
     rows = []
-    with _moved_once():
-        for ranking, rank in RANKINGS.items():
-            for share in PAIR_SHARES:
-                section = {**run.profile.section("schemes", "naturalfinger"), **COMMON, "pair_share": share}
-                with patch.object(screening, "steadiness", rank):
-                    queries = make_queries(run, "naturalfinger", section, count=QUERIES, seed=draw)
-                metrics = measure(run, "naturalfinger", queries, score_suspects(run, queries)[0])
-                row = {"draw": draw, "ranking": ranking, "pair_share": share, "query_set": queries.digest}
-                rows.append({**row, "funnel": queries.card["funnel"], **{key: metrics[key] for key in FIGURES}})
-                print(rows[-1], flush=True)
+    for ranking, rank in RANKINGS.items():
+        for share in PAIR_SHARES:
+            section = {**own, **COMMON, "pair_share": share}
+            config = parse_section(NaturalFingerConfig, section, "schemes.naturalfinger")
+            scheme = NaturalFinger(config, optimiser=move, ranking=rank)
+            queries = make_queries_by(run, scheme, count=QUERIES, seed=draw)
+            metrics = measure(run, "naturalfinger", queries, score_suspects(run, queries)[0])
+            row = {"draw": draw, "ranking": ranking, "pair_share": share, "query_set": queries.digest}
+            rows.append({**row, "funnel": queries.card["funnel"], **{key: metrics[key] for key in FIGURES}})
+            print(rows[-1], flush=True)
     return rows
 
 
-@contextmanager
-def _moved_once() -> Iterator[None]:
-    """Within the block, latents of one seed are moved once: their course does not depend on what is chosen later."""
-    moved: dict[int, Tensor] = {}
-    optimise = naturalfinger.optimise
+class MovedOnce:
+    """Moves latents of one seed once: their course does not depend on what is chosen later."""
 
-    def remembered(*positional, seed: int, **named) -> Tensor:
-        if seed not in moved:
-            moved[seed] = optimise(*positional, seed=seed, **named)
-        return moved[seed]
+    def __init__(self) -> None:
+        self._moved: dict[int, Tensor] = {}
 
-    with patch.object(naturalfinger, "optimise", remembered):
-        yield
+    def __call__(self, *positional: Any, seed: int, **named: Any) -> Tensor:
+        """As ``optimise``."""
+        if seed not in self._moved:
+            self._moved[seed] = optimise(*positional, seed=seed, **named)
+        return self._moved[seed]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What asking a zoo takes, before the zoo is there: ``python benchmarks/verification.py --profile cifar10``.
+"""What asking a zoo takes, before the zoo is there: ``python -m benchmarks.asking --profile cifar10``.
 
 Each architecture of the profile is exported once, untrained; its file stands for all of its suspects. They are asked as
-the stage ``verify`` asks, all 100 queries and with a session of their own each, on as many threads as the profile has
+the stage ``score`` asks, all 100 queries and with a session of their own each, on as many threads as the profile has
 workers, or cores where those are fewer. Writes ``results/verification-<profile>.json``.
 """
 
@@ -11,10 +11,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from architectures import CLASSES
 
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
@@ -24,6 +24,7 @@ from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
 from nf.stages.score import score_suspects
 from nf.zoo import fingerbench
+from tools.results.architectures import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def export(run: Run) -> dict[str, float]:
     """Write a file for each suspect; returns the seconds of tracing and writing the one of each architecture."""
     data, zoo, seconds = run.profile.data, run.profile.zoo, {}
-    form = {"in_channels": data.channels, "num_classes": CLASSES, "mean": [0.5] * data.channels}
+    form: dict[str, Any] = {"in_channels": data.channels, "num_classes": CLASSES, "mean": [0.5] * data.channels}
     first = {}
     run.layout.onnx.mkdir(parents=True)
     for name in zoo.architectures:

@@ -1,9 +1,9 @@
-"""What the work of a profile costs and how much of a machine it uses: ``python benchmarks/budget.py --profile NAME``.
+"""What the work of a profile costs and how much of a machine it uses: ``python -m benchmarks.macs --profile NAME``.
 
 Counts the multiply-accumulates of every model of the zoo, of the GAN and of moving latents, and the numbers that
 training moves through memory; with ``--measure`` it also times a training step of each architecture and a large matrix
-product on this machine. Writes ``results/budget-<profile>.json``; ``python benchmarks/tables.py`` puts it on
-``docs/performance.md``.
+product on this machine. Writes ``results/budget-<profile>.json``; ``python -m tools.results.tables`` puts it
+on ``docs/performance.md``.
 """
 
 import argparse
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from architectures import CLASSES
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -31,6 +30,7 @@ from nf.gan import GANS, ImageShape
 from nf.models import build_body, build_classifier, fit, resolve_device
 from nf.stages.provenance import git_commit, machine, versions
 from nf.zoo import ZooPlan
+from tools.results.architectures import CLASSES
 
 ROOT = Path(__file__).resolve().parent.parent
 # Images of each split, where no run has been recorded: CIFAR-10 halved, CIFAR-100 for knockoff.
@@ -45,7 +45,7 @@ def forward_macs(body: nn.Module, *inputs: torch.Tensor) -> int:
     """Multiply-accumulates of one forward pass; on the device ``meta`` nothing is computed."""
     with FlopCounterMode(display=False) as counter:
         body(*inputs)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def forward_elements(model: nn.Module, *inputs: torch.Tensor) -> tuple[int, int]:
@@ -67,7 +67,7 @@ def forward_elements(model: nn.Module, *inputs: torch.Tensor) -> tuple[int, int]
 
 def networks(profile: Profile) -> dict[str, dict[str, float]]:
     """For each architecture: multiply-accumulates of one image, and the numbers that its training step moves."""
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     image = torch.empty(1, profile.data.channels, profile.data.image_size, profile.data.image_size, device="meta")
     for name in profile.zoo.architectures:
         with torch.device("meta"):
@@ -84,7 +84,7 @@ def networks(profile: Profile) -> dict[str, dict[str, float]]:
 
 def passes(spec: ModelSpec, plan: ZooPlan, sizes: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     """How often an image goes through a network for one model: (architecture, images, forward passes' worth each)."""
-    section = parse_section(ATTACKS[spec.attack].config, plan.attack_section(spec), spec.attack)
+    section: Any = parse_section(ATTACKS[spec.attack].config, plan.attack_section(spec), spec.attack)
     schedule = getattr(section, "schedule", None) or plan.training(spec.architecture)
     epochs = getattr(section, "epochs", None) or schedule.epochs
     images = sizes[spec.data] * epochs
@@ -94,7 +94,7 @@ def passes(spec: ModelSpec, plan: ZooPlan, sizes: dict[str, int]) -> Iterator[tu
         yield spec.architecture, images * float(spec.level), STEP + section.steps * INPUT_GRADIENT
     if spec.attack in ("distill", "knockoff"):
         asked = images if spec.attack == "distill" else sizes[spec.data]
-        yield plan.lineage[spec.parent].architecture, asked, 1
+        yield plan.lineage[str(spec.parent)].architecture, asked, 1
 
 
 def zoo(plan: ZooPlan, sizes: dict[str, int], cost: dict[str, dict[str, float]]) -> dict[str, Any]:
@@ -102,12 +102,12 @@ def zoo(plan: ZooPlan, sizes: dict[str, int], cost: dict[str, dict[str, float]])
     models: dict[str, dict[str, float]] = {}
     sums: dict[str, dict[str, Counter[str]]] = {"architecture": defaultdict(Counter), "attack": defaultdict(Counter)}
     for spec in plan.lineage.specs:
-        done = Counter[str]()
+        done: dict[str, float] = {"macs": 0, "step_numbers": 0, "step_numbers_joined": 0}
         for architecture, images, worth in passes(spec, plan, sizes):
             done["macs"] += images * worth * cost[architecture]["macs"]
             for key in ("step_numbers", "step_numbers_joined"):
                 done[key] += images * worth / STEP * cost[architecture][key]
-        models[spec.id] = dict(done)
+        models[spec.id] = done
         for kind, table in sums.items():
             table[getattr(spec, kind)].update({**done, "models": 1})
     return {"models": models, **{f"by_{kind}": {k: dict(v) for k, v in table.items()} for kind, table in sums.items()}}

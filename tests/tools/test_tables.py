@@ -1,10 +1,13 @@
-"""The table of the paper's setting says what its record says, and without a record how to get one."""
+"""Tables say what their records say, and without a record how to get one; those on the pages are up to date."""
 
-import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tools.results import records, schemes, settings, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,71 +49,70 @@ def with_rates(record, **more):
 
 
 @pytest.fixture
-def tables(tmp_path, monkeypatch):
-    specification = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "ROOT", tmp_path)
     (tmp_path / "results").mkdir()
-    return module
+    return tmp_path / "results"
 
 
-def written(tables, tmp_path, record):
-    (tmp_path / "results" / "cifar10.json").write_text(json.dumps(record))
+def put(results, name, record):
+    (results / f"{name}.json").write_text(json.dumps(record))
+
+
+def written(results, record):
+    put(results, "cifar10", record)
     return tables.rendered("before\n<!-- results:cifar10 -->\nold\n<!-- /results:cifar10 -->\nafter").splitlines()
 
 
-def test_without_a_record_the_place_says_how_to_fill_it(tables):
+def test_the_pages_show_what_the_records_say():
+    command = [sys.executable, "-m", "tools.results.tables", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_without_a_record_the_place_says_so(results, name):
+    assert " been recorded yet" in tables.TABLES[name]()
+
+
+def test_the_paper_s_setting_says_how_to_fill_its_place(results):
     text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
-    assert "The whole of `cifar10` has not been run yet: `python benchmarks/gpu.py --data FOLDER --out out`" in text
+    assert "Nothing has been recorded yet: `nf run --profile cifar10 --data FOLDER` on a machine with a GPU" in text
 
 
-def test_the_table_stands_beside_the_papers_numbers(tables, tmp_path, record):
-    lines = written(tables, tmp_path, record)
+def test_records_from_before_a_stage_was_renamed_are_read(results):
+    put(results, "old", {"seconds": {"verify@akh": 2.0, "zoo": 1.0}, "missing": {"verify@akh": "out of time"}})
+    put(results, "new", {"seconds": {"score@akh": 2.0, "verifying": 1.0}, "parts": None})
+    assert records.load("old") == {"seconds": {"score@akh": 2.0, "zoo": 1.0}, "missing": {"score@akh": "out of time"}}
+    assert records.load("new") == {"seconds": {"score@akh": 2.0, "verifying": 1.0}, "parts": None}
+    assert records.load("none") is None
+
+
+def test_the_table_stands_beside_the_papers_numbers(results, record):
+    lines = written(results, record)
     rows = [line for line in lines if line.startswith(("| NaturalFinger", "| AKH"))]
     assert rows == [
         "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.9112 | 1.0% | 0.3% | 63 of 63 | 1 of 91 (0.0% to 6.0%) |",
         "| AKH | 0.600, 0.590 to 0.620 | not stated | not measured | not stated | 60 of 63 | 9 of 91 (4.6% to 17.9%) |",
     ]
-    assert "1 run, 170 models, 100 queries a scheme; accuracy on the test half 90.1% on average." in lines[-3]
-    assert "Images: cifar10/train.parquet and CIFAR100. JPEG copies. NVIDIA H100, 19.0 minutes" in lines[-3]
+    assert lines[-3] == "1 run, 170 models, 100 queries a scheme; NVIDIA H100, 19.0 minutes, commit abc."
     assert (lines[0], lines[-1]) == ("before", "after")
     assert not any("| variant |" in line for line in lines)
 
 
-def test_the_profile_for_two_cores_stands_below_with_its_suspects_and_files(tables, tmp_path, record):
-    small = {
-        **record,
-        "n": {"runs": 1, "models": 115, "queries": 100},
-        "zoo": {"scratch_accuracy_mean": 0.651},
-        "machine": "Linux, 2 cores",
-        "schemes": with_rates(record, plus={"twin": {"models": 5, "called_stolen": 2}}),
-    }
-    (tmp_path / "results" / "cifar10-small.json").write_text(json.dumps(small))
-    text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
-    assert "The whole of `cifar10` has not been run yet" in text
-    assert "154 suspects under all six attacks" in text
-    assert "accurate to 65.1% from scratch. Images: cifar10/train.parquet and CIFAR100. JPEG copies. 1 run" in text
+def test_columns_of_twins_and_detection_stand_where_they_were_measured(results, record):
+    put(
+        results,
+        "cifar10-small",
+        {**record, "schemes": with_rates(record, plus={"twin": {"models": 5, "called_stolen": 2}})},
+    )
+    text = schemes.schemes_beside_the_paper("cifar10-small")
     assert (
         "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% | 0.3% |"
         in text
     )
-
-
-def test_a_short_run_at_full_width_stands_beside_the_papers_numbers(tables, tmp_path, record):
-    brief = {
-        **record,
-        "zoo": {"scratch_accuracy_mean": 0.75},
-        "schemes": with_rates(record, plus={}, perfect_range={"low": 0.6, "high": 0.7, "width": 0.1}),
-        "detection": {},
-        "missing": dict.fromkeys(["detectors", "variant@label", "ask-variant@label"], "out of time"),
-    }
-    (tmp_path / "results" / "cifar10-brief.json").write_text(json.dumps(brief))
-    text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
-    assert "154 suspects under all six attacks, accurate to 75.0% from scratch" in text
-    assert "19.0 minutes on one NVIDIA H100, commit abc." in text
-    assert "Time ended before: `detectors`, `variant@label`." in text
-    assert "Every threshold between 0.60 and 0.70 would tell" in text
+    put(results, "cifar10-brief", {**record, "schemes": with_rates(record, plus={}), "detection": {}})
+    text = schemes.schemes_beside_the_paper("cifar10-brief")
     assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 |" in text
     assert "| AKH | 0.600, 0.590 to 0.620 | not stated | 0.900 | 0.800 | 60 of 63 | 9 of 91 |" in text
 
@@ -134,14 +136,14 @@ def variant(name, **parameters):
     }
 
 
-def test_variants_stand_beside_the_papers_ablation(tables, tmp_path, record):
+def test_variants_stand_beside_the_papers_ablation(results, record):
     variants = [
         variant("label-transform-corrected"),
         variant("label-transform-published", discriminator="published"),
         variant("none", label="random", transforms=["identity"], discriminator="none"),
         variant("twins", twins=True),
     ]
-    lines = written(tables, tmp_path, {**record, "variants": variants})
+    lines = written(results, {**record, "variants": variants})
     start = lines.index("| variant | seeds | ARUC | paper's ARUC | honest accused |")
     assert lines[start + 2 : start + 6] == [
         "| none | 1 | 0.800 | 0.79 | 10.0% |",
@@ -151,7 +153,7 @@ def test_variants_stand_beside_the_papers_ablation(tables, tmp_path, record):
     ]
 
 
-def test_detectors_stand_beside_the_papers_on_its_images_alone(tables, tmp_path):
+def test_detectors_stand_beside_the_papers_on_its_images_alone(results):
     def found(rate, **accuracy):
         return {"detection_rate": rate, "detection_rate_std": 0.01, "runs": [rate] * 3, "accuracy": accuracy}
 
@@ -161,26 +163,26 @@ def test_detectors_stand_beside_the_papers_on_its_images_alone(tables, tmp_path)
         "half_of_queries": found(0.3, normal=1.0),
     }
     for profile in ("digits", "cifar10-small"):
-        (tmp_path / "results" / f"{profile}.json").write_text(json.dumps({"detection": {"metav": kinds}}))
+        put(results, profile, {"detection": {"metav": kinds}})
     row = "| MetaV | 10.0% ± 1.0% | 20.0% ± 1.0% | 30.0% ± 1.0% |"
-    assert f"{row} 48.0% |\n" in tables.detection("cifar10-small")
-    assert f"{row}\n" in tables.detection("digits")
-    assert "over 3 detectors" in tables.detection("digits")
-    assert "they know: noise 80.0%, samples 60.0%, normal 90.0% and 70.0%." in tables.detection("digits")
+    assert f"{row} 48.0% |\n" in schemes.detection("cifar10-small")
+    assert f"{row}\n" in schemes.detection("digits")
+    assert "over 3 detectors" in schemes.detection("digits")
+    assert "they know: noise 80.0%, samples 60.0%, normal 90.0% and 70.0%." in schemes.detection("digits")
 
 
-def test_variants_have_the_papers_column_on_its_images_alone(tables, tmp_path):
+def test_variants_have_the_papers_column_on_its_images_alone(results):
     records = [variant("label-transform-published", discriminator="published")]
     records[0]["metrics"]["plus"] = {}
     records[0] |= {"queries": 20, "training_models": 8}
     for profile in ("digits", "cifar10-small"):
-        (tmp_path / "results" / f"{profile}.json").write_text(json.dumps({"variants": records}))
-    assert "| published | 1 | 0.800 | 0.91 | none |" in tables.variants("cifar10-small")
-    assert "| published | 1 | 0.800 | none |" in tables.variants("digits")
-    assert tables.variants("digits").endswith("20 queries from 8 training models. One seed.")
+        put(results, profile, {"variants": records})
+    assert "| published | 1 | 0.800 | 0.91 | none |" in schemes.variants("cifar10-small")
+    assert "| published | 1 | 0.800 | none |" in schemes.variants("digits")
+    assert schemes.variants("digits").endswith("20 queries from 8 training models. One seed.")
 
 
-def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_short(tables, tmp_path):
+def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_short(results):
     found = {"aruc": 0.5, "roc_auc": 0.98, "tpr_at_fpr_0": 0.75}
     wrong = {"positives": 63, "false_negatives": 2, "negatives": 91, "false_positives": 5}
     sets = [
@@ -188,14 +190,14 @@ def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_shor
         {"zoo": 1, "setting": "in use", "draw": 1, "shortage": "12 of 100"},
         {"zoo": 0, "setting": "in use", "draw": 0, **found, "at_threshold": wrong},
     ]
-    (tmp_path / "results" / "settings-digits.json").write_text(json.dumps({"query_sets": sets}))
-    rows = tables.settings_digits().splitlines()[2:]
+    put(results, "settings-digits", {"query_sets": sets})
+    rows = settings.settings_digits().splitlines()[2:]
     assert rows[0].startswith("| 1 | in use | 0.500 / too few queries | 0.980 / too few queries |")
     assert rows[1] == "| 0 | in use | 0.500 | 0.980 | 0.750 | 61 of 63 | 5 of 91 |"
 
 
-def test_survivors_are_averaged_over_draws(tables, tmp_path):
-    assert "benchmarks/survivors.py" in tables.survivors()
+def test_survivors_are_averaged_over_draws(results):
+    assert "experiments.survivors" in settings.survivors()
 
     def chosen(draw: int, ranking: str, aruc: float, accused: int) -> dict:
         wrong = {"positives": 43, "false_negatives": 1, "negatives": 51, "false_positives": accused}
@@ -205,15 +207,15 @@ def test_survivors_are_averaged_over_draws(tables, tmp_path):
 
     sets = [chosen(0, "mean", 0.6, 9), chosen(0, "steady", 0.7, 2), chosen(1, "mean", 0.7, 6)]
     record = {"queries": 40, "training_models": 8, "query_sets": [*sets, chosen(1, "steady", 0.75, 1)]}
-    (tmp_path / "results" / "survivors-cifar10-small.json").write_text(json.dumps(record))
-    rows = tables.survivors().splitlines()[2:]
+    put(results, "survivors-cifar10-small", record)
+    rows = settings.survivors().splitlines()[2:]
     assert rows[0] == "| mean | 10.0% | 0.650 | 0.990 | 0.500 | 1.0 of 43 | 7.5 of 51 |"
     assert rows[1] == "| steady | 10.0% | 0.725 | 0.990 | 0.500 | 1.0 of 43 | 1.5 of 51 |"
     assert rows[-1].startswith("40 queries out of 100 / 101 survivors, from 8 training models; means over 2 draws")
 
 
-def test_latent_steps_stand_below_samples_that_were_not_moved(tables, tmp_path):
-    assert "benchmarks/latent_steps.py" in tables.latent_steps()
+def test_latent_steps_stand_below_samples_that_were_not_moved(results):
+    assert "experiments.latent_steps" in settings.latent_steps()
     found = {"naive": [0.5, 0.0, 0.25], "other_gan": [1.0, 0.9, 0.8]}
     moved = {
         "changes": {"epochs": 1000, "learning_rate": 0.5},
@@ -228,8 +230,8 @@ def test_latent_steps_stand_below_samples_that_were_not_moved(tables, tmp_path):
     }
     sets = [{"setting": "unmoved", "length": 11.3, "found": found}, moved]
     record = {"queries": 40, "training_models": 8, "samples": 1000, "query_sets": sets}
-    (tmp_path / "results" / "latent-steps-cifar10-small.json").write_text(json.dumps(record))
-    rows = tables.latent_steps().splitlines()[2:]
+    put(results, "latent-steps-cifar10-small", record)
+    rows = settings.latent_steps().splitlines()[2:]
     assert rows[0] == "| none |  | 11.3 |  | 50% / 0% / 25% | 100% / 90% / 80% |  |  |  |"
     assert rows[1].startswith("| 1,000 | 0.5 | 13.0 | 80 of 160 | 50% / 0% / 25% | 100% / 90% / 80% | 0.700, 0.600 to")
     assert rows[1].endswith("| 2 of 51 | 1 of 5 |")

@@ -1,8 +1,8 @@
-"""NaturalFinger's settings on digits, on zoos of two seeds: ``python benchmarks/settings.py --out FOLDER``.
+"""NaturalFinger's settings on digits, on zoos of two seeds: ``python -m experiments.settings --out FOLDER``.
 
 Each zoo has models, GAN and suspects of its own; ``results/digits.json`` is of seed 0. What knockoffs among the
-training models change is measured, too. What is there is kept, so a run
-that was stopped goes on with the same command; the record is written after each query set.
+training models change is measured, too. What is there is kept, so a run that was stopped goes on with the same command;
+the record is written after each query set.
 """
 
 import argparse
@@ -10,25 +10,25 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nf.core.threads import configure_math_libraries
 
 configure_math_libraries()
 
-from gpu_parts import Budget, parts  # noqa: E402 - the environment is read at import
-
-from nf.core.config import VariantConfig, VariantsConfig  # noqa: E402
+from nf.core.config import VariantConfig, VariantsConfig  # noqa: E402 - the environment is read at import
 from nf.core.files import read_json, write_json  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
 from nf.core.variants import VariantId  # noqa: E402
-from nf.stages import load_stage  # noqa: E402
+from nf.stages.graph import Wanted, all_parts, select  # noqa: E402
 from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
+from nf.stages.variant import variant as make_variant  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "results" / "settings-digits.json"
 
-SETTINGS = {"whatever the labels": {"pair_share": 1.0}, "in use": {}}
+SETTINGS: dict[str, dict[str, Any]] = {"whatever the labels": {"pair_share": 1.0}, "in use": {}}
 """Changes of the profile's section, by what they amount to."""
 
 KNOCKOFFS = {
@@ -48,15 +48,15 @@ def main(out: Path, seeds: list[int], draws: list[int]) -> None:
     rows = []
     for seed in seeds:
         for run in _runs_of(seed, out):
-            for part in parts(run, Budget(), [], "sagan", []):
-                if part.name != "detectors" and not part.done():
+            for part in select(all_parts(run, Wanted.of(run.profile, gans=["sagan"])), ["export", "gan@sagan"]):
+                if not part.is_there():
                     print(f"{run.layout.root}: {part.name}", flush=True)
                     part.make()
             for name, variant in run.profile.variants.each.items():
                 for draw in draws:
                     path = run.layout.variant(VariantId(name, draw))
                     if not path.exists():
-                        load_stage("variant")(run, str(VariantId(name, draw)))
+                        make_variant(run, str(VariantId(name, draw)))
                     row = {"zoo": seed, "setting": name, "changes": variant.changes, "draw": draw, **_figures(path)}
                     rows.append(row)
                     print(row, flush=True)
@@ -84,13 +84,13 @@ def _runs_of(seed: int, out: Path) -> Iterator[Run]:
     yield Run(replace(_variants_of(run, {WITH_KNOCKOFFS: {}}).profile, zoo=zoo), layout)
 
 
-def _variants_of(run: Run, settings: dict[str, dict]) -> Run:
+def _variants_of(run: Run, settings: dict[str, dict[str, Any]]) -> Run:
     each = {name: VariantConfig(changes=changes) for name, changes in settings.items()}
     variants = VariantsConfig(queries=run.profile.queries, each=each)
     return replace(run, profile=replace(run.profile, variants=variants))
 
 
-def _figures(path: Path) -> dict:
+def _figures(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if "metrics" not in found:
         return {"shortage": found["shortage"]}

@@ -1,34 +1,36 @@
-"""How finely latents move, and what detectors make of it: ``python benchmarks/latent_steps.py --out FOLDER``.
+"""How finely latents move, and what detectors make of it: ``python -m experiments.latent_steps --out FOLDER``.
 
-On images, models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf prepare``, ``nf zoo``, ``nf gan
-sagan``, ``nf detectors sagan``), query sets of NaturalFinger are made in ever more and shorter steps, from the same
-draws. Each is asked of all suspects and shown to the detectors; so are samples as the GAN draws them. What is there is
-kept, so a run that was stopped goes on with the same command, and several can share the work: ``--settings`` takes some
-of them.
+On images, models, GAN and detectors of ``cifar10-small`` that lie in FOLDER (``nf run detectors export --profile
+cifar10-small``), query sets of NaturalFinger are made in ever more and shorter steps, from the same draws. Each is
+asked of all suspects and shown to the detectors; so are samples as the GAN draws them. What is there is kept, so a run
+that was stopped goes on with the same command, and several can share the work: ``--settings`` takes some of them.
 """
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
 
 from nf.core.threads import configure_math_libraries
-from nf.data import to_bytes
 
 configure_math_libraries()
 
 import torch  # noqa: E402 - the environment is read at import
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from nf.core.files import read_json, write_json  # noqa: E402
+from nf.core.sections import parse_section  # noqa: E402
 from nf.core.seeds import derive_seed  # noqa: E402
+from nf.data import to_bytes  # noqa: E402
 from nf.detection import abnormal_share, load_detectors  # noqa: E402
-from nf.fingerprints import naturalfinger  # noqa: E402
+from nf.fingerprints import NaturalFinger, NaturalFingerConfig  # noqa: E402
+
+# How far it moves latents is what is in question here.
+from nf.fingerprints.naturalfinger.optimise import optimise  # noqa: E402
 from nf.gan import load_gan  # noqa: E402
 from nf.models import resolve_device  # noqa: E402
 from nf.stages.evaluate import measure  # noqa: E402
-from nf.stages.fingerprint import make_queries  # noqa: E402
+from nf.stages.fingerprint import make_queries_by  # noqa: E402
 from nf.stages.provenance import git_commit, machine, versions  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.score import score_suspects  # noqa: E402
@@ -38,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "results" / "latent-steps-cifar10-small.json"
 
 UNMOVED = "unmoved"
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     UNMOVED: {},
     "60 steps": {"epochs": 60, "learning_rate": 10.0},
     "120 steps": {"epochs": 120, "learning_rate": 5.0},
@@ -67,7 +69,7 @@ def main(run: Run, settings: list[str]) -> None:
         write_json(RECORD, {"what": what, **common, "query_sets": rows, **facts})
 
 
-def _unmoved(run: Run) -> dict:
+def _unmoved(run: Run) -> dict[str, Any]:
     gan = load_gan(run.layout.gan("sagan"), resolve_device(run.profile.execution.device))
     generator = torch.Generator().manual_seed(derive_seed(run.profile.seed, "latent-steps"))
     latents, classes = gan.sample_latents(SAMPLES, generator)
@@ -75,11 +77,18 @@ def _unmoved(run: Run) -> dict:
     return {"length": _length(latents), "found": _found(run, images)}
 
 
-def _moved(run: Run, changes: dict) -> dict:
+def _moved(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
     run = with_fewer_models(run, MODELS)
     section = {**run.profile.section("schemes", "naturalfinger"), **COMMON, **changes}
-    with _watched() as moved:
-        queries = make_queries(run, "naturalfinger", section, count=QUERIES, seed=run.profile.seed)
+    moved: list[Tensor] = []  # latents at the end of their course, of each round
+
+    def watched(*positional: Any, **named: Any) -> Tensor:
+        moved.append(optimise(*positional, **named))
+        return moved[-1]
+
+    config = parse_section(NaturalFingerConfig, section, "schemes.naturalfinger")
+    scheme = NaturalFinger(config, optimiser=watched)
+    queries = make_queries_by(run, scheme, count=QUERIES, seed=run.profile.seed)
     table, _ = score_suspects(run, queries)
     metrics = measure(run, "naturalfinger", queries, table)
     return {
@@ -92,28 +101,14 @@ def _moved(run: Run, changes: dict) -> dict:
     }
 
 
-@contextmanager
-def _watched() -> Iterator[list[Tensor]]:
-    """Latents at the end of their course, of each round within the block."""
-    moved: list[Tensor] = []
-    optimise = naturalfinger.optimise
-
-    def watched(*positional, **named) -> Tensor:
-        moved.append(optimise(*positional, **named))
-        return moved[-1]
-
-    with patch.object(naturalfinger, "optimise", watched):
-        yield moved
-
-
 def _length(latents: Tensor) -> float:
-    return round(latents.norm(dim=1).mean().item(), 3)
+    return round(float(latents.norm(dim=1).mean()), 3)
 
 
 def _found(run: Run, images: Tensor) -> dict[str, list[float]]:
     """Shares that detectors take for abnormal, by what they learned from."""
     device = resolve_device(run.profile.execution.device)
-    detectors: dict[str, list[nn.Module]] = load_detectors(run.layout.detectors, device)[0]
+    detectors, _ = load_detectors(run.layout.detectors, device)
     return {
         kind: [round(abnormal_share(each, images.to(device)), 6) for each in several]
         for kind, several in detectors.items()

@@ -1,4 +1,7 @@
-"""Write the table of ``docs/architectures.md`` from the networks: ``python benchmarks/architectures.py [--check]``."""
+"""Write the table of ``docs/architectures.md`` from the networks: ``python -m tools.results.architectures``.
+
+With ``--check`` nothing is written, and a page that is out of date fails.
+"""
 
 import argparse
 import re
@@ -12,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nf.core.architectures import DISPLAY_NAMES
 from nf.models import FULL_SIZE, build_body
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "architectures.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "architectures.md"
 CHANNELS, CLASSES, SIZES = 3, 10, (32, 16)
 
 
@@ -54,5 +57,7 @@ if __name__ == "__main__":
     before = PAGE.read_text()
     after = rendered(before)
     if parser.parse_args().check:
-        sys.exit(None if before == after else f"{PAGE.name} is out of date: run `python benchmarks/architectures.py`")
+        sys.exit(
+            None if before == after else f"{PAGE.name} is out of date: run `python -m tools.results.architectures`"
+        )
     PAGE.write_text(after)
