@@ -10,7 +10,7 @@ class VariantId:
     """A variant of a scheme under one seed, written ``twins-0``: as an item of its stage, as a folder, in records.
 
     Attributes:
-        name: of the variant in ``params.yaml``; it may have hyphens of its own, as in ``label-transform``.
+        name: the variant's key in ``params.yaml``; it may have hyphens of its own, as in ``label-transform``.
         seed: 0 or more.
     """
 

@@ -26,7 +26,7 @@ class Deadline:
         """``progress`` that also ends the work between two of its steps once the deadline has passed.
 
         Raises:
-            OutOfTimeError: by what is returned, unless the step was the last.
+            OutOfTimeError: raised by what is returned, unless the step was the last.
         """
 
         def watching(done: int, total: int, what: str) -> None:

@@ -53,7 +53,7 @@ class Part:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def is_there(self) -> bool:
-        """Whether it is made from the files of now; ``settings`` are the runner's to compare.
+        """Whether it is made from the current files; ``settings`` are the runner's to compare.
 
         Raises:
             NFError: whatever ``check`` raises.
@@ -73,8 +73,8 @@ class Wanted:
     """What a run is about.
 
     Attributes:
-        schemes: by name; the report is about the first.
-        gans: that are trained; detectors are those of the first one's queries.
+        schemes: names of the schemes; the report is about the first.
+        gans: names of the GANs that are trained; detectors are those of the first one's queries.
         variants: each under one seed.
     """
 
@@ -118,7 +118,7 @@ def all_parts(
     Args:
         run: the profile and its folder; its progress is watched by the deadline.
         wanted: schemes, GANs and variants.
-        deadline: that ends what takes long; by default there is none.
+        deadline: the moment that ends what takes long; by default there is none.
         zoo_seconds: after which no model of the zoo is begun, so that query sets are made from what there is.
     """
     deadline = deadline or Deadline()
@@ -208,7 +208,7 @@ def scheme_parts(run: Run, aside: Run, name: str) -> Iterator[Part]:
     Args:
         run: for what may be computed on a GPU.
         aside: the same run for what is made beside; it must be picklable where that is another process.
-        name: of the scheme.
+        name: the scheme, a key of ``nf.fingerprints.SCHEMES``.
     """
     layout, profile = run.layout, run.profile
     queries, scores = layout.fingerprint(name) / CARD_FILE, layout.scores(name)

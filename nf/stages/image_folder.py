@@ -13,7 +13,7 @@ def with_images_from(profile: Profile, folder: Path) -> Profile:
     """``profile`` on the images below ``folder``.
 
     Args:
-        profile: whose sources are replaced; how many images they take stays.
+        profile: the profile whose sources are replaced; how many images they take stays.
         folder: holds ``cifar10/`` and, for what thieves ask about, ``cifar100/`` or ``tiny-imagenet-32/``, each with
             ``train*.parquet``, the first also ``test*.parquet``.
 

@@ -28,8 +28,8 @@ def write_record(run: Run, wanted: Wanted, folder: Path, *, note: str = "", fact
     """Write ``<profile>.json`` into ``folder``, contact sheets beside it, and return the path.
 
     Args:
-        run: whose artifacts are read, as far as they are there.
-        wanted: of which schemes and which GAN, the first, there are sheets.
+        run: the run whose artifacts are read, as far as they are there.
+        wanted: the schemes, and the GANs of which the first gets a sheet.
         folder: may hold records of other profiles.
         note: what is particular about this run.
         facts: what else the record says, such as costs and what is missing.

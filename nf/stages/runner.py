@@ -36,7 +36,7 @@ def make_parts(
     An error of another kind than ``NFError``, or Ctrl-C, is raised; no further part is begun then.
 
     Args:
-        run: whose parts they are.
+        run: the run that the parts belong to.
         todo: each after those that it needs.
         deadline: after which no part is begun.
         costs: gets the seconds of each.

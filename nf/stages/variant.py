@@ -22,7 +22,7 @@ class VariantQueries:
     """A variant of which the queries are made.
 
     Attributes:
-        id: its name and seed.
+        id: the variant's name and seed.
         record: what is known of it before anybody is asked.
         queries: none where too few were found, which ``record`` then tells.
     """

@@ -99,7 +99,7 @@ def run(tmp_path):
 @pytest.fixture
 def in_graph(run):
     """Needs by the names of stages: the two parts of a variant are one stage."""
-    variants = [(name, seed) for name in PARAMS["variants"] for seed in PARAMS["variant_seeds"]]
+    variants = [VariantId(name, seed) for name in PARAMS["variants"] for seed in PARAMS["variant_seeds"]]
     wanted = Wanted.of(run.profile, schemes=PARAMS["schemes"], gans=PARAMS["gans"], variants=variants)
     needs: dict[str, set[str]] = {}
     for part in all_parts(run, wanted):
@@ -128,7 +128,7 @@ def test_what_dvc_awaits_in_vain_is_named(in_dvc, in_graph):
 
 
 def test_parts_stand_after_what_they_need_and_write_different_files(run):
-    wanted = Wanted.of(run.profile, variants=[("label", 0), ("wgan_gp", 1)])
+    wanted = Wanted.of(run.profile, variants=[VariantId("label", 0), VariantId("wgan_gp", 1)])
     assert wanted.gans == ("sagan", "wgan_gp")
     parts = all_parts(run, wanted)
     for number, part in enumerate(parts):
@@ -152,7 +152,7 @@ def test_a_target_brings_what_it_needs_and_no_more(run):
     [
         ({"schemes": ["ranom"]}, "unknown scheme of profile 'smoke' 'ranom'"),
         ({"gans": ["dcgan"]}, "unknown gan of profile 'smoke' 'dcgan'"),
-        ({"variants": [("lable", 0)]}, "unknown variant of profile 'smoke' 'lable'"),
+        ({"variants": [VariantId("lable", 0)]}, "unknown variant of profile 'smoke' 'lable'"),
     ],
 )
 def test_a_name_that_there_is_not_is_said_before_anything_begins(run, wanted, message):

@@ -114,7 +114,7 @@ def _schemes(run: Record, *, paper: bool = False) -> str:
 def schemes_cifar10_small_earlier() -> str:
     """All schemes on ``cifar10-small`` before survivors were ranked by steadiness, on models of another run."""
     run = load("cifar10-small-earlier")
-    return _schemes(run, paper=True) if run else "No earlier run of this profile has been recorded."
+    return _schemes(run, paper=True) if run else "No earlier run of this profile has been recorded yet."
 
 
 def schemes_beside_the_paper(profile: str) -> str:
