@@ -23,9 +23,6 @@ RETIRED = {
 # Text that stays: keys of recorded files, and words of other trades.
 ALLOWED = {
     ("docs/comparison.md", "steadiness"),  # the name of a ranking in results/survivors.json
-    ("docs/architecture.md", "burnt"),
-    ("docs/architecture.md", "of now"),
-    ("docs/architecture.md", "stranger"),
 }
 
 
