@@ -34,7 +34,7 @@ def table(found: Mapping[str, Any]) -> str:
         "| Mutant | What it breaks | In | Caught by |",
         "|---|---|---|---|",
     ]
-    for name, row in found["mutants"].items():
+    for name, row in sorted(found["mutants"].items()):  # as the file of the record has them
         caught = f"`{row['killed_by']}`" if row["killed_by"] else "**nobody**"
         lines.append(f"| {name} | {row['breaks']} | `{row['file']}` | {caught} |")
     return "\n".join(lines)
