@@ -52,12 +52,12 @@ class PcaGenerator(nn.Module):
         super().__init__()
         flat = to_float(images).flatten(1)
         means = torch.stack([flat[labels == label].mean(dim=0) for label in range(10)])
-        _, scale, basis = np.linalg.svd((flat - means[labels]).numpy(), full_matrices=False)
-        round_robin_by_pair = torch.from_numpy(scale[:COMPONENTS, None] * basis[:COMPONENTS]) / len(flat) ** 0.5
-        self.means, self.round_robin_by_pair = nn.Parameter(means), nn.Parameter(round_robin_by_pair)
+        _, scale, directions = np.linalg.svd((flat - means[labels]).numpy(), full_matrices=False)
+        basis = torch.from_numpy(scale[:COMPONENTS, None] * directions[:COMPONENTS]) / len(flat) ** 0.5
+        self.means, self.basis = nn.Parameter(means), nn.Parameter(basis)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        pixels = self.means[labels] + z @ self.round_robin_by_pair
+        pixels = self.means[labels] + z @ self.basis
         return torch.tanh(2 * pixels - 1).reshape(-1, 1, 16, 16)
 
 
