@@ -104,7 +104,7 @@ def test_what_fails_is_said_and_the_status_is_1(tmp_path):
     done = typed(tmp_path, "evaluate@akh")
     assert done.exit_code == 1
     prepare, zoo = done.output.splitlines()[-6:-4]
-    assert prepare.startswith(f"prepare: {broken}")
+    assert prepare.startswith(f"prepare: cannot write {broken}")
     assert zoo == "zoo: needs prepare, which is missing"
     record = json.loads((tmp_path / "record" / "gpu-smoke.json").read_text())
     assert set(record["missing"]) == {
