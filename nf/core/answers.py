@@ -21,7 +21,7 @@ class Answers:
     """One suspect's answers to N queries.
 
     Attributes:
-        labels: (N,) int64.
+        labels: (N,) int64; -1 for an answer that is none of the owner's classes.
         probabilities: (N, classes) float32, or None from a suspect that gives labels only.
     """
 
@@ -42,13 +42,17 @@ class Answers:
     def as_probabilities(self, num_classes: int) -> NDArray[np.float32]:
         """(N, num_classes) float32: the probabilities, or the labels as one-hot vectors where there are none.
 
+        A label of -1 becomes zeros.
+
         Raises:
             SuspectError: the suspect knows other classes.
         """
         if self.probabilities is None:
             if self.labels.max(initial=0) >= num_classes:
                 raise SuspectError(f"expected labels below {num_classes}, got {self.labels.max()}")
-            return np.eye(num_classes, dtype=np.float32)[self.labels]
+            one_hot = np.eye(num_classes, dtype=np.float32)[self.labels]
+            one_hot[self.labels < 0] = 0
+            return one_hot
         if self.probabilities.shape[1] != num_classes:
             raise SuspectError(f"expected probabilities of {num_classes} classes, got {self.probabilities.shape[1]}")
         return self.probabilities
