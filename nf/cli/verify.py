@@ -1,6 +1,7 @@
 """``nf verify``: ask a suspect from outside, and say whether it was stolen."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,12 @@ import click
 
 if TYPE_CHECKING:
     from nf.core.predictor import OutputKind
+    from nf.suspects import Examined
+    from nf.suspects.interface import Kind
     from nf.verdict import Verdict
+
+NO_VERDICT = 3
+"""Exit status where a suspect does not answer like a classifier of the owner's classes."""
 
 
 @click.command()
@@ -29,11 +35,18 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--output",
-    type=click.Choice(["logits", "probabilities", "labels"]),
-    default="logits",
-    show_default=True,
-    help="What the suspect answers with.",
+    type=click.Choice(["logits", "probabilities", "labels", "names", "top-k"]),
+    help="What the suspect answers with. [default: what control images show; without any, logits]",
 )
+@click.option(
+    "--input",
+    "words",
+    metavar="WORDS",
+    help="How it takes images, as in nhwc,uint8 or bgr,imagenet. [default: what the file says and control images show]",
+)
+@click.option("--size", metavar="PIXELS", help="Of the images that it takes, as in 224 or 240x320.")
+@click.option("--labels", type=click.Path(path_type=Path), help="Its names of your classes, a line each in your order.")
+@click.option("--interface", "interface_file", type=click.Path(path_type=Path), help="All of that in a YAML file.")
 @click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
 @click.option(
     "--timeout", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="Seconds it may take."
@@ -43,7 +56,11 @@ def verify(
     suspect: str,
     folder: Path,
     calibration: Path | None,
-    output: "OutputKind",
+    output: "Kind | None",
+    words: str | None,
+    size: str | None,
+    labels: Path | None,
+    interface_file: Path | None,
     token_from: str | None,
     timeout: float,
     as_json: bool,
@@ -54,23 +71,46 @@ def verify(
     https://host/v2/models/NAME, or a CSV file of answers to the images that `nf images` writes.
 
     An ONNX file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and
-    time.
+    time. Before it sees a query, it answers control images, which show how it wants to be asked. Exit status 3 says
+    that it does not answer like a classifier of your classes, so that there is no verdict.
     """
+    from nf.core.errors import NoVerdictError
     from nf.core.queries import QuerySet
-    from nf.suspects import ask, open_suspect
-    from nf.verdict import check_card, decide, evidence, load_calibration
+    from nf.suspects import examine, open_suspect, state_interface
+    from nf.verdict import check_card, decide, evidence, load_calibration, no_verdict
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
     check_card(queries)
     metrics = calibration or _find_metrics(folder, queries.card["scheme"])
     known = load_calibration(metrics, queries) if metrics else None
-    asked = open_suspect(suspect, output=output, timeout_seconds=timeout, token_from=token_from)
-    verdict = decide(ask(asked, queries), queries, known)
+    stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
+    kind: OutputKind = "labels"
+    if stated.kind != "names" and stated.kind != "top-k":
+        kind = stated.kind or "logits"
+    asked = open_suspect(suspect, output=kind, timeout_seconds=timeout, token_from=token_from, stated=stated)
+    try:
+        examined = examine(asked, queries, stated)
+    except NoVerdictError as error:
+        if as_json:
+            click.echo(json.dumps(no_verdict(str(error), queries, suspect, stated), indent=2, sort_keys=True))
+        else:
+            click.echo(f"verdict        NO VERDICT\nreason         {error}")
+        sys.exit(NO_VERDICT)
+    verdict = decide(examined.answers, queries, known)
     if as_json:
-        click.echo(json.dumps(evidence(verdict, suspect, output), indent=2, sort_keys=True))
+        click.echo(json.dumps(evidence(verdict, suspect, examined), indent=2, sort_keys=True))
     else:
-        click.echo("\n".join(_lines(verdict)))
+        click.echo("\n".join([*_lines(verdict), *_asked(examined)]))
+
+
+def _asked(examined: "Examined") -> Iterator[str]:
+    if examined.found is None:
+        yield "asked as       stated: the query set has no control images, or they were not asked"
+        return
+    found = examined.found
+    yield f"asked as       {found.how}"
+    yield f"controls       {found.right} of {found.controls} right, best of {found.tried} ways of asking"
 
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:

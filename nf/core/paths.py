@@ -8,6 +8,7 @@ from pathlib import Path
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 QUERIES_FILE = "queries.safetensors"
+CONTROLS_FILE = "controls.safetensors"
 SHEET_FILE = "sheet.png"
 SAMPLES_FILE = "samples.png"
 HISTORY_FILE = "history.csv"
@@ -43,7 +44,7 @@ class Layout:
         return self.root / "gan" / name
 
     def fingerprint(self, scheme: str) -> Path:
-        """``queries.safetensors``, ``card.json``, ``sheet.png``."""
+        """``queries.safetensors``, ``controls.safetensors``, ``card.json``, ``sheet.png``."""
         return self.root / "fingerprints" / scheme
 
     @property

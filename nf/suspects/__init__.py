@@ -4,7 +4,9 @@ from nf.suspects.answers import check_answers
 from nf.suspects.counting import CountingPredictor
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.defended import DEFENCES, DefendedSuspect
+from nf.suspects.examine import Examined, examine
 from nf.suspects.http import HttpSuspect
+from nf.suspects.interface import Interface, state_interface
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, open_suspect
@@ -15,11 +17,15 @@ __all__ = [
     "CountingPredictor",
     "CsvSuspect",
     "DefendedSuspect",
+    "Examined",
     "HttpSuspect",
+    "Interface",
     "IsolatedSuspect",
     "OnnxSuspect",
     "ask",
     "check_answers",
+    "examine",
     "is_address",
     "open_suspect",
+    "state_interface",
 ]

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -97,6 +97,11 @@ class Interface:
                     f"classes: expected each of the owner's classes once, or -1, got {shown(self.classes)}"
                 )
 
+    @classmethod
+    def of(cls, **stated: Any) -> "Interface":
+        """An interface of fields whose types are known elsewhere."""
+        return cls(**stated)
+
     def over(self, other: "Interface") -> "Interface":
         """What is stated here, and for the rest what ``other`` says."""
         stated = self.stated()
@@ -131,6 +136,8 @@ class Interface:
 
 
 _NUMBERS = ("crop", "range", "mean", "std")
+
+NOTHING_STATED = Interface()
 
 PRESETS: dict[str, Interface] = {
     "unit": Interface(range=(0, 1), mean=(0.0,), std=(1.0,)),
@@ -182,13 +189,13 @@ def _word(word: str) -> Interface:
         return known[word]
     for name, values in (("layout", Layout), ("channels", Channels), ("dtype", Number), ("resize", Resize)):
         if word in get_args(values):
-            return Interface(**cast(Any, {name: word}))
+            return Interface.of(**{name: word})
     name, _, written = word.partition("=")
     try:
         if name in _NUMBERS and written:
             numbers = tuple(float(number) for number in written.split("/"))
             value = numbers[0] if name == "crop" and len(numbers) == 1 else numbers
-            return Interface(**cast(Any, {name: value}))
+            return Interface.of(**{name: value})
         return Interface(size=parse_size(word))
     except (ConfigError, TypeError):
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,18 +43,22 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     if not isinstance(raw, np.ndarray):
         raise SuspectError(f"expected {kind} as numbers, got {type(raw).__name__}")
     if kind == "labels":
+        if raw.dtype.kind in "iu" and raw.ndim == 2:  # top-k, the best first
+            raw = raw[:, 0]
         labels = check_answers(_whole(_squeezed(raw, 1)), "labels", count)
         return Answers(np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64))
+    if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
+        raw = raw.astype(np.float32)
     scores = check_answers(_squeezed(raw, 2), "probabilities" if kind == "probabilities" else "logits", count)
     return _scored(scores.astype(np.float32), how, num_classes)
 
 
 def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:
     """Without the dimensions of size 1 behind the first ``dimensions``, as in (N, C, 1, 1)."""
-    shape = list(raw.shape)
+    shape = raw.shape
     while len(shape) > dimensions and shape[-1] == 1:
-        shape.pop()
-    return raw.reshape(shape)
+        shape = shape[:-1]
+    return cast(NDArray[Any], raw.reshape(shape))
 
 
 def _whole(labels: NDArray[Any]) -> NDArray[Any]:
@@ -62,7 +66,7 @@ def _whole(labels: NDArray[Any]) -> NDArray[Any]:
     if labels.dtype.kind == "f" and labels.ndim == 1 and np.isfinite(labels).all():
         rounded = np.rint(labels)
         if (rounded == labels).all() and np.abs(labels).max(initial=0) < 2**31:
-            return rounded.astype(np.int64)
+            return np.asarray(rounded, np.int64)
     return labels
 
 

@@ -7,6 +7,7 @@ from nf.core.errors import ConfigError
 from nf.core.predictor import OutputKind, Predictor
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.http import HttpSuspect
+from nf.suspects.interface import Interface
 from nf.suspects.isolated import IsolatedSuspect
 
 
@@ -16,7 +17,12 @@ def is_address(place: str) -> bool:
 
 
 def open_suspect(
-    place: str, *, output: OutputKind = "logits", timeout_seconds: float = 60.0, token_from: str | None = None
+    place: str,
+    *,
+    output: OutputKind = "logits",
+    timeout_seconds: float = 60.0,
+    token_from: str | None = None,
+    stated: Interface | None = None,
 ) -> Predictor:
     """The suspect at ``place`` as a black box.
 
@@ -25,6 +31,7 @@ def open_suspect(
         output: what its answers mean.
         timeout_seconds: that it may take.
         token_from: environment variable with a bearer token for the address.
+        stated: how an ONNX file is asked, as far as that is known.
 
     Raises:
         ConfigError: the address is none, the variable is not set, a file is to get a token, or there is no folder for
@@ -37,7 +44,7 @@ def open_suspect(
     path = Path(place)
     if path.suffix.lower() == ".csv":
         return CsvSuspect(path, output=output)
-    return IsolatedSuspect(path, output, timeout_seconds)
+    return IsolatedSuspect(path, output, timeout_seconds, interface=stated or Interface())
 
 
 def _token(name: str | None) -> str | None:

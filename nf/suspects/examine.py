@@ -1,0 +1,187 @@
+"""Asking a suspect with care: control images before the queries and among them, and a floor under what makes sense."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.answers import Answers
+from nf.core.controls import Controls
+from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.predictor import OutputKind, Predictor
+from nf.core.queries import QuerySet
+from nf.suspects.answers import look_like_probabilities
+from nf.suspects.csv import CsvSuspect
+from nf.suspects.interface import Interface
+from nf.suspects.interpret import Raw, interpret
+from nf.suspects.probe import MAX_CHANGED, Found, find
+from nf.suspects.query import ask
+from nf.suspects.readings import MIN_ACCURACY
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A suspect that can be asked in several ways."""
+
+    @property
+    def interface(self) -> Interface:
+        """What is stated of how it is asked."""
+        ...
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        """How it wants to be asked, by its answers to ``controls``."""
+        ...
+
+    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        """Its answers to ``images`` by output, asked as ``how`` says."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a suspect answered to the queries, and how it was asked.
+
+    Attributes:
+        answers: to each query.
+        found: how it was asked and what it answered to control images; ``None`` without any.
+        stated: what whoever asked said of that.
+        sense: share of queries, in [0, 1], answered with the class of thieves or of honest models; ``None`` where the
+            scheme does not say what honest models answer.
+    """
+
+    answers: Answers
+    found: Found | None
+    stated: Interface
+    sense: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the evidence."""
+        controls = None
+        if self.found is not None:
+            controls = {"asked": self.found.controls, "right": self.found.right, "ways_tried": self.found.tried}
+        how = self.found.how if self.found is not None else self.stated
+        return {
+            "interface": how.to_json(),
+            "stated": sorted(self.stated.stated()),
+            "controls": controls,
+            "sense": self.sense,
+        }
+
+
+def examine(
+    suspect: Predictor,
+    queries: QuerySet,
+    stated: Interface | None = None,
+    *,
+    before_queries: Callable[[], None] = lambda: None,
+) -> Examined:
+    """Ask ``suspect`` the control images, then these and the queries in one random order.
+
+    Args:
+        suspect: one that is ``Searchable`` is asked as its controls show, any other as it wants to be called.
+        queries: a set without controls is asked as is stated.
+        stated: how the answers are to be read; of a ``Searchable`` one what it says itself.
+        before_queries: called when the suspect is about to see the first query.
+
+    Raises:
+        NoVerdictError: its answers to controls or queries are not those of a classifier of the owner's classes.
+        SuspectError: it does not answer, or in a form that cannot be read.
+    """
+    searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())
+    controls = None if isinstance(suspect, CsvSuspect) else queries.controls
+    found = None if controls is None else searchable.find(controls, _num_classes(queries, controls))
+    before_queries()
+    if controls is None or found is None:
+        answers = _as_stated(suspect, queries, searchable.interface)
+    else:
+        answers = _mixed(searchable, queries, controls, found)
+    return Examined(answers, found, searchable.interface, check_sense(answers, queries))
+
+
+def check_sense(answers: Answers, queries: QuerySet) -> float | None:
+    """The share of queries that were answered with the thief's or the honest class; ``None`` where none is known.
+
+    Raises:
+        NoVerdictError: it is below the floor in the card of ``queries``.
+    """
+    if (queries.negative_labels < 0).any():
+        return None
+    sense, floor = queries.sense(answers), queries.card.get("floor")
+    if isinstance(floor, int | float) and sense < floor:
+        raise NoVerdictError(
+            f"it gives the class of thieves or of honest models on {sense:.0%} of the queries, fewer than {floor:.0%}: "
+            "it does not understand them, whatever its origin"
+        )
+    return sense
+
+
+def _num_classes(queries: QuerySet, controls: Controls) -> int:
+    known = queries.card.get("num_classes")
+    return int(known) if known is not None else int(max(queries.labels.max(), controls.labels.max())) + 1
+
+
+def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Found) -> Answers:
+    """The answers to the queries, asked among the controls so that whoever runs the suspect sees no block of them."""
+    images = np.concatenate([controls.images, queries.images])
+    order = np.random.default_rng(secrets.randbits(128)).permutation(len(images))
+    raws = suspect.ask(images[order], found.how)
+    if not raws:
+        raise SuspectError("expected an answer to each image, got none that is")
+    raw = raws.get(str(found.how.output_name)) if len(raws) > 1 else next(iter(raws.values()))
+    if raw is None:
+        got = ", ".join(map(repr, raws))
+        raise SuspectError(f"expected answers of the output {found.how.output_name!r}, got {got}")
+    _check_form(raw, found.how, queries)
+    mixed = interpret(raw, found.how, len(images), _num_classes(queries, controls))
+    back = np.argsort(order)
+    labels = mixed.labels[back]
+    given = labels[: len(controls)]
+    changed = float((given != np.array(found.labels)).mean())
+    right = float((given == controls.labels).mean())
+    if changed > MAX_CHANGED or right < MIN_ACCURACY:
+        raise NoVerdictError(
+            f"it answers {changed:.0%} of the control images otherwise when they are asked among queries, "
+            f"{right:.0%} rightly"
+        )
+    scores = mixed.probabilities
+    return Answers(labels[len(controls) :], None if scores is None else scores[back][len(controls) :])
+
+
+def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answers:
+    """The answers where no control image can show how to ask."""
+    if stated.offset is None and stated.classes is None and stated.labels is None:
+        return ask(suspect, queries)
+    how = stated.over(Interface.of(kind=suspect.output))
+    values = cast(NDArray[Any], suspect(queries.images))
+    _check_form(values, how, queries)
+    return interpret(values, how, len(queries), queries.card.get("num_classes"))
+
+
+def _check_form(raw: Raw, how: Interface, queries: QuerySet) -> None:
+    """Refuse probabilities that are said to be logits, of which a verifier would get the softmax."""
+    if queries.verifier is None or how.kind not in (None, "logits") or not isinstance(raw, np.ndarray):
+        return
+    if raw.ndim == 2 and look_like_probabilities(raw):
+        raise SuspectError(
+            "expected logits, got numbers in [0, 1] that add up to 1 for every image; if these are probabilities, "
+            "say so"
+        )
+
+
+class _Fixed:
+    """A suspect that is asked in one way, with what its answers mean left to find."""
+
+    def __init__(self, predictor: Predictor, stated: Interface) -> None:
+        self._predictor = predictor
+        self.interface = stated
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        output: OutputKind = self._predictor.output
+        how = self.interface.over(Interface.of(kind=output))
+        return find(self.ask, [how], controls, num_classes, self.interface)
+
+    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        return {"answers": self._predictor(images)}
