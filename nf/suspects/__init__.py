@@ -11,6 +11,7 @@ from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, open_suspect
 from nf.suspects.query import ask
+from nf.suspects.served import ServedSuspect
 
 __all__ = [
     "DEFENCES",
@@ -22,6 +23,7 @@ __all__ = [
     "Interface",
     "IsolatedSuspect",
     "OnnxSuspect",
+    "ServedSuspect",
     "ask",
     "check_answers",
     "examine",

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nf.core.controls import Controls
 from nf.core.errors import SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
@@ -16,7 +17,8 @@ from nf.suspects.answers import Answered, check_answers
 from nf.suspects.columns import Columns, bare_name, find_columns
 from nf.suspects.interface import NO_CLASS, Interface, plain_name
 from nf.suspects.interpret import Raw, interpret
-from nf.suspects.table import decimal_mark, name_some, read_number, read_table
+from nf.suspects.probe import Found, find
+from nf.suspects.table import decimal_mark, known_keys, name_some, read_number, read_table
 
 _SHOWN = 40  # characters of a cell
 _PERCENT_ERROR = 1.0  # how far rounding to whole per cents may take a sum of a hundred
@@ -45,6 +47,11 @@ class CsvSuspect:
         """What an answer means."""
         return self._output
 
+    @property
+    def interface(self) -> Interface:
+        """What is stated of its classes."""
+        return self._how
+
     def __call__(self, images: NDArray[np.uint8]) -> Answered:
         """The answers to ``images`` (N, C, H, W): (N, classes) float32 scores or (N,) int64 labels.
 
@@ -65,6 +72,25 @@ class CsvSuspect:
             return scores
         order = [how.classes.index(label) for label in sorted(set(how.classes) - {NO_CLASS})]
         return scores[:, order]
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        """What its answers mean, by those to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: too few of them are right.
+            SuspectError: it is no such table, or lacks one of them.
+        """
+        _, how = self.answers(controls.images, self._how)
+        return find(self.ask, [how], controls, num_classes, self._how)
+
+    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        """As ``answers``, under the name of an output."""
+        return {"answers": self.answers(images, how)[0]}
+
+    def answered(self, images: NDArray[np.uint8]) -> list[int]:
+        """Places of the ``images`` that the table has answers to."""
+        known = known_keys(self._path)
+        return [place for place, image in enumerate(images) if image_hash(image) in known]
 
     def answers(self, images: NDArray[np.uint8], how: Interface) -> tuple[Raw, Interface]:
         """What the table says of ``images``, and ``how`` with what the table itself declares.

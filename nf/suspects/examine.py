@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -15,11 +15,14 @@ from nf.core.predictor import OutputKind, Predictor
 from nf.core.queries import QuerySet
 from nf.suspects.answers import look_like_probabilities
 from nf.suspects.csv import CsvSuspect
-from nf.suspects.interface import Interface
+from nf.suspects.interface import Interface, Kind
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import MAX_CHANGED, Found, find
 from nf.suspects.query import ask
 from nf.suspects.readings import MIN_ACCURACY
+from nf.suspects.served import ServedSuspect, choose
+
+_MIN_IN_TABLE = 8  # control images in a table of answers, below which they say too little
 
 
 @runtime_checkable
@@ -91,14 +94,43 @@ def examine(
         SuspectError: it does not answer, or in a form that cannot be read.
     """
     searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())
-    controls = None if isinstance(suspect, CsvSuspect) else queries.controls
+    controls = _in_table(suspect, queries.controls) if isinstance(suspect, CsvSuspect) else queries.controls
+    try:
+        return _examine(suspect, searchable, queries, controls, before_queries)
+    except NoVerdictError:
+        _finish(suspect)
+        raise
+
+
+def _examine(
+    suspect: Predictor,
+    searchable: Searchable,
+    queries: QuerySet,
+    controls: Controls | None,
+    before_queries: Callable[[], None],
+) -> Examined:
     found = None if controls is None else searchable.find(controls, _num_classes(queries, controls))
     before_queries()
     if controls is None or found is None:
         answers = _as_stated(suspect, queries, searchable.interface)
     else:
         answers = _mixed(searchable, queries, controls, found)
+    _finish(suspect)
     return Examined(answers, found, searchable.interface, check_sense(answers, queries))
+
+
+def _finish(suspect: Predictor) -> None:
+    """A server's answers are all there or of no use, so that the next run is to ask anew."""
+    if isinstance(suspect, ServedSuspect):
+        suspect.finish()
+
+
+def _in_table(table: CsvSuspect, controls: Controls | None) -> Controls | None:
+    """Those of ``controls`` that somebody wrote answers down to; ``None`` if they are too few to tell."""
+    places = [] if controls is None else table.answered(controls.images)
+    if controls is None or len(places) < _MIN_IN_TABLE:
+        return None
+    return replace(controls, images=controls.images[places], labels=controls.labels[places])
 
 
 def check_sense(answers: Answers, queries: QuerySet) -> float | None:
@@ -152,12 +184,27 @@ def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Fo
 
 def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answers:
     """The answers where no control image can show how to ask."""
-    if stated.offset is None and stated.classes is None and stated.labels is None:
+    known = queries.card.get("num_classes")
+    if isinstance(suspect, CsvSuspect):
+        raw, how = suspect.answers(queries.images, stated)
+    elif isinstance(suspect, ServedSuspect):
+        how = suspect.declared(queries.images.shape[1:])
+        raw = choose(suspect.ask(queries.images, how), how)
+    elif stated.offset is None and stated.classes is None and stated.labels is None:
         return ask(suspect, queries)
-    how = stated.over(Interface.of(kind=suspect.output))
-    values = cast(NDArray[Any], suspect(queries.images))
-    _check_form(values, how, queries)
-    return interpret(values, how, len(queries), queries.card.get("num_classes"))
+    else:
+        raw, how = cast(NDArray[Any], suspect(queries.images)), stated.over(Interface.of(kind=suspect.output))
+    if how.kind is None:
+        how = replace(how, kind=_kind_of(raw))
+    _check_form(raw, how, queries)
+    return interpret(raw, how, len(queries), known)
+
+
+def _kind_of(raw: Raw) -> Kind:
+    """What answers are by their form alone, where nobody says; scores are then logits."""
+    if isinstance(raw, np.ndarray):
+        return "labels" if raw.ndim == 1 or raw.shape[1:] == (1,) else "logits"
+    return "names" if isinstance(raw[0], str | bytes) else "top-k"
 
 
 def _check_form(raw: Raw, how: Interface, queries: QuerySet) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nf.core.controls import Controls
 from nf.core.errors import SuspectError
 from nf.core.http import Reply
 from nf.core.predictor import OutputKind
@@ -18,6 +19,7 @@ from nf.suspects.answers import Answered, check_answers
 from nf.suspects.interface import NO_CLASS, Interface
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.manners import Asked, Caller
+from nf.suspects.probe import Found, all_ways, find
 
 _QUIET_SECONDS = 2.0  # of work before its progress is shown
 
@@ -43,6 +45,11 @@ class Speech(Protocol):
     @property
     def name(self) -> str:
         """The address, as it may be shown."""
+        ...
+
+    @property
+    def sends_numbers(self) -> bool:
+        """Whether images go out as numbers, of which a scale has to be known."""
         ...
 
     def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
@@ -82,6 +89,11 @@ class ServedSuspect:
         return self._output
 
     @property
+    def interface(self) -> Interface:
+        """What is stated of how it is asked."""
+        return self._how
+
+    @property
     def asked(self) -> Asked:
         """What it has been asked so far, and at what cost."""
         return self._caller.asked
@@ -116,6 +128,17 @@ class ServedSuspect:
         except SuspectError:
             self._caller.close()
             raise
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: it answers too few of them rightly, however it is asked.
+            SuspectError: it does not answer.
+        """
+        how = self.declared(controls.images.shape[1:])
+        ways = all_ways([how], controls, self._how) if self._speech.sends_numbers else [how]
+        return find(self.ask, ways, controls, num_classes, self._how)
 
     def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
         """Its answers to ``images`` by output, asked as ``how`` says.

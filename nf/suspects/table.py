@@ -75,6 +75,16 @@ def read_table(path: Path, keys: Sequence[str]) -> Table:
     return table
 
 
+def known_keys(path: Path) -> frozenset[str]:
+    """Hash parts of all images that a file has lines about.
+
+    Raises:
+        SuspectError: the file cannot be read or is no table.
+    """
+    keys = (image_key(cell) for line in _read_lines(path) for cell in line)
+    return frozenset(filter(None, keys))
+
+
 def read_number(cell: str, mark: str) -> float | None:
     """The number in ``cell``, a percentage as a share of 1; ``None`` if it is none.
 

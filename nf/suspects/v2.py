@@ -54,6 +54,11 @@ class V2:
         """The address."""
         return self._address
 
+    @property
+    def sends_numbers(self) -> bool:
+        """Unless the server takes the bytes of pictures."""
+        return not self._as_bytes
+
     def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
         """What the server's description of its input says; servers need not describe anything.
 
