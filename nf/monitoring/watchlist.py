@@ -8,9 +8,9 @@ import yaml
 
 from nf.core.errors import ConfigError
 from nf.core.http import check_address
-from nf.core.predictor import OutputKind, Predictor
+from nf.core.predictor import Predictor
 from nf.core.sections import parse_section
-from nf.suspects import open_suspect
+from nf.suspects import Interface, Kind, open_suspect, output_of, parse_input, parse_size, state_interface
 
 _DAY = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -25,7 +25,11 @@ class WatchedSuspect:
         onnx: its file, relative to the list.
         address: in the place of a file that of a model behind HTTP; see ``HttpSuspect``.
         token_from: environment variable with a bearer token for the address.
-        output: what it answers with.
+        output: what it answers with; control images show it where it is not stated.
+        input: how it takes images, in words; see ``nf.suspects.interface.parse_input``.
+        size: in pixels, as in 224 or 240x320.
+        labels: file with its names of the owner's classes, relative to the list.
+        interface: YAML file with all of that, relative to the list.
         timeout: seconds that it may take.
     """
 
@@ -33,7 +37,11 @@ class WatchedSuspect:
     onnx: str | None = None
     address: str | None = None
     token_from: str | None = None
-    output: OutputKind = "logits"
+    output: Kind | None = None
+    input: str | None = None
+    size: str | int | None = None
+    labels: str | None = None
+    interface: str | None = None
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
@@ -47,6 +55,10 @@ class WatchedSuspect:
             raise ValueError(f"{self.name}: token_from: expected an address to send a token to, got a file")
         if self.onnx is not None and self.onnx.lower().endswith(".csv"):
             raise ValueError(f"{self.name}: onnx: expected a suspect that can be asked again, got a table of answers")
+        if self.input is not None:
+            parse_input(self.input)
+        if self.size is not None:
+            parse_size(str(self.size))
         if not 0 < self.timeout <= _DAY:
             raise ValueError(f"timeout: expected seconds above 0 and no more than a day, got {self.timeout:g}")
 
@@ -79,11 +91,34 @@ def load_watchlist(path: Path) -> Watchlist:
     return parse_section(Watchlist, document, str(path))
 
 
+def stated_of(suspect: WatchedSuspect, folder: Path) -> Interface:
+    """What the list says of how ``suspect`` is asked; ``folder`` is the one that holds the list.
+
+    Raises:
+        ConfigError: a file that it names cannot be used.
+    """
+    return state_interface(
+        words=suspect.input,
+        size=None if suspect.size is None else str(suspect.size),
+        labels=folder / suspect.labels if suspect.labels else None,
+        file=folder / suspect.interface if suspect.interface else None,
+        kind=suspect.output,
+    )
+
+
 def open_watched(suspect: WatchedSuspect, folder: Path) -> Predictor:
     """The suspect as a black box; ``folder`` is the one that holds the list.
 
     Raises:
-        ConfigError: the variable for its token is not set, or there is no folder for temporary files.
+        ConfigError: the variable for its token is not set, a file that it names cannot be used, or there is no folder
+            for temporary files.
     """
     place = suspect.address or str(folder / str(suspect.onnx))
-    return open_suspect(place, output=suspect.output, timeout_seconds=suspect.timeout, token_from=suspect.token_from)
+    stated = stated_of(suspect, folder)
+    return open_suspect(
+        place,
+        output=output_of(stated),
+        timeout_seconds=suspect.timeout,
+        token_from=suspect.token_from,
+        stated=stated,
+    )
