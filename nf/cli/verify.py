@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from nf.core.predictor import OutputKind
-    from nf.suspects import Examined
-    from nf.suspects.interface import Kind
+    from nf.suspects import Examined, Kind
     from nf.verdict import Verdict
 
 NO_VERDICT = 3
@@ -98,7 +96,7 @@ def verify(
     from nf.core.errors import NoVerdictError
     from nf.core.queries import QuerySet
     from nf.monitoring import note_seen
-    from nf.suspects import CsvSuspect, ServedSuspect, examine, open_suspect, state_interface
+    from nf.suspects import CsvSuspect, ServedSuspect, examine, open_suspect, output_of, state_interface
     from nf.verdict import check_card, decide, evidence, load_calibration, no_verdict
 
     queries = QuerySet.load(folder)
@@ -107,12 +105,9 @@ def verify(
     metrics = calibration or _find_metrics(folder, queries.card["scheme"])
     known = load_calibration(metrics, queries) if metrics else None
     stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
-    kind: OutputKind = "labels"
-    if stated.kind != "names" and stated.kind != "top-k":
-        kind = stated.kind or "logits"
     asked = open_suspect(
         suspect,
-        output=kind,
+        output=output_of(stated),
         timeout_seconds=timeout or 60.0,
         token_from=token_from,
         stated=stated,

@@ -2,7 +2,7 @@
 
 from nf.monitoring.history import Change, Observation, append_history, find_changes, read_history
 from nf.monitoring.ledger import IssuedSet, Ledger, note_seen
-from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched
+from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched, stated_of
 
 __all__ = [
     "Change",
@@ -17,4 +17,5 @@ __all__ = [
     "note_seen",
     "open_watched",
     "read_history",
+    "stated_of",
 ]

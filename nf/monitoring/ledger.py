@@ -138,7 +138,7 @@ def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False
         long_ago: whether its answers are there already, so that a set that was burnt since may be read by them.
 
     Raises:
-        ArtifactError: the set has been burnt and the suspect is yet to be asked, or the ledger cannot be read or written.
+        ArtifactError: the set has been burnt and the suspect is yet to be asked, or the ledger is damaged or read-only.
     """
     ledger = Ledger(folder.resolve().parent)
     known = next((issued for issued in ledger.sets() if issued.digest == digest), None)

@@ -6,7 +6,7 @@ from nf.suspects.csv import CsvSuspect
 from nf.suspects.defended import DEFENCES, DefendedSuspect
 from nf.suspects.examine import Examined, examine
 from nf.suspects.http import HttpSuspect
-from nf.suspects.interface import Interface, state_interface
+from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse_size, state_interface
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, open_suspect
@@ -22,6 +22,7 @@ __all__ = [
     "HttpSuspect",
     "Interface",
     "IsolatedSuspect",
+    "Kind",
     "OnnxSuspect",
     "ServedSuspect",
     "ask",
@@ -29,5 +30,8 @@ __all__ = [
     "examine",
     "is_address",
     "open_suspect",
+    "output_of",
+    "parse_input",
+    "parse_size",
     "state_interface",
 ]

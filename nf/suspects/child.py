@@ -69,7 +69,9 @@ def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
 
 
 def _ask(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
-    return pack_raws(OnnxNetwork(path).ask(arrays[0], _interface(header)))
+    network = OnnxNetwork(path)
+    hows = [parse_section(Interface, section, "interface") for section in header["interfaces"]]
+    return pack_raws([network.ask(arrays[0], how) for how in hows])
 
 
 _TASKS: dict[str, Callable[[Path, Mapping[str, Any], list[Any]], bytes]] = {

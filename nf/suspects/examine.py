@@ -1,7 +1,7 @@
 """Asking a suspect with care: control images before the queries and among them, and a floor under what makes sense."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -38,8 +38,8 @@ class Searchable(Protocol):
         """How it wants to be asked, by its answers to ``controls``."""
         ...
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
-        """Its answers to ``images`` by output, asked as ``how`` says."""
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
+        """Its answers to ``images`` by output, asked in each of the ways ``hows``."""
         ...
 
 
@@ -159,18 +159,32 @@ def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Fo
     """The answers to the queries, asked among the controls so that whoever runs the suspect sees no block of them."""
     images = np.concatenate([controls.images, queries.images])
     order = np.random.default_rng(secrets.randbits(128)).permutation(len(images))
-    raws = suspect.ask(images[order], found.how)
-    if not raws:
-        raise SuspectError("expected an answer to each image, got none that is")
-    raw = raws.get(str(found.how.output_name)) if len(raws) > 1 else next(iter(raws.values()))
+    hows = (found.how, *found.rivals)
+    read = []
+    for how, raws in zip(hows, suspect.ask(images[order], hows), strict=True):
+        mixed = _meaning(raws, how, queries, controls)
+        labels = np.empty_like(mixed.labels)
+        labels[order] = mixed.labels
+        scores = None if mixed.probabilities is None else np.empty_like(mixed.probabilities)
+        if scores is not None and mixed.probabilities is not None:
+            scores[order] = mixed.probabilities
+            scores = scores[len(controls) :]
+        read.append((labels[: len(controls)], Answers(labels[len(controls) :], scores)))
+    _check_controls(read[0][0], controls, found)
+    _check_rivals(hows, [answers for _, answers in read], queries)
+    return read[0][1]
+
+
+def _meaning(raws: dict[str, Raw], how: Interface, queries: QuerySet, controls: Controls) -> Answers:
+    raw = next(iter(raws.values()), None) if len(raws) <= 1 else raws.get(str(how.output_name))
     if raw is None:
-        got = ", ".join(map(repr, raws))
-        raise SuspectError(f"expected answers of the output {found.how.output_name!r}, got {got}")
-    _check_form(raw, found.how, queries)
-    mixed = interpret(raw, found.how, len(images), _num_classes(queries, controls))
-    back = np.argsort(order)
-    labels = mixed.labels[back]
-    given = labels[: len(controls)]
+        got = ", ".join(map(repr, raws)) or "none"
+        raise SuspectError(f"expected answers of the output {how.output_name or 0!r}, got {got}")
+    _check_form(raw, how, queries)
+    return interpret(raw, how, len(controls) + len(queries), _num_classes(queries, controls))
+
+
+def _check_controls(given: NDArray[np.int64], controls: Controls, found: Found) -> None:
     changed = float((given != np.array(found.labels)).mean())
     right = float((given == controls.labels).mean())
     if changed > MAX_CHANGED or right < MIN_ACCURACY:
@@ -178,8 +192,20 @@ def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Fo
             f"it answers {changed:.0%} of the control images otherwise when they are asked among queries, "
             f"{right:.0%} rightly"
         )
-    scores = mixed.probabilities
-    return Answers(labels[len(controls) :], None if scores is None else scores[back][len(controls) :])
+
+
+def _check_rivals(hows: Sequence[Interface], answers: Sequence[Answers], queries: QuerySet) -> None:
+    """Refuse a verdict that hangs on which of several ways of asking is meant, where controls do not tell."""
+    threshold = queries.card.get("threshold")
+    if not isinstance(threshold, int | float):
+        return
+    scores = [queries.score(given) for given in answers]
+    for how, score in zip(hows[1:], scores[1:], strict=True):
+        if (score >= threshold) != (scores[0] >= threshold):
+            raise NoVerdictError(
+                f"it scores {scores[0]:.3f} asked as {hows[0]} and {score:.3f} asked as {how}, on either side of the "
+                f"threshold {threshold:.3f}, and the control images do not tell which is meant: say so with --input"
+            )
 
 
 def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answers:
@@ -228,7 +254,11 @@ class _Fixed:
     def find(self, controls: Controls, num_classes: int) -> Found:
         output: OutputKind = self._predictor.output
         how = self.interface.over(Interface.of(kind=output))
-        return find(self.ask, [how], controls, num_classes, self.interface)
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
-        return {"answers": self._predictor(images)}
+        def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+            return self.ask(images, [how])[0]
+
+        return find(ask, [how], controls, num_classes, self.interface)
+
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
+        return [{"answers": self._predictor(images)} for _ in hows]

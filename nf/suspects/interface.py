@@ -8,11 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import yaml
 
 from nf.core.errors import ConfigError
+from nf.core.predictor import OutputKind
 from nf.core.sections import parse_section
 
 Layout = Literal["nchw", "nhwc", "nhw", "flat", "flat-hwc"]
@@ -305,6 +306,13 @@ def plain_name(name: str) -> str:
 def with_classes(how: Interface, classes: Sequence[int]) -> Interface:
     """``how`` with another map of classes."""
     return replace(how, offset=None, classes=tuple(int(label) for label in classes))
+
+
+def output_of(stated: Interface) -> OutputKind:
+    """What a suspect that is asked in one way alone answers with: logits where nothing is stated."""
+    if stated.kind is None or stated.kind in ("names", "top-k"):
+        return "logits" if stated.kind is None else "labels"
+    return cast(OutputKind, stated.kind)
 
 
 def _read_text(path: Path, what: str) -> str:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,15 +96,15 @@ class IsolatedSuspect:
         except (ValueError, KeyError) as error:
             raise self._garbled(data) from error
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
-        """Its answers to ``images`` by output, asked as ``how`` says.
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
+        """Its answers to ``images`` by output, asked in each of the ways ``hows``.
 
         Raises:
             SuspectError: as when it is called.
         """
-        data = self._do({"task": "ask", "interface": how.to_json()}, [images])
+        data = self._do({"task": "ask", "interfaces": [how.to_json() for how in hows]}, [images])
         try:
-            return unpack_raws(data)
+            return unpack_raws(data, len(hows))
         except ValueError as error:
             raise self._garbled(data) from error
 
@@ -153,9 +153,10 @@ class _FoundCard:
     controls: int
     tried: int
     labels: tuple[int, ...]
+    rivals: tuple[Interface, ...]
 
     def as_found(self) -> Found:
-        return Found(self.interface, self.right, self.controls, self.tried, self.labels)
+        return Found(self.interface, self.right, self.controls, self.tried, self.labels, self.rivals)
 
 
 @contextmanager

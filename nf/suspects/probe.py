@@ -25,6 +25,8 @@ MAX_CHANGED = 0.1
 _SCREENED = 16  # control images that every way is tried on
 _FINALISTS = 6
 _WITHIN = 0.25  # of the screened images that a finalist may be behind the best
+_CLOSE = 0.05  # of the control images that a rival may be behind the best
+_RIVALS = 3
 _GOOD = 0.8  # below, other sizes are tried where a suspect takes any
 
 Ask = Callable[[NDArray[np.uint8], Interface], Mapping[str, Raw]]
@@ -40,6 +42,7 @@ class Found:
         controls: number of control images.
         tried: ways of asking that were tried.
         labels: what it answered to the control images.
+        rivals: other ways of asking that get nearly as many right, with other answers.
     """
 
     how: Interface
@@ -47,6 +50,7 @@ class Found:
     controls: int
     tried: int
     labels: tuple[int, ...]
+    rivals: tuple[Interface, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -56,6 +60,7 @@ class Found:
             "controls": self.controls,
             "tried": self.tried,
             "labels": list(self.labels),
+            "rivals": [rival.to_json() for rival in self.rivals],
         }
 
 
@@ -113,7 +118,8 @@ def find(
         )
     if best.right < MIN_ACCURACY * len(controls):
         raise NoVerdictError(_reason(best, search.tried, len(controls)))
-    return Found(best.how, best.right, len(controls), search.tried, tuple(best.answers.labels.tolist()))
+    labels = tuple(best.answers.labels.tolist())
+    return Found(best.how, best.right, len(controls), search.tried, labels, search.rivals(best))
 
 
 def _reason(best: Reading, tried: int, count: int) -> str:
@@ -146,6 +152,7 @@ class _Search:
         self._ask = ask
         self._controls = controls
         self._num_classes = num_classes
+        self._full: list[Reading] = []
         self.tried = 0
         self.failure: SuspectError | None = None
 
@@ -175,7 +182,16 @@ class _Search:
         labels, names = self._controls.labels[:count], self._controls.class_names
         for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
             best = _better(best, reading)
+        if best is not None and count == len(self._controls):
+            self._full.append(best)
         return best
+
+    def rivals(self, best: Reading) -> tuple[Interface, ...]:
+        """The best of the other ways of asking that all control images were tried on and that are close to ``best``."""
+        least = max(best.right - _CLOSE * len(self._controls), MIN_ACCURACY * len(self._controls))
+        others = [one for one in self._full if one.how != best.how and one.right >= least]
+        apart = [one for one in others if (one.answers.labels != best.answers.labels).any()]
+        return tuple(one.how for one in sorted(apart, key=lambda one: one.rank, reverse=True)[:_RIVALS])
 
     def repeated(self, best: Reading) -> float:
         """The share of control images that are answered otherwise in another order."""

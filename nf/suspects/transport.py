@@ -35,11 +35,11 @@ def unpack(data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     return header, arrays
 
 
-def pack_raws(raws: Mapping[str, Raw]) -> bytes:
-    """A suspect's answers by output."""
+def pack_raws(asked: Sequence[Mapping[str, Raw]]) -> bytes:
+    """A suspect's answers by output, of each time that it was asked."""
     outputs: list[dict[str, Any]] = []
     arrays: list[NDArray[Any]] = []
-    for name, raw in raws.items():
+    for time, name, raw in ((time, name, raw) for time, raws in enumerate(asked) for name, raw in raws.items()):
         keys: list[Any] | None = None
         if isinstance(raw, np.ndarray):
             arrays.append(raw)
@@ -48,24 +48,24 @@ def pack_raws(raws: Mapping[str, Raw]) -> bytes:
             arrays.append(np.array([[item.get(key, np.nan) for key in keys] for item in raw], np.float64))
         else:
             arrays.append(np.array(raw, np.str_))
-        outputs.append({"name": name, "keys": keys})
+        outputs.append({"time": time, "name": name, "keys": keys})
     return pack({"outputs": outputs}, arrays)
 
 
-def unpack_raws(data: bytes) -> dict[str, Raw]:
-    """The inverse of ``pack_raws``.
+def unpack_raws(data: bytes, times: int) -> list[dict[str, Raw]]:
+    """The inverse of ``pack_raws`` for a suspect that was asked so many ``times``.
 
     Raises:
         ValueError: the bytes are others.
     """
     header, arrays = unpack(data)
-    raws: dict[str, Raw] = {}
+    asked: list[dict[str, Raw]] = [{} for _ in range(times)]
     try:
         for output, array in zip(header["outputs"], arrays, strict=True):
-            raws[str(output["name"])] = _raw(output["keys"], array)
+            asked[output["time"]][str(output["name"])] = _raw(output["keys"], array)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError("expected a name and keys for each output") from error
-    return raws
+    return asked
 
 
 def _raw(keys: list[Any] | None, array: NDArray[Any]) -> Raw:

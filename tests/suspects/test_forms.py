@@ -40,9 +40,9 @@ class InProcess:
         any_size = any(map(self.network.takes_any_size, forms))
         return find(self.network.ask, ways, controls, num_classes, self.interface, any_size=any_size)
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> Any:
+    def ask(self, images: NDArray[np.uint8], hows: Any) -> Any:
         self.asked += len(images)
-        return self.network.ask(images, how)
+        return [self.network.ask(images, how) for how in hows]
 
 
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
