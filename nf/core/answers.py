@@ -21,7 +21,7 @@ class Answers:
     """One suspect's answers to N queries.
 
     Attributes:
-        labels: (N,) int64 class index that the suspect gave each query.
+        labels: (N,) int64 class index that the suspect gave each query; -1 for none of the owner's classes.
         probabilities: (N, classes) float32 in [0, 1], or None from a suspect that gives labels only.
     """
 
@@ -47,6 +47,8 @@ class Answers:
     def as_probabilities(self, num_classes: int) -> NDArray[np.float32]:
         """(N, num_classes) float32: the probabilities, or the labels as one-hot vectors where there are none.
 
+        A label of -1 becomes zeros.
+
         Args:
             num_classes: number of classes of the source model.
 
@@ -56,7 +58,9 @@ class Answers:
         if self.probabilities is None:
             if self.labels.max(initial=0) >= num_classes:
                 raise SuspectError(f"expected labels below {num_classes}, got {self.labels.max()}")
-            return np.eye(num_classes, dtype=np.float32)[self.labels]
+            one_hot = np.eye(num_classes, dtype=np.float32)[self.labels]
+            one_hot[self.labels < 0] = 0
+            return one_hot
         if self.probabilities.shape[1] != num_classes:
             raise SuspectError(f"expected probabilities of {num_classes} classes, got {self.probabilities.shape[1]}")
         return self.probabilities

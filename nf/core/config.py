@@ -306,6 +306,7 @@ class Profile:
         schemes: sections by scheme.
         description: what this profile is, in a few words for the report.
         queries: size of a query set.
+        controls: number of labelled images that a suspect answers before the queries.
         variants: schemes with other settings.
         detection: section of ``nf.detection.DetectorConfig``.
         evaluation: intervals.
@@ -320,13 +321,14 @@ class Profile:
     schemes: Mapping[str, Mapping[str, Any]]
     description: str = ""
     queries: int = 100
+    controls: int = 64
     variants: VariantsConfig = VariantsConfig()
     detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
 
     def __post_init__(self) -> None:
-        at_least(self, queries=1)
+        at_least(self, queries=1, controls=1)
 
     def section(self, kind: Literal["gans", "schemes"], name: str) -> Mapping[str, Any]:
         """The raw section of one GAN or scheme.

@@ -45,3 +45,7 @@ class QueryBudgetError(SuspectError):
 
 class NotEnoughQueriesError(NFError):
     """Raised when fewer queries survive the screening than were wanted; says how many fell at which test."""
+
+
+class NoVerdictError(SuspectError):
+    """Raised when a suspect does not answer as a classifier of the owner's classes would, whatever its origin."""

@@ -12,6 +12,7 @@ WEIGHTS_FILE = "weights.safetensors"
 GENERATOR_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 QUERIES_FILE = "queries.safetensors"
+CONTROLS_FILE = "controls.safetensors"
 SHEET_FILE = "sheet.png"
 SAMPLES_FILE = "samples.png"
 HISTORY_FILE = "history.csv"
@@ -51,7 +52,7 @@ class Layout:
         return self.root / "gan" / name
 
     def fingerprint(self, scheme: str) -> Path:
-        """``queries.safetensors``, ``card.json``, ``sheet.png``."""
+        """``queries.safetensors``, ``controls.safetensors``, ``card.json``, ``sheet.png``."""
         return self.root / "fingerprints" / scheme
 
     @property

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nf.core.answers import Answers
+from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
 from nf.core.paths import CARD_FILE, QUERIES_FILE
@@ -30,6 +31,7 @@ class QuerySet:
         negative_labels: (N,) int64, the label that unrelated models were trained towards; -1 where the scheme has none.
         card: transcript (scheme, seed, models, parameters, versions, threshold).
         verifier: for schemes whose score is more than the matching rate; needs the suspect's probabilities.
+        controls: what a suspect is asked before; sets that were made without have none.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -40,6 +42,7 @@ class QuerySet:
     negative_labels: NDArray[np.int64]
     card: dict[str, Any] = field(default_factory=dict)
     verifier: Verifier | None = None
+    controls: Controls | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8 or len(self.images) == 0:
@@ -51,7 +54,11 @@ class QuerySet:
                 raise ValueError(
                     f"{name}: expected int64 of shape ({len(self.images)},), got {labels.dtype} {labels.shape}"
                 )
-
+        if self.controls is not None and self.controls.images.shape[1:] != self.images.shape[1:]:
+            raise ValueError(
+                f"controls: expected images of the queries' shape {self.images.shape[1:]}, "
+                f"got {self.controls.images.shape[1:]}"
+            )
         if self.verifier is not None and self.verifier.inputs % len(self.images):
             raise ValueError(
                 f"verifier: expected as many inputs for each of {len(self.images)} queries, got {self.verifier.inputs}"
@@ -79,9 +86,14 @@ class QuerySet:
             return float((answers.labels == self.labels).mean())
         return float(self.verifier(answers.as_probabilities(self.verifier.inputs // len(self))))
 
+    def sense(self, answers: Answers) -> float:
+        """The share of queries, in [0, 1], that were answered with the label of the thieves or of the honest models."""
+        expected = (answers.labels == self.labels) | (answers.labels == self.negative_labels)
+        return float((expected & (answers.labels >= 0)).mean())
+
     @property
     def digest(self) -> str:
-        """SHA-256 of images, labels and verifier: what a transcript commits to."""
+        """SHA-256 of images, labels and verifier: what a transcript commits to; controls have a digest of their own."""
         parts = [np.ascontiguousarray(a) for a in self._tensors().values()]
         return sha256_bytes(b"".join(str(a.shape).encode() + a.tobytes() for a in parts))
 
@@ -95,9 +107,16 @@ class QuerySet:
         return own | {_VERIFIER + name: layer for name, layer in layers.items()}
 
     def save(self, folder: Path) -> None:
-        """Write ``queries.safetensors`` and ``card.json`` into ``folder``; the card gets the digest and the size."""
+        """Write ``queries.safetensors``, ``controls.safetensors`` where there are some, and last ``card.json``.
+
+        The card gets the digest and the size.
+        """
         write_bytes(folder / QUERIES_FILE, save({k: np.ascontiguousarray(v) for k, v in self._tensors().items()}))
-        write_json(folder / CARD_FILE, {**self.card, "digest": self.digest, "queries": len(self)})
+        added: dict[str, Any] = {"digest": self.digest, "queries": len(self)}
+        if self.controls is not None:
+            self.controls.save(folder)
+            added["controls"] = self.controls.card
+        write_json(folder / CARD_FILE, {**self.card, **added})
 
     @classmethod
     def load(cls, folder: Path) -> "QuerySet":
@@ -119,11 +138,12 @@ class QuerySet:
                 "make one with `nf fingerprint`"
             )
         card = read_json(folder / CARD_FILE)
+        controls = Controls.load(folder, card["controls"]) if "controls" in card else None
         try:
             tensors = load(path.read_bytes())
             layers = {k.removeprefix(_VERIFIER): v for k, v in tensors.items() if k.startswith(_VERIFIER)}
             verifier = Verifier.from_tensors(layers) if layers else None
-            queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card, verifier)
+            queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card, verifier, controls)
         except FileNotFoundError:
             raise ArtifactError(
                 f"expected a query set at {path}, found nothing; make one with `nf fingerprint`"

@@ -53,7 +53,12 @@ def save_sheet(
 
 def image_name(index: int, image: NDArray[np.uint8]) -> str:
     """File name of the ``image`` (C, H, W) at ``index`` of a query set, which no other image of the set has."""
-    return f"{index:03d}-{sha256_bytes(image.tobytes())[:8]}.png"
+    return f"{index:03d}-{image_hash(image)}.png"
+
+
+def image_hash(image: NDArray[np.uint8]) -> str:
+    """The part of ``image_name`` that says which image it is, wherever it stands."""
+    return sha256_bytes(image.tobytes())[:8]
 
 
 def save_images(folder: Path, images: NDArray[np.uint8]) -> None:

@@ -30,6 +30,24 @@ def midpoint_threshold(positive_scores: ArrayLike, negative_scores: ArrayLike) -
     return float(middles[best].round(12))
 
 
+def sense_floor(shares: ArrayLike, num_classes: int) -> float:
+    """The least share of queries that a suspect must answer with the thief's or the honest class to be judged at all.
+
+    A model that was asked in a way that it does not understand gives neither. The floor is halfway between what
+    guessing gives, two classes of ``num_classes``, and the lowest of the training models; no suspect has a part in it.
+
+    Args:
+        shares: of each training model, in [0, 1].
+        num_classes: of the source model, at least two.
+
+    Raises:
+        ValueError: there are no shares, or one is outside [0, 1].
+    """
+    lowest = float(_scores("shares", shares).min())
+    guessed = min(2 / num_classes, lowest)
+    return round((guessed + lowest) / 2, 12)
+
+
 def _scores(name: str, values: ArrayLike) -> NDArray[np.float64]:
     scores = np.asarray(values, dtype=np.float64).ravel()
     if scores.size == 0:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nf.core.answers import Answers
 from nf.core.errors import ConfigError
 from nf.core.queries import QuerySet
-from nf.core.thresholds import midpoint_threshold
+from nf.core.thresholds import midpoint_threshold, sense_floor
 from nf.core.verifier import Verifier
 from nf.core.version import VERSION
 from nf.data import to_float
@@ -275,20 +275,26 @@ class Scheme(ABC):
     def _card(self, queries: QuerySet, task: Task) -> dict[str, Any]:
         """The transcript that a third party can repeat. It holds no times, so that equal work gives equal bytes."""
         models = task.models
-        scores = {name: _score(model, queries) for name, model in models.by_id().items()}
+        answers = {name: _answers(model, queries) for name, model in models.by_id().items()}
+        scores = {name: queries.score(given) for name, given in answers.items()}
+        floor: dict[str, float] = {}
+        if (queries.negative_labels >= 0).all():
+            shares = [queries.sense(given) for given in answers.values()]
+            floor = {"floor": sense_floor(shares, task.data.num_classes)}
         return {
             **self.provenance(task),
+            **floor,
             "threshold": midpoint_threshold(
                 [scores[name] for name in models.positive_ids], [scores[name] for name in models.negative_ids]
             ),
             "training_scores": scores,
-            "source_score": _score(models.source, queries),
+            "source_score": queries.score(_answers(models.source, queries)),
         }
 
 
-def _score(model: nn.Module, queries: QuerySet) -> float:
+def _answers(model: nn.Module, queries: QuerySet) -> Answers:
     images = to_float(torch.from_numpy(queries.images).to(next(model.parameters()).device))
-    return queries.score(Answers.of(predicted_logits(model, images).cpu().numpy(), "logits"))
+    return Answers.of(predicted_logits(model, images).cpu().numpy(), "logits")
 
 
 def _hashes(ids: tuple[str, ...], models: tuple[nn.Module, ...]) -> dict[str, str]:

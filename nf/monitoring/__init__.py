@@ -1,8 +1,8 @@
 """Suspects and query sets over the months: ledger, watch list, histories. Imports without torch."""
 
 from nf.monitoring.history import Change, Observation, append_history, find_changes, read_history
-from nf.monitoring.ledger import IssuedSet, Ledger
-from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched
+from nf.monitoring.ledger import IssuedSet, Ledger, note_seen
+from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched, stated_of
 
 __all__ = [
     "Change",
@@ -14,6 +14,8 @@ __all__ = [
     "append_history",
     "find_changes",
     "load_watchlist",
+    "note_seen",
     "open_watched",
     "read_history",
+    "stated_of",
 ]

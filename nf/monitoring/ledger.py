@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -130,6 +131,24 @@ class Ledger:
             sets = list(self.sets())
             yield sets
             write_json(self._folder / LEDGER_FILE, {"sets": [_plain(issued) for issued in sets]})
+
+
+def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False) -> None:
+    """Note that ``suspect`` is about to see the query set in ``folder``, if that is one of a ledger.
+
+    Args:
+        folder: of the query set.
+        digest: of the query set.
+        suspect: its file or address; of an address, what stands behind ``?`` is left out.
+        long_ago: whether its answers are there already, so that a set that was burnt since may be read by them.
+
+    Raises:
+        ArtifactError: the set has been burnt and the suspect is yet to be asked, or the ledger is damaged or read-only.
+    """
+    ledger = Ledger(folder.resolve().parent)
+    known = next((issued for issued in ledger.sets() if issued.digest == digest), None)
+    if known is not None and not (long_ago and known.status == "retired"):
+        ledger.show(digest, suspect.partition("?")[0], datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _read_sets(path: Path) -> tuple[IssuedSet, ...]:

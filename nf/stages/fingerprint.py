@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from nf.core.controls import Controls, draw_controls
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import canonical_json
 from nf.core.lineage import SOURCE_ID
@@ -49,7 +51,14 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
     task = _task(run, maker, splits, count, seed)
     queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
     queries.card["data_hash"] = _data_hash(splits)
-    return queries
+    return replace(queries, controls=_controls(splits, run.profile.controls, seed))
+
+
+def _controls(splits: Splits, count: int, seed: int) -> Controls:
+    """``count`` images of the test half, which no model learned from."""
+    test = splits["test"]
+    places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
+    return Controls(test.images[places], test.labels[places], splits.class_names, splits.mean, splits.std)
 
 
 def has_query_set(run: Run, scheme: str) -> bool:
@@ -61,13 +70,15 @@ def has_query_set(run: Run, scheme: str) -> bool:
     """
     maker = make_scheme(scheme, run.profile.section("schemes", scheme))
     try:
-        card = QuerySet.load(run.layout.fingerprint(scheme)).card
+        made = QuerySet.load(run.layout.fingerprint(scheme))
     except ArtifactError:
+        return False
+    if made.controls is None:  # made before there were any; the queries themselves come out the same
         return False
     splits = Splits.load(run.layout.data)
     task = _task(run, maker, splits, run.profile.queries, _seed(run, scheme))
     wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": _data_hash(splits)}
-    return canonical_json(wanted) == canonical_json({key: card.get(key) for key in wanted})
+    return canonical_json(wanted) == canonical_json({key: made.card.get(key) for key in wanted})
 
 
 def _data_hash(splits: Splits) -> dict[str, str]:

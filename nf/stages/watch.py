@@ -17,11 +17,12 @@ from nf.monitoring import (
     find_changes,
     open_watched,
     read_history,
+    stated_of,
 )
 from nf.report import WatchedHistory, write_watch_page
 from nf.stages.issue import now
 from nf.stages.run import Run
-from nf.suspects import ask
+from nf.suspects import examine
 from nf.verdict import check_card, decide, load_calibration
 
 _ANNOUNCED_FILE = "announced.json"
@@ -30,8 +31,8 @@ _ANNOUNCED_FILE = "announced.json"
 def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: Path) -> Observation:
     """Ask ``suspect`` with the issued set and add what comes of it to its history.
 
-    The ledger notes that the suspect has seen the set before the first image is sent. A suspect that does not answer
-    leaves a line in its history and no exception.
+    The ledger notes that the suspect has seen the set before the first query is sent. A suspect that does not answer,
+    or not with sense, leaves a line in its history and no exception.
 
     Args:
         run: profile and place of the artifacts.
@@ -47,9 +48,14 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     queries = QuerySet.load(ledger.folder(issued.digest))
     check_card(queries)
     predictor = open_watched(suspect, folder)
-    ledger.show(issued.digest, suspect.name, at)
     try:
-        verdict = decide(ask(predictor, queries), queries)
+        examined = examine(
+            predictor,
+            queries,
+            stated_of(suspect, folder),
+            before_queries=lambda: ledger.show(issued.digest, suspect.name, at),
+        )
+        verdict = decide(examined.answers, queries)
         judged = {name: getattr(verdict, name) for name in ("score", "threshold", "stolen", "one_hot")}
         observation = Observation(at, issued.digest, **judged)
     except SuspectError as error:

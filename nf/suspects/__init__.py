@@ -4,22 +4,34 @@ from nf.suspects.answers import check_answers
 from nf.suspects.counting import CountingPredictor
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.defended import DEFENCES, DefendedSuspect
+from nf.suspects.examine import Examined, examine
 from nf.suspects.http import HttpSuspect
+from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse_size, state_interface
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, open_suspect
 from nf.suspects.query import ask
+from nf.suspects.served import ServedSuspect
 
 __all__ = [
     "DEFENCES",
     "CountingPredictor",
     "CsvSuspect",
     "DefendedSuspect",
+    "Examined",
     "HttpSuspect",
+    "Interface",
     "IsolatedSuspect",
+    "Kind",
     "OnnxSuspect",
+    "ServedSuspect",
     "ask",
     "check_answers",
+    "examine",
     "is_address",
     "open_suspect",
+    "output_of",
+    "parse_input",
+    "parse_size",
+    "state_interface",
 ]

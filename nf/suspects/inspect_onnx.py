@@ -1,7 +1,9 @@
 """What an ONNX file declares, read without running it, and reasons to refuse it.
 
-A suspect comes from somebody who may not want it to be tested. External data lets a file read other files, foreign
-domains call code beside the file, and control flow need never end; a classifier has use for none of them.
+A suspect comes from somebody who may not want it to be tested. Weights in other files could be any file, foreign
+domains call code beside the file, and loops need never end; a classifier has use for none of them. Weights in a file
+beside the network's are common, and are read here, so that the runtime opens nothing. ``If`` chooses between two
+networks, which are inspected like the one around them, and ends.
 """
 
 import stat
@@ -11,62 +13,85 @@ from itertools import chain
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 
 from nf.core.errors import SuspectError
+from nf.core.printing import printable
+from nf.suspects.formats import advice
 
 MAX_BYTES = 1 << 30
-_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
-_CONTROL_FLOW = {"If", "Loop", "Scan", "SequenceMap"}
+_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
+_LOOPS = {"Loop", "Scan", "SequenceMap"}
+_BRANCH = "If"
+_SHOWN = 80  # characters of a name from the file
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a file.
+
+    Attributes:
+        name: as the file has it.
+        dtype: numpy's name of its numbers, ``string``, or another name that no numpy type has.
+        shape: its sizes, ``None`` where the file leaves one open; ``None`` where it says nothing.
+        mapping: whether it holds a sequence of maps from classes to scores, as scikit-learn's converters write.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...] | None
+    mapping: bool = False
+
+    def __str__(self) -> str:
+        sizes = "any shape" if self.shape is None else f"shape ({', '.join(str(d or '?') for d in self.shape)})"
+        return f"{printable(self.name)[:_SHOWN]!r} of {self.dtype} and {sizes}"
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The one input and the one output of a classifier; ``None`` stands for a size that the file leaves open.
+    """Inputs that are no weights, and outputs."""
 
-    Attributes:
-        input_name: takes float32 (N, C, H, W).
-        batch: N.
-        input_shape: (C, H, W).
-        num_classes: second dimension of the output, where it has two.
-    """
-
-    input_name: str
-    batch: int | None
-    input_shape: tuple[int | None, int | None, int | None]
-    num_classes: int | None
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
 
 
 def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Signature]:
-    """The bytes of the file at ``path``, found harmless as far as that shows without running them.
+    """The bytes of the file at ``path`` with its weights, found harmless as far as that shows without running them.
 
     Args:
-        path: an ONNX file.
-        max_bytes: larger files are not read.
+        path: an ONNX file; weights may lie in files beside it.
+        max_bytes: more, all files together, are not read.
 
     Raises:
-        SuspectError: the file is missing, empty, too large or no ONNX; it uses external data, foreign domains or
-            control flow; or it is not a classifier of images.
+        SuspectError: the file is missing, empty, too large or no ONNX; its weights lie elsewhere; it uses foreign
+            domains or loops; or it is not a network from arrays to arrays.
     """
     data = _read(path, max_bytes)
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError:
-        raise SuspectError(f"{path}: expected an ONNX file, got something else or a part of one") from None
+        raise SuspectError(
+            f"{path}: expected an ONNX file, got {advice(path, data) or 'something else or a part of one'}"
+        ) from None
     if not model.graph.node:
-        raise SuspectError(f"{path}: expected an ONNX file, got one without a graph")
+        raise SuspectError(f"{path}: expected an ONNX file, got {advice(path, data) or 'one without a graph'}")
     try:
         _refuse_harmful(model)
+        if _take_in_weights(model, path.parent, max_bytes - len(data)):
+            data = model.SerializeToString()
         return data, _signature(model.graph)
     except SuspectError as error:
         raise SuspectError(f"{path}: {error}") from None
+    except EncodeError:
+        raise SuspectError(f"{path}: expected a network of less than 2 GiB with its weights, got more") from None
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise SuspectError(f"{path}: expected an ONNX file, got a folder or device")
+            hint = advice(path, b"") if path.is_dir() else None
+            raise SuspectError(f"{path}: expected an ONNX file, got {hint or 'a folder or device'}")
         if status.st_size == 0:
             raise SuspectError(f"{path}: expected an ONNX file, got an empty one")
         if status.st_size > max_bytes:
@@ -79,26 +104,48 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def _refuse_harmful(model: onnx.ModelProto) -> None:
-    if any(tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise SuspectError("expected all weights inside the file, got external data")
     own = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model):
         if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
-            raise SuspectError(f"expected standard operators, got {node.op_type!r} of domain {node.domain!r}")
-        if node.op_type in _CONTROL_FLOW or any(map(_holds_graph, node.attribute)):
-            raise SuspectError(f"expected a network without control flow, got {node.op_type!r}")
+            raise SuspectError(
+                f"expected standard operators, got {_named(node.op_type)} of domain {_named(node.domain)}"
+            )
+        branch = node.op_type == _BRANCH and node.domain in ("", "ai.onnx")
+        if node.op_type in _LOOPS or (not branch and any(map(_holds_graph, node.attribute))):
+            raise SuspectError(f"expected a network without loops, got {_named(node.op_type)}")
     for function in model.functions:
         if any(map(_holds_graph, function.attribute_proto)):
-            raise SuspectError(f"expected a network without control flow, got a subgraph for {function.name!r}")
+            raise SuspectError(f"expected a network without loops, got a subgraph for {_named(function.name)}")
+
+
+def _named(name: str) -> str:
+    return repr(printable(name)[:_SHOWN])
 
 
 def _holds_graph(attribute: onnx.AttributeProto) -> bool:
     return attribute.HasField("g") or bool(attribute.graphs)
 
 
+def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
+    """The graph, and the subgraphs of its nodes and of the file's own functions, to any depth."""
+    waiting = [model.graph]
+    for function in model.functions:
+        waiting += _subgraphs(function.node)
+    while waiting:
+        graph = waiting.pop()
+        yield graph
+        waiting += _subgraphs(graph.node)
+
+
+def _subgraphs(nodes: "chain[onnx.NodeProto] | list[onnx.NodeProto]") -> list[onnx.GraphProto]:
+    attributes = [attribute for node in nodes for attribute in node.attribute if _holds_graph(attribute)]
+    return [graph for attribute in attributes for graph in (attribute.g, *attribute.graphs)]
+
+
 def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Nodes of the graph and of the file's own functions; subgraphs need no walk, as a node that has one is refused."""
-    yield from model.graph.node
+    """Nodes of the graph, of its subgraphs and of the file's own functions."""
+    for graph in _graphs(model):
+        yield from graph.node
     for function in model.functions:
         yield from function.node
 
@@ -106,40 +153,106 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     defaults = chain.from_iterable(function.attribute_proto for function in model.functions)
     attributes = [*chain.from_iterable(node.attribute for node in _nodes(model)), *defaults]
-    sparse = [*model.graph.sparse_initializer]
-    yield from model.graph.initializer
+    sparse = []
+    for graph in _graphs(model):
+        sparse += [*graph.sparse_initializer]
+        yield from graph.initializer
     for attribute in attributes:
-        yield attribute.t
+        if attribute.HasField("t"):
+            yield attribute.t
         yield from attribute.tensors
-        sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+        sparse += [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+        sparse += [*attribute.sparse_tensors]
     for tensor in sparse:
         yield tensor.values
         yield tensor.indices
 
 
+def _take_in_weights(model: onnx.ModelProto, folder: Path, max_bytes: int) -> bool:
+    """Put weights from files beside the network into it; whether there were any.
+
+    Raises:
+        SuspectError: a file is not one beside the network, is too large or too short, or is not there.
+    """
+    files: dict[str, bytes] = {}
+    outside = [t for t in _tensors(model) if t.external_data or t.data_location == onnx.TensorProto.EXTERNAL]
+    for tensor in outside:
+        where = {entry.key: entry.value for entry in tensor.external_data}
+        name = where.get("location", "")
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            raise SuspectError(f"expected weights inside the file or beside it, got both for {_named(tensor.name)}")
+        if name not in files:
+            files[name] = _read_beside(folder, name, max_bytes - sum(map(len, files.values())))
+        start, length = _extent(where, tensor)
+        data = files[name][start : start + length]
+        if len(data) < length:
+            raise SuspectError(
+                f"expected {length:,} bytes of weights from {start:,} on in {_named(name)}, got {len(data):,}"
+            )
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+        tensor.raw_data = data
+    return bool(outside)
+
+
+def _read_beside(folder: Path, name: str, max_bytes: int) -> bytes:
+    """The file ``name`` of weights in ``folder``."""
+    # A plain name: no folder, no link, nothing above.
+    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
+        raise SuspectError(f"expected weights inside the file or in one beside it, got them in {_named(name)}")
+    path = folder / name
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SuspectError(f"expected weights in a plain file, got a link, folder or device for {_named(name)}")
+        if status.st_size > max_bytes:
+            raise SuspectError(f"expected at most {max_bytes:,} bytes of weights, got {status.st_size:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise SuspectError(
+            f"expected weights in {_named(name)} beside the file, cannot read them ({error.strerror}); put the file "
+            "there that was exported together with this one"
+        ) from None
+
+
+def _extent(where: dict[str, str], tensor: onnx.TensorProto) -> tuple[int, int]:
+    """(offset, length) in bytes of what ``tensor`` refers to."""
+    try:
+        bits = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        count = 1
+        for size in tensor.dims:
+            count *= size
+        start = int(where.get("offset", "0"))
+        length = int(where["length"]) if "length" in where else count * bits
+    except (ValueError, KeyError, TypeError):
+        raise SuspectError(f"expected numbers for where weights are, got none for {_named(tensor.name)}") from None
+    if start < 0 or length < 0:
+        raise SuspectError(f"expected weights at a place in their file, got {start} and {length}")
+    return start, length
+
+
 def _signature(graph: onnx.GraphProto) -> Signature:
     weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise SuspectError(
-            f"expected one input and one output, got {len(inputs)} and {len(graph.output)}: "
-            f"{', '.join(repr(value.name) for value in (*inputs, *graph.output))}"
-        )
-    tensor = inputs[0].type.tensor_type
-    shape = _shape(tensor)
-    if tensor.elem_type != onnx.TensorProto.FLOAT or len(shape) != 4:
-        raise SuspectError(
-            f"expected a float32 input of shape (N, C, H, W), got {inputs[0].name!r} of "
-            f"{_type_name(tensor)} and {len(shape)} dimensions"
-        )
-    batch, channels, height, width = shape
-    answer = _shape(graph.output[0].type.tensor_type)
-    return Signature(inputs[0].name, batch, (channels, height, width), answer[1] if len(answer) == 2 else None)
+    inputs = tuple(_port(value) for value in graph.input if value.name not in weights)
+    outputs = tuple(map(_port, graph.output))
+    if not inputs or not outputs:
+        raise SuspectError(f"expected an input and an output, got {len(inputs)} and {len(outputs)}")
+    return Signature(inputs, outputs)
+
+
+def _port(value: onnx.ValueInfoProto) -> Port:
+    kind = value.type
+    if kind.HasField("sequence_type"):
+        return Port(value.name, "map", None, mapping=kind.sequence_type.elem_type.HasField("map_type"))
+    tensor = kind.tensor_type
+    shape = _shape(tensor) if tensor.HasField("shape") else None
+    return Port(value.name, _type_name(tensor), shape)
 
 
 def _type_name(tensor: onnx.TypeProto.Tensor) -> str:
     names: dict[int, str] = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
-    return names.get(tensor.elem_type, f"type {tensor.elem_type}")
+    name = names.get(tensor.elem_type, f"type {tensor.elem_type}")
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def _shape(tensor: onnx.TypeProto.Tensor) -> tuple[int | None, ...]:

@@ -4,28 +4,34 @@ The checks of ``nf.suspects.inspect_onnx`` refuse what shows; a network that all
 ever or crashes the runtime shows only when it runs.
 """
 
-import io
 import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.errors import ConfigError, SuspectError
+from nf.core.controls import Controls
+from nf.core.errors import ConfigError, NoVerdictError, SuspectError
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
+from nf.core.sections import parse_section
 from nf.suspects.answers import check_answers
+from nf.suspects.interface import NOTHING_STATED, Interface
+from nf.suspects.interpret import Raw
+from nf.suspects.probe import Found
+from nf.suspects.transport import pack, unpack, unpack_raws
 
 GIBIBYTE = 1 << 30
 REFUSED = 2
+NO_VERDICT = 3
 # The time limit is kept here. The child may compute for that much longer: it ends by itself where nobody can stop it.
 _SPARE_SECONDS = 5
 
@@ -42,6 +48,7 @@ class IsolatedSuspect:
         output: what its answers mean.
         timeout_seconds: wall-clock limit, the start of the process (a second or so) included.
         memory_bytes: limit of its address space; its libraries alone take a fifth of a gibibyte.
+        interface: what is stated of how it is asked.
 
     Raises:
         ConfigError: there is no folder for temporary files.
@@ -51,6 +58,7 @@ class IsolatedSuspect:
     output: OutputKind
     timeout_seconds: float = 60.0
     memory_bytes: int = 4 * GIBIBYTE
+    interface: Interface = NOTHING_STATED
 
     def __post_init__(self) -> None:
         _temporary_folder()  # before anybody notes that the suspect has seen the queries
@@ -61,13 +69,57 @@ class IsolatedSuspect:
         Raises:
             SuspectError: whatever ``OnnxSuspect`` raises; the process was too slow, ran out of memory or crashed.
         """
+        data = self._do({"task": "predict", "output": self.output, "interface": self.interface.to_json()}, [images])
+        # The child may not be what was started any more, so its answers are checked as if it were the suspect.
+        try:
+            _, arrays = unpack(data)
+            return check_answers(arrays[0], self.output, len(images))
+        except (ValueError, IndexError) as error:
+            raise self._garbled(data) from error
+        except SuspectError as error:
+            raise SuspectError(f"{self.path}: {error}") from None
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: it answers too few of them rightly, however it is asked.
+            SuspectError: as when it is called.
+        """
+        facts = {"class_names": controls.class_names, "mean": controls.mean, "std": controls.std}
+        task = {"task": "find", "interface": self.interface.to_json(), "num_classes": num_classes, **facts}
+        data = self._do(task, [controls.images, controls.labels])
+        try:
+            header, _ = unpack(data)
+            del header["arrays"]
+            return parse_section(_FoundCard, header, "found").as_found()
+        except (ValueError, KeyError) as error:
+            raise self._garbled(data) from error
+
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
+        """Its answers to ``images`` by output, asked in each of the ways ``hows``.
+
+        Raises:
+            SuspectError: as when it is called.
+        """
+        data = self._do({"task": "ask", "interfaces": [how.to_json() for how in hows]}, [images])
+        try:
+            return unpack_raws(data, len(hows))
+        except ValueError as error:
+            raise self._garbled(data) from error
+
+    def _garbled(self, data: bytes) -> SuspectError:
+        return SuspectError(f"{self.path}: expected answers as .npy, got {len(data)} other bytes")
+
+    def _do(self, task: Mapping[str, Any], arrays: list[NDArray[Any]]) -> bytes:
+        """What a process of its own writes about ``task``."""
         limits = [str(self.memory_bytes), str(math.ceil(self.timeout_seconds) + _SPARE_SECONDS)]
         module = [sys.executable, "-P", "-m", "nf.suspects.child"]
         with _temporary() as (empty, stdout, stderr):
             try:
                 finished = subprocess.run(
-                    [*module, str(self.path.resolve()), self.output, *limits],
-                    input=to_npy(images),
+                    [*module, str(self.path.resolve()), *limits],
+                    input=pack(task, arrays),
                     stdout=stdout,
                     stderr=stderr,
                     cwd=empty,
@@ -81,13 +133,30 @@ class IsolatedSuspect:
                 ) from None
             if finished.returncode == REFUSED:
                 raise SuspectError(_last_line(stderr))
+            if finished.returncode == NO_VERDICT:
+                raise NoVerdictError(_last_line(stderr))
             if finished.returncode != 0:
                 raise SuspectError(
                     f"{self.path}: expected answers, the suspect's process ended with status {finished.returncode}"
                     f" under a limit of {self.memory_bytes / GIBIBYTE:g} GiB: {_last_line(stderr)}"
                 )
             stdout.seek(0)
-            return _read_answers(self.path, stdout.read(), self.output, len(images))
+            return stdout.read()
+
+
+@dataclass(frozen=True)
+class _FoundCard:
+    """``Found`` as it comes from the other process, whose word is checked."""
+
+    interface: Interface
+    right: int
+    controls: int
+    tried: int
+    labels: tuple[int, ...]
+    rivals: tuple[Interface, ...]
+
+    def as_found(self) -> Found:
+        return Found(self.interface, self.right, self.controls, self.tried, self.labels, self.rivals)
 
 
 @contextmanager
@@ -112,13 +181,6 @@ def _temporary_folder() -> str:
         ) from error
 
 
-def to_npy(array: NDArray[np.generic]) -> bytes:
-    """``array`` in numpy's file format."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
 def _environment() -> dict[str, str]:
     """Where to find Python's modules and shared libraries; one thread, as each reserves address space."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
@@ -130,13 +192,3 @@ def _last_line(stderr: IO[bytes]) -> str:
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").split("\n")
     return next((printable(line.strip())[:500] for line in reversed(lines) if line.strip()), "no message")
-
-
-def _read_answers(path: Path, data: bytes, output: OutputKind, count: int) -> NDArray[np.float32] | NDArray[np.int64]:
-    # The child may not be what was started any more, so its answers are checked as if it were the suspect.
-    try:
-        return check_answers(np.lib.format.read_array(io.BytesIO(data), allow_pickle=False), output, count)
-    except (ValueError, EOFError, MemoryError) as error:
-        raise SuspectError(f"{path}: expected answers as .npy, got {len(data)} other bytes") from error
-    except SuspectError as error:
-        raise SuspectError(f"{path}: {error}") from None

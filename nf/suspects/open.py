@@ -1,13 +1,22 @@
-"""Where a suspect is: an ONNX file, an address, or a table of its answers."""
+"""Where a suspect is: an ONNX file, an address, an adapter file for one, or a table of its answers."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nf.core.errors import ConfigError
 from nf.core.predictor import OutputKind, Predictor
+from nf.suspects.adapter import open_adapter, parse_adapter, read_adapter
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.http import HttpSuspect
+from nf.suspects.interface import Interface
 from nf.suspects.isolated import IsolatedSuspect
+from nf.suspects.manners import Manners
+
+_TABLES = (".csv", ".tsv", ".txt")
+_ADAPTERS = (".yaml", ".yml")
 
 
 def is_address(place: str) -> bool:
@@ -16,28 +25,50 @@ def is_address(place: str) -> bool:
 
 
 def open_suspect(
-    place: str, *, output: OutputKind = "logits", timeout_seconds: float = 60.0, token_from: str | None = None
+    place: str,
+    *,
+    output: OutputKind = "logits",
+    timeout_seconds: float = 60.0,
+    token_from: str | None = None,
+    stated: Interface | None = None,
+    preset: str | None = None,
+    manners: Mapping[str, float | None] | None = None,
+    journal: Path | None = None,
 ) -> Predictor:
     """The suspect at ``place`` as a black box.
 
     Args:
-        place: an address of HTTP, a ``.csv`` file of answers, or else an ONNX file, which runs in a process of its own.
+        place: an address of HTTP, a YAML file that describes one (``nf.suspects.adapter``), a ``.csv`` file of answers,
+            or else an ONNX file, which runs in a process of its own.
         output: what its answers mean.
-        timeout_seconds: longest time in seconds that the suspect may take to answer all images.
+        timeout_seconds: longest time in seconds that a file may take to answer all images, or a server to answer one.
         token_from: environment variable with a bearer token for the address.
+        stated: how it is asked, as far as that is known.
+        preset: key of ``nf.suspects.presets.PRESETS`` for an address.
+        manners: fields of ``Manners`` for a server, over what its adapter file says; ``None`` where that is to decide.
+        journal: folder for a server's answers as they come, so that a run that is cut can go on.
 
     Raises:
         ConfigError: the address is none, the variable is not set, a file is to get a token, or there is no folder for
             temporary files to ask an ONNX file in.
     """
-    if is_address(place):
-        return HttpSuspect(place, output=output, timeout_seconds=timeout_seconds, token=_token(token_from))
+    path, token = Path(place), _token(token_from)
+    limits: dict[str, Any] = {name: value for name, value in (manners or {}).items() if value is not None}
+    if preset is not None and not is_address(place):
+        raise ConfigError(f"preset: expected an address that speaks so, got {place}")
+    if is_address(place) and preset in (None, "v2"):
+        polite = Manners(**{"timeout": timeout_seconds, **limits})
+        return HttpSuspect(place, output=output, token=token, how=stated, manners=polite, journal=journal)
+    if is_address(place) or path.suffix.lower() in _ADAPTERS:
+        described = {"address": place, "preset": preset}
+        adapter = parse_adapter(described, "suspect") if is_address(place) else read_adapter(path)
+        adapter = replace(adapter, **limits)
+        return open_adapter(adapter, path.parent, output=output, stated=stated, journal=journal, token=token)
     if token_from is not None:
         raise ConfigError(f"token: expected an address to send it to, got {place}")
-    path = Path(place)
-    if path.suffix.lower() == ".csv":
-        return CsvSuspect(path, output=output)
-    return IsolatedSuspect(path, output, timeout_seconds)
+    if path.suffix.lower() in _TABLES:
+        return CsvSuspect(path, output=output, how=stated)
+    return IsolatedSuspect(path, output, timeout_seconds, interface=stated or Interface())
 
 
 def _token(name: str | None) -> str | None:

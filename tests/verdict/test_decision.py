@@ -18,7 +18,9 @@ from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.core.verifier import Verifier
 from nf.evaluation.evaluate import evaluate
-from nf.verdict import Calibration, check_card, decide, evidence, load_calibration
+from nf.suspects import Examined, Interface
+from nf.suspects.probe import Found
+from nf.verdict import Calibration, check_card, decide, evidence, load_calibration, no_verdict
 
 
 def answering(queries: QuerySet, matches: int) -> Answers:
@@ -160,8 +162,15 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
-    record = evidence(verdict, str(path), "probabilities")
+    found = Found(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
+    record = evidence(verdict, str(path), Examined(answering(queries, 6), found, Interface(layout="nhwc"), 0.9))
     assert record["output"] == "probabilities"
+    assert record["asked"] == {
+        "interface": {"layout": "nhwc", "kind": "probabilities"},
+        "stated": ["layout"],
+        "controls": {"asked": 64, "right": 60, "ways_tried": 12},
+        "sense": 0.9,
+    }
     assert record.items() >= verdict.to_json().items()
     digest = hashlib.sha256(b"bytes of a suspect").hexdigest()
     assert record["suspect"] == {"file": "suspect.onnx", "sha256": digest, "bytes": 18}
@@ -172,4 +181,16 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
 
 def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match=r"nothing.onnx: expected the suspect's file, cannot read it: No such file"):
-        evidence(decide(answering(queries, 6), queries), str(tmp_path / "nothing.onnx"), "logits")
+        evidence(
+            decide(answering(queries, 6), queries),
+            str(tmp_path / "nothing.onnx"),
+            Examined(answering(queries, 6), None, Interface(), None),
+        )
+
+
+def test_no_verdict_has_a_reason_and_no_score(queries: QuerySet) -> None:
+    record = no_verdict("it is constant", queries, "https://host/v2/models/m", Interface(size=(8, 8)))
+    assert (record["stolen"], record["reason"]) == (None, "it is constant")
+    assert record["stated"] == {"size": [8, 8]}
+    assert record["suspect"] == {"address": "https://host/v2/models/m"}
+    json.dumps(record)

@@ -1,0 +1,116 @@
+"""Control images: labelled images of the owner, no secret, that show whether a suspect was asked well."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nf.core.errors import ArtifactError
+from nf.core.files import restore, sha256_bytes, write_bytes
+from nf.core.paths import CONTROLS_FILE
+from nf.core.sections import parse_section
+
+
+@dataclass(frozen=True)
+class ControlsCard:
+    """What a query set's card says under ``controls``.
+
+    Attributes:
+        digest: SHA-256 of images and labels.
+        count: number of images.
+        class_names: the owner's, in the order of labels.
+        mean: of each channel of the owner's images, in [0, 1].
+        std: deviation of each channel.
+    """
+
+    digest: str
+    count: int
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a suspect is asked before the queries.
+
+    Attributes:
+        images: (M, C, H, W) uint8, in an order in which any beginning is balanced by class.
+        labels: (M,) int64, what they show.
+        class_names: the owner's, in the order of labels.
+        mean: of each channel of the owner's images, in [0, 1].
+        std: deviation of each channel.
+
+    Raises:
+        ValueError: shapes or types do not fit.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
+        if not fits or self.labels.shape != (len(self.images),) or self.labels.dtype != np.int64:
+            raise ValueError(
+                "controls: expected uint8 (M, C, H, W) and int64 (M,) with M >= 1, "
+                f"got {self.images.dtype} {self.images.shape} and {self.labels.dtype} {self.labels.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of images and labels."""
+        parts = (np.ascontiguousarray(self.images), np.ascontiguousarray(self.labels))
+        return sha256_bytes(b"".join(str(a.shape).encode() + a.tobytes() for a in parts))
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Plain values for the query set's card."""
+        rest = {"class_names": list(self.class_names), "mean": list(self.mean), "std": list(self.std)}
+        return {"digest": self.digest, "count": len(self), **rest}
+
+    def save(self, folder: Path) -> None:
+        """Write ``controls.safetensors`` into ``folder``."""
+        tensors: dict[str, NDArray[Any]] = {
+            "images": np.ascontiguousarray(self.images),
+            "labels": np.ascontiguousarray(self.labels),
+        }
+        write_bytes(folder / CONTROLS_FILE, save(tensors))
+
+    @classmethod
+    def load(cls, folder: Path, card: Any) -> "Controls":
+        """Read what ``save`` wrote and check it against ``card``.
+
+        Raises:
+            ArtifactError: the file is missing or damaged, or does not match the card.
+            ConfigError: the card is not one.
+        """
+        path = folder / CONTROLS_FILE
+        facts = parse_section(ControlsCard, card, f"{folder}: the card's controls")
+        try:
+            tensors = load(path.read_bytes())
+            controls = cls(tensors["images"], tensors["labels"], facts.class_names, facts.mean, facts.std)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ArtifactError(f"{path} is missing or damaged ({error}); {restore(folder)}") from error
+        if controls.digest != facts.digest:
+            raise ArtifactError(f"{path} does not match the digest in its card; {restore(folder)}")
+        return controls
+
+
+def draw_controls(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Places of ``count`` of the images with these ``labels``, or of all if they are fewer, class by class in turn."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels[shuffled] == label)
+        turn[own] = np.arange(len(own))
+    return shuffled[np.lexsort((labels[shuffled], turn))[:count]]

@@ -1,0 +1,397 @@
+"""A server with a form of its own, spoken to as an adapter file describes."""
+
+import base64
+import io
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jmespath
+import numpy as np
+import yaml
+from jmespath.exceptions import JMESPathError
+from numpy.typing import NDArray
+
+from nf.core.errors import ConfigError, SuspectError, UnknownNameError
+from nf.core.http import Client, Reply, Tls, basic_credentials, check_address, check_token
+from nf.core.predictor import OutputKind
+from nf.core.sections import parse_section
+from nf.core.sheets import picture
+from nf.suspects.interface import Interface, Kind, Layout, parse_interface
+from nf.suspects.journal import Journal
+from nf.suspects.manners import Caller, Manners
+from nf.suspects.prepare import prepare
+from nf.suspects.presets import PRESETS
+from nf.suspects.served import Message, ServedSuspect
+from nf.suspects.v2 import V2
+
+_VARIABLE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_TENSORS: Mapping[str, Layout] = {"{nchw}": "nchw", "{nhwc}": "nhwc", "{nhw}": "nhw", "{flat}": "flat"}
+_ENCODED = ("{base64}", "{base64:jpeg}")
+_KINDS = {"png": "image/png", "jpeg": "image/jpeg"}
+_JPEG_QUALITY = 95
+_LABEL_KEYS = ("label", "class", "className", "class_name", "tagName", "Name", "name", "displayName", "displayNames")
+_SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
+_SHOWN = 120
+
+
+@dataclass(frozen=True)
+class Basic:
+    """User name and password.
+
+    Attributes:
+        user: as the server knows it.
+        password: ``$NAME`` of an environment variable.
+    """
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What an adapter file says; ``$NAME`` in headers, query, password and JSON is an environment variable.
+
+    Attributes:
+        address: that is asked.
+        preset: a key of ``PRESETS`` for what is not said here, or ``v2``.
+        headers: sent along.
+        query: put behind the address.
+        basic: user name and password.
+        ca: file of certificates to trust.
+        certificate: file with the caller's own certificate.
+        key: file with its key.
+        send: ``png`` or ``jpeg`` for the image as body, ``base64`` for its text, ``file:FIELD`` for a form.
+        form: further fields of the form.
+        json: in the place of ``send`` a body in which ``{nchw}``, ``{nhwc}``, ``{nhw}`` and ``{flat}`` stand for the
+            image's numbers, ``{base64}`` and ``{base64:jpeg}`` for its file.
+        read: JMESPath of the class in the answer: a number, a name, scores, {name: score}, or [{label, score}].
+        label: key of the name, where it is not one of those that are known.
+        score: key of the score.
+        kind: what is read there.
+        interface: how the image's numbers are made; see ``parse_interface``.
+        labels: names of the owner's classes, or a file of them; short for ``interface.labels``.
+        timeout: seconds for an image.
+        rate: images a second at most.
+        price: of one request.
+    """
+
+    address: str = field(repr=False)
+    preset: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    basic: Basic | None = field(default=None, repr=False)
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    send: str | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    read: str = "@"
+    label: str | None = None
+    score: str | None = None
+    kind: Kind | None = None
+    interface: Mapping[str, Any] = field(default_factory=dict)
+    labels: Any = None
+    timeout: float | None = None
+    rate: float | None = None
+    price: float | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self.address, "address")
+        if self.preset == "v2":
+            return
+        if (self.send is None) == (self.json is None):
+            raise ValueError("expected either send or json, which say how the image goes out, or a preset")
+        if self.send is not None and self.send not in (*_KINDS, "base64") and not self.send.startswith("file:"):
+            raise ValueError(f"send: expected png, jpeg, base64 or file:FIELD, got {self.send!r}")
+        if self.json is not None and not any(mark in json.dumps(self.json) for mark in (*_TENSORS, *_ENCODED)):
+            raise ValueError(f"json: expected a place for the image, one of {', '.join((*_TENSORS, *_ENCODED))}")
+        try:
+            jmespath.compile(self.read)
+        except JMESPathError as error:
+            raise ValueError(f"read: expected a JMESPath, got {self.read!r}: {str(error).splitlines()[0]}") from None
+
+
+def read_adapter(path: Path) -> Adapter:
+    """The adapter in a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, or has unknown, missing or unusable values.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: expected an adapter file, cannot read it: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())[:200]}") from error
+    return parse_adapter(document, str(path))
+
+
+def parse_adapter(section: Mapping[str, Any] | None, where: str) -> Adapter:
+    """An adapter from a section of YAML, with what its preset says.
+
+    Raises:
+        ConfigError: a key is not known, missing or unusable.
+    """
+    values = dict(section) if isinstance(section, Mapping) else {}
+    name = values.get("preset")
+    if name is None or name == "v2":
+        return parse_section(Adapter, section if not isinstance(section, Mapping) else values, where)
+    if name not in PRESETS:
+        raise UnknownNameError("preset", str(name), (*PRESETS, "v2"))
+    preset = dict(PRESETS[name])
+    if "send" in values or "json" in values:
+        preset = {key: value for key, value in preset.items() if key not in ("send", "json")}
+    headers = values.get("headers")
+    if isinstance(headers, Mapping):
+        values["headers"] = {**preset.get("headers", {}), **headers}
+    return parse_section(Adapter, {**preset, **values}, where)
+
+
+def open_adapter(
+    adapter: Adapter,
+    folder: Path,
+    *,
+    output: OutputKind = "logits",
+    stated: Interface | None = None,
+    journal: Path | None = None,
+    token: str | None = None,
+) -> ServedSuspect:
+    """The server that ``adapter`` describes as a suspect.
+
+    Args:
+        adapter: from a file or an address and the name of a preset.
+        folder: that the files it names are relative to.
+        output: what its answers mean.
+        stated: how it is asked, over what the adapter says.
+        journal: folder for answers as they come.
+        token: sent as bearer token.
+
+    Raises:
+        ConfigError: an environment variable is not set, or a file cannot be read.
+    """
+    known = Interface(kind=adapter.kind)
+    section = dict(adapter.interface) | ({} if adapter.labels is None else {"labels": adapter.labels})
+    how = (stated or Interface()).over(parse_interface(section, "interface", folder).over(known))
+    sent = check_token(token, "token")
+    headers = {name: _filled(value, f"headers.{name}") for name, value in adapter.headers.items()}
+    if sent is not None:
+        headers["Authorization"] = f"Bearer {sent}"
+    if adapter.basic is not None:
+        user, password = (_filled(text, "basic") for text in (adapter.basic.user, adapter.basic.password))
+        headers["Authorization"] = basic_credentials(user, password)
+    query = {name: _filled(value, f"query.{name}") for name, value in adapter.query.items()}
+    tls = Tls(*(None if name is None else folder / name for name in (adapter.ca, adapter.certificate, adapter.key)))
+    tls.context()  # a file that is missing is told before anybody is asked
+    client = Client(headers, tls, [*query.values(), *_variables(adapter)])
+    speech = V2(adapter.address) if adapter.preset == "v2" else Speaker(adapter, query)
+    kept = None if journal is None else Journal(journal, adapter.address)
+    own = {name: getattr(adapter, name) for name in ("timeout", "rate", "price")}
+    polite = Manners(**{name: value for name, value in own.items() if value is not None})
+    return ServedSuspect(speech, Caller(client, polite, kept), output=output, how=how)
+
+
+def _filled(text: str, where: str) -> str:
+    """``text`` with environment variables in the place of their names.
+
+    Raises:
+        ConfigError: one is not set, or holds what no request may.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        if name is None:
+            return "$"
+        if not os.environ.get(name):
+            raise ConfigError(f"{where}: expected a value in the environment variable {name}, found none")
+        return os.environ[name].strip()
+
+    filled = _VARIABLE.sub(value, text)
+    if not filled.isascii() or not filled.isprintable():
+        raise ConfigError(f"{where}: expected what fits into a request of HTTP, got another character")
+    return filled
+
+
+def _variables(adapter: Adapter) -> list[str]:
+    """What stands in the environment variables that ``adapter`` names."""
+    basic = () if adapter.basic is None else (adapter.basic.user, adapter.basic.password)
+    texts = [*adapter.headers.values(), *adapter.query.values(), *basic, json.dumps(adapter.json)]
+    names = {found[1] or found[2] for text in texts for found in _VARIABLE.finditer(text)}
+    return [os.environ[name].strip() for name in sorted(filter(None, names)) if name in os.environ]
+
+
+class Speaker:
+    """How the server of an adapter is spoken to.
+
+    Args:
+        adapter: what it describes.
+        query: put behind the address, with variables filled in.
+    """
+
+    def __init__(self, adapter: Adapter, query: Mapping[str, str]) -> None:
+        self._adapter = adapter
+        self._query = urlencode(query)
+        self._path = jmespath.compile(adapter.read)
+        self._body = _filled_all(adapter.json)
+
+    @property
+    def name(self) -> str:
+        """The address without what stands behind it."""
+        return self._adapter.address.partition("?")[0]
+
+    @property
+    def sends_numbers(self) -> bool:
+        """Whether images go out as numbers, of which a scale has to be known."""
+        return self._adapter.json is not None and self._layout() is not None
+
+    def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
+        """What the template says of the layout."""
+        return Interface(layout=self._layout())
+
+    def encode(self, image: NDArray[np.uint8], how: Interface) -> Message:
+        """One image, as ``send`` or ``json`` says."""
+        address, adapter = self._adapter.address, self._adapter
+        if self._query:
+            address += ("&" if "?" in address else "?") + self._query
+        content, kind = self._content(image, how)
+        return Message(address, content, {} if _has(adapter.headers, "Content-Type") else {"Content-Type": kind})
+
+    def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
+        """What stands where ``read`` says."""
+        try:
+            found = self._path.search(json.loads(reply.body))
+        except (ValueError, RecursionError):
+            raise SuspectError(f"expected JSON, got {len(reply.body)} other bytes") from None
+        except JMESPathError as error:
+            raise SuspectError(f"expected an answer with {self._adapter.read!r}: {str(error)[:_SHOWN]}") from None
+        return {"answer": self._meaning(found, how)}
+
+    def _content(self, image: NDArray[np.uint8], how: Interface) -> tuple[bytes, str]:
+        send = self._adapter.send
+        if send is None:
+            return json.dumps(_put(self._body, image, how)).encode(), "application/json"
+        if send == "base64":
+            return base64.b64encode(_encoded(image, how, "png")), "text/plain"
+        if send in _KINDS:
+            return _encoded(image, how, send), _KINDS[send]
+        return _form(send.removeprefix("file:"), _encoded(image, how, "png"), self._adapter.form)
+
+    def _layout(self) -> Layout | None:
+        text = json.dumps(self._adapter.json)
+        return next((layout for mark, layout in _TENSORS.items() if mark in text), None)
+
+    def _meaning(self, found: Any, how: Interface) -> Any:
+        """A name, pairs of class and score, or an array (1, ...)."""
+        if how.kind == "top-k" and found in (None, [], {}):
+            return []  # nothing was recognised
+        while isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict | str):
+            found = found[0]
+        if isinstance(found, str):
+            return found
+        if isinstance(found, int) and not isinstance(found, bool):
+            return np.array([found], np.int64)
+        if isinstance(found, float) and found.is_integer():
+            return np.array([int(found)], np.int64)
+        pairs = self._pairs(found)
+        if pairs is not None:
+            return pairs
+        try:
+            scores = np.array(found, np.float64)
+        except (ValueError, TypeError, OverflowError):
+            scores = np.array(())
+        if not scores.size or scores.ndim > 3:
+            raise SuspectError(
+                f"expected a class or scores at {self._adapter.read!r}, got {json.dumps(found)[:_SHOWN]}"
+            )
+        return scores.reshape(1, -1)
+
+    def _pairs(self, found: Any) -> list[tuple[str, float]] | None:
+        """Of a map from names to scores, of a list of objects, or of an object with two lists."""
+        if isinstance(found, Mapping):
+            name, score = self._keys(found)
+            if name is not None and score is not None:
+                labels, scores = found[name], found[score]
+                if isinstance(labels, list) and isinstance(scores, list) and len(labels) == len(scores):
+                    return _scored(zip(labels, scores, strict=True))
+                return _scored([(labels, scores)])
+            return _scored(found.items())
+        if isinstance(found, list) and found and all(isinstance(item, Mapping) for item in found):
+            keys = self._keys(found[0])
+            if None not in keys:
+                return _scored((item.get(keys[0]), item.get(keys[1])) for item in found)
+        return None
+
+    def _keys(self, found: Mapping[str, Any]) -> tuple[str | None, str | None]:
+        own = self._adapter.label, self._adapter.score
+        names, scores = ((own[0],) if own[0] else _LABEL_KEYS), ((own[1],) if own[1] else _SCORE_KEYS)
+        return next((key for key in names if key in found), None), next((key for key in scores if key in found), None)
+
+
+def _scored(pairs: Any) -> list[tuple[str, float]] | None:
+    scored = []
+    for label, score in pairs:
+        if isinstance(label, bool | list | dict) or label is None or isinstance(score, bool):
+            return None
+        if not isinstance(score, int | float):
+            return None
+        scored.append((str(label), float(score)))
+    return scored
+
+
+def _put(body: Any, image: NDArray[np.uint8], how: Interface) -> Any:
+    """``body`` with the image in its place."""
+    if isinstance(body, Mapping):
+        return {key: _put(value, image, how) for key, value in body.items()}
+    if isinstance(body, list):
+        return [_put(value, image, how) for value in body]
+    if not isinstance(body, str):
+        return body
+    if body in _TENSORS:
+        return prepare(image[None], Interface.of(layout=_TENSORS[body]).over(how))[0].tolist()
+    for mark in _ENCODED:
+        if mark in body:
+            text = base64.b64encode(_encoded(image, how, "jpeg" if "jpeg" in mark else "png")).decode()
+            body = body.replace(mark, text)
+    return body
+
+
+def _filled_all(body: Any) -> Any:
+    if isinstance(body, Mapping):
+        return {str(key): _filled_all(value) for key, value in body.items()}
+    if isinstance(body, list):
+        return [_filled_all(value) for value in body]
+    return _filled(body, "json") if isinstance(body, str) and "$" in body else body
+
+
+def _encoded(image: NDArray[np.uint8], how: Interface, kind: str) -> bytes:
+    """The file of an image (C, H, W), of the size and channels that are stated."""
+    pixels = prepare(image[None], Interface(size=how.size, resize=how.resize, crop=how.crop, channels=how.channels,
+                                            dtype="uint8"))[0]  # fmt: skip
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": _JPEG_QUALITY} if kind == "jpeg" else {}
+    picture(pixels).save(buffer, format=kind.upper(), **options)
+    return buffer.getvalue()
+
+
+def _form(name: str, data: bytes, fields: Mapping[str, str]) -> tuple[bytes, str]:
+    """A form with one file, ``multipart/form-data``."""
+    edge = f"nf-{sum(data) % 10**9:09d}-{len(data)}".encode()  # the same for the same image, as the journal knows it
+    while edge in data:
+        edge += b"x"
+    head = b"--%b\r\nContent-Disposition: form-data; name=" % edge
+    parts = [b'%b"%b"\r\n\r\n%b\r\n' % (head, key.encode(), value.encode()) for key, value in fields.items()]
+    parts.append(
+        b'%b"%b"; filename="image.png"\r\nContent-Type: image/png\r\n\r\n%b\r\n--%b--\r\n'
+        % (head, name.encode(), data, edge)
+    )
+    return b"".join(parts), f"multipart/form-data; boundary={edge.decode()}"
+
+
+def _has(headers: Mapping[str, str], name: str) -> bool:
+    return name.lower() in {key.lower() for key in headers}

@@ -1,0 +1,146 @@
+"""A suspect's answers on their way out: which of the owner's classes they mean."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.answers import Answers
+from nf.core.errors import SuspectError
+from nf.suspects.answers import check_answers
+from nf.suspects.interface import NO_CLASS, Interface, plain_name, shown
+
+Raw = NDArray[Any] | Sequence[Any]
+"""What a suspect answered to N images: an array, or for each image a name, {class: score} or [(class, score)]."""
+
+_SHOWN = 60  # characters of a name
+
+
+def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = None) -> Answers:
+    """What a suspect's ``raw`` answers to ``count`` images say of the owner's classes.
+
+    Args:
+        raw: the answers of one output.
+        how: ``kind`` is logits where it is not stated.
+        count: number of images that were asked.
+        num_classes: how many classes the owner has, where that is known.
+
+    Returns:
+        Labels of the owner's classes, ``NO_CLASS`` for others; probabilities where there is a score for each class.
+
+    Raises:
+        SuspectError: the answers have another form than stated, or a class that ``how`` does not map.
+    """
+    kind = how.kind or "logits"
+    if kind in ("names", "top-k"):
+        if len(raw) != count:
+            raise SuspectError(f"expected answers to {count} images, got {len(raw)}")
+        if kind == "names":
+            return Answers(np.array([_class_of(name, how, num_classes) for name in raw], np.int64))
+        return _ranked(raw, how, num_classes)
+    if not isinstance(raw, np.ndarray):
+        raise SuspectError(f"expected {kind} as numbers, got {type(raw).__name__}")
+    if kind == "labels":
+        if raw.dtype.kind in "iu" and raw.ndim == 2:  # top-k, the best first
+            raw = raw[:, 0]
+        labels = check_answers(_whole(_squeezed(raw, 1)), "labels", count)
+        return Answers(np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64))
+    if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
+        raw = raw.astype(np.float32)
+    scores = check_answers(_squeezed(raw, 2), "probabilities" if kind == "probabilities" else "logits", count)
+    return _scored(scores.astype(np.float32), how, num_classes)
+
+
+def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:
+    """Without the dimensions of size 1 behind the first ``dimensions``, as in (N, C, 1, 1)."""
+    shape = raw.shape
+    while len(shape) > dimensions and shape[-1] == 1:
+        shape = shape[:-1]
+    return cast(NDArray[Any], raw.reshape(shape))
+
+
+def _whole(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels that came as floats as integers, where they are whole."""
+    if labels.dtype.kind == "f" and labels.ndim == 1 and np.isfinite(labels).all():
+        rounded = np.rint(labels)
+        if (rounded == labels).all() and np.abs(labels).max(initial=0) < 2**31:
+            return np.asarray(rounded, np.int64)
+    return labels
+
+
+def _scored(scores: NDArray[np.float32], how: Interface, num_classes: int | None) -> Answers:
+    """The most likely class may be none of the owner's; probabilities are of the owner's classes alone."""
+    count = scores.shape[1]
+    if how.classes is not None and len(how.classes) != count:
+        raise SuspectError(f"expected scores of {len(how.classes)} classes, as the map of classes has, got {count}")
+    if how.classes is None and how.offset is None and num_classes not in (None, count):
+        raise SuspectError(f"expected {num_classes} classes, as the source model has, got {count}")
+    classes = np.array([_mapped(index, how, num_classes) for index in range(count)])
+    wanted = num_classes if num_classes is not None else int(classes.max()) + 1
+    missing = sorted(set(range(wanted)) - set(classes.tolist()))
+    if missing:
+        raise SuspectError(f"expected a score for each of {wanted} classes, got {count} without class {missing[0]}")
+    given = Answers.of(scores, "probabilities" if how.kind == "probabilities" else "logits")
+    known = classes != NO_CLASS
+    probabilities = np.zeros((len(scores), wanted), np.float32)
+    probabilities[:, classes[known]] = given.as_probabilities(scores.shape[1])[:, known]
+    return Answers(classes[given.labels], probabilities)
+
+
+def _ranked(raw: Raw, how: Interface, num_classes: int | None) -> Answers:
+    """Answers as pairs of class and score: the best class, and probabilities where every answer has all classes."""
+    labels = np.full(len(raw), NO_CLASS, np.int64)
+    rows: list[dict[int, float]] = []
+    for index, answer in enumerate(raw):
+        pairs = list(answer.items()) if isinstance(answer, Mapping) else list(answer)
+        try:
+            scores = [(str(name) if isinstance(name, str) else int(name), float(score)) for name, score in pairs]
+        except (TypeError, ValueError):
+            raise SuspectError(f"expected pairs of class and score, got {shown(answer)}") from None
+        if not all(math.isfinite(score) for _, score in scores):
+            raise SuspectError(f"expected finite scores, got {shown(answer)}")
+        known = [(_class_of(name, how, num_classes), score) for name, score in scores]
+        if known:  # none at all is an answer, too: nothing was recognised
+            labels[index] = max(known, key=lambda pair: pair[1])[0]
+        rows.append({label: score for label, score in known if label != NO_CLASS})
+    wanted = num_classes or 0
+    if not wanted or any(len(row) < wanted for row in rows):
+        return Answers(labels)
+    probabilities = np.array([[row[label] for label in range(wanted)] for row in rows], np.float32)
+    within = probabilities.min() >= 0 and probabilities.max() <= 1
+    return Answers(labels, probabilities if within else None)
+
+
+def _class_of(name: Any, how: Interface, num_classes: int | None) -> int:
+    """The owner's class that the suspect calls ``name``."""
+    if isinstance(name, bytes):
+        name = name.decode(errors="replace")
+    if isinstance(name, str):
+        plain = plain_name(name)
+        if how.labels is not None:
+            known = {plain_name(label): index for index, label in enumerate(how.labels)}
+            return known.get(plain, NO_CLASS)
+        if not (plain.isascii() and plain.isdigit() and len(plain) < 10):
+            raise SuspectError(
+                f"expected numbers of classes, got the name {name[:_SHOWN]!r}; say with labels which names there are"
+            )
+        return _mapped(int(plain), how, num_classes)
+    return _mapped(int(name), how, num_classes)
+
+
+def _mapped(number: int, how: Interface, num_classes: int | None) -> int:
+    """The owner's class for the suspect's ``number``.
+
+    A number before ``offset`` is an extra class, such as a background; one behind all the owner's classes is, too,
+    where an offset or a map says that the suspect counts otherwise.
+    """
+    if how.classes is not None:
+        return how.classes[number] if 0 <= number < len(how.classes) else NO_CLASS
+    label = number - (how.offset or 0)
+    if num_classes is None or 0 <= label < num_classes:
+        return max(label, NO_CLASS)
+    if how.offset is not None:
+        return NO_CLASS
+    raise SuspectError(f"expected labels from 0 to {num_classes - 1}, got {number}; the first class is 0")

@@ -1,0 +1,202 @@
+"""Finding out how a suspect wants to be asked, by control images, before it sees a query.
+
+What is stated is not searched. Of the rest, the ways of asking that the suspect's declaration leaves open are tried on
+a few control images, the best on all; the winner is whatever gets most of them right, and of equals the one whose
+answers are surest. A suspect that gets too few right in every way gets no verdict.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.controls import Controls
+from nf.core.errors import NoVerdictError, SuspectError
+from nf.suspects.forms import SIZES, scales
+from nf.suspects.interface import Interface
+from nf.suspects.interpret import Raw
+from nf.suspects.readings import MIN_ACCURACY, Reading, read
+
+MAX_CHANGED = 0.1
+"""The share of control images that a suspect may answer otherwise when it is asked again."""
+
+_SCREENED = 16  # control images that every way is tried on
+_FINALISTS = 6
+_WITHIN = 0.25  # of the screened images that a finalist may be behind the best
+_CLOSE = 0.05  # of the control images that a rival may be behind the best
+_RIVALS = 3
+_GOOD = 0.8  # below, other sizes are tried where a suspect takes any
+
+Ask = Callable[[NDArray[np.uint8], Interface], Mapping[str, Raw]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """How a suspect is to be asked.
+
+    Attributes:
+        how: all that is stated, declared or found.
+        right: control images that it answered rightly so.
+        controls: number of control images.
+        tried: ways of asking that were tried.
+        labels: what it answered to the control images.
+        rivals: other ways of asking that get nearly as many right, with other answers.
+    """
+
+    how: Interface
+    right: int
+    controls: int
+    tried: int
+    labels: tuple[int, ...]
+    rivals: tuple[Interface, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "interface": self.how.to_json(),
+            "right": self.right,
+            "controls": self.controls,
+            "tried": self.tried,
+            "labels": list(self.labels),
+            "rivals": [rival.to_json() for rival in self.rivals],
+        }
+
+
+def all_ways(forms: list[Interface], controls: Controls, stated: Interface) -> list[Interface]:
+    """``forms``, each with the usual ways of scaling pixels where none is ``stated``, the likeliest first."""
+    return [way for form in forms for way in scales(form, _shape(controls), controls, stated)]
+
+
+def _shape(controls: Controls) -> tuple[int, int, int]:
+    channels, height, width = controls.images.shape[1:]
+    return channels, height, width
+
+
+def find(
+    ask: Ask,
+    ways: list[Interface],
+    controls: Controls,
+    num_classes: int,
+    stated: Interface,
+    *,
+    any_size: bool = False,
+) -> Found:
+    """How a suspect wants to be asked, of ``ways``.
+
+    Args:
+        ask: puts images to it; raises ``SuspectError`` where it cannot answer.
+        ways: that its declaration leaves open, the likeliest first, with what is stated; see ``all_ways``.
+        controls: what to ask.
+        num_classes: of the owner.
+        stated: by whoever asks.
+        any_size: whether it takes images of any size.
+
+    Raises:
+        NoVerdictError: no way of asking gets ``MIN_ACCURACY`` of the control images right, or it answers the same image
+            differently.
+        SuspectError: it answers in no way at all.
+    """
+    search = _Search(ask, controls, num_classes)
+    best = search.best(ways)
+    if any_size and stated.size is None and (best is None or best.right < _GOOD * len(controls)):
+        larger = [replace(way, size=(side, side)) for side in SIZES for way in ways]
+        best = _better(best, search.best(larger))
+    if best is not None and best.how.size not in (None, _shape(controls)[1:]) and stated.resize is None:
+        best = _better(best, search.best(_resized(best.how, stated), screen=False))
+    if best is None or best.right < MIN_ACCURACY * len(controls):
+        best = _better(best, search.best(ways, reorder=True))
+    if best is None:
+        raise search.failure or NoVerdictError(
+            f"expected scores, labels or names of {num_classes} classes, got none in {search.tried} ways of asking"
+        )
+    again = search.repeated(best)
+    if again > MAX_CHANGED:
+        raise NoVerdictError(
+            f"it answers {again:.0%} of the control images otherwise when asked again, so its answers say nothing"
+        )
+    if best.right < MIN_ACCURACY * len(controls):
+        raise NoVerdictError(_reason(best, search.tried, len(controls)))
+    labels = tuple(best.answers.labels.tolist())
+    return Found(best.how, best.right, len(controls), search.tried, labels, search.rivals(best))
+
+
+def _reason(best: Reading, tried: int, count: int) -> str:
+    if len(set(best.answers.labels.tolist())) == 1:
+        return f"it gives every control image the same class, in the best of {tried} ways of asking"
+    return (
+        f"it gets {best.right} of {count} control images right in the best of {tried} ways of asking, fewer than "
+        f"{MIN_ACCURACY:.0%}: it is for another task, or wants to be asked in another way; say how with --input, "
+        "--size and --labels"
+    )
+
+
+def _resized(how: Interface, stated: Interface) -> list[Interface]:
+    crops = (1.0, 0.875) if stated.crop is None else (stated.crop,)
+    ways = [(resize, crop) for crop in crops for resize in ("bilinear", "bicubic", "nearest", "box")]
+    return [Interface.of(resize=resize, crop=crop).over(replace(how, resize=None, crop=None)) for resize, crop in ways]
+
+
+def _better(one: Reading | None, other: Reading | None) -> Reading | None:
+    """The better of two; of equals the first."""
+    if one is None or other is None:
+        return one or other
+    return other if other.rank > one.rank else one
+
+
+class _Search:
+    """Ways of asking that are tried, and how many were."""
+
+    def __init__(self, ask: Ask, controls: Controls, num_classes: int) -> None:
+        self._ask = ask
+        self._controls = controls
+        self._num_classes = num_classes
+        self._full: list[Reading] = []
+        self.tried = 0
+        self.failure: SuspectError | None = None
+
+    def best(self, ways: Iterable[Interface], *, reorder: bool = False, screen: bool = True) -> Reading | None:
+        """The best way of asking; ``None`` if the suspect answers to none in a form that can be read."""
+        ways = list(ways)
+        if screen and not reorder and len(ways) > 1:
+            few = min(_SCREENED, len(self._controls))
+            tried = [(way, self._try(way, few, reorder=False)) for way in ways]
+            most = max((reading.right for _, reading in tried if reading), default=0)
+            ahead = [(way, one) for way, one in tried if one and one.right >= most - _WITHIN * few]
+            ways = [way for way, _ in sorted(ahead, key=lambda pair: pair[1].rank, reverse=True)[:_FINALISTS]]
+            self.tried -= len(ways)
+        best = None
+        for way in ways:
+            best = _better(best, self._try(way, len(self._controls), reorder=reorder))
+        return best
+
+    def _try(self, way: Interface, count: int, *, reorder: bool) -> Reading | None:
+        self.tried += 1
+        try:
+            raws = self._ask(self._controls.images[:count], way)
+        except SuspectError as error:
+            self.failure = self.failure or error
+            return None
+        best = None
+        labels, names = self._controls.labels[:count], self._controls.class_names
+        for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
+            best = _better(best, reading)
+        if best is not None and count == len(self._controls):
+            self._full.append(best)
+        return best
+
+    def rivals(self, best: Reading) -> tuple[Interface, ...]:
+        """The best of the other ways of asking that all control images were tried on and that are close to ``best``."""
+        least = max(best.right - _CLOSE * len(self._controls), MIN_ACCURACY * len(self._controls))
+        others = [one for one in self._full if one.how != best.how and one.right >= least]
+        apart = [one for one in others if (one.answers.labels != best.answers.labels).any()]
+        return tuple(one.how for one in sorted(apart, key=lambda one: one.rank, reverse=True)[:_RIVALS])
+
+    def repeated(self, best: Reading) -> float:
+        """The share of control images that are answered otherwise in another order."""
+        order = np.arange(len(self._controls))[::-1]
+        raws = self._ask(self._controls.images[order], best.how)
+        for reading in read(raws, best.how, self._controls.labels[order], self._num_classes):
+            return float((reading.answers.labels != best.answers.labels[order]).mean())
+        return 1.0

@@ -1,0 +1,234 @@
+"""A suspect behind an address, asked one image a request, as by any customer."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.controls import Controls
+from nf.core.errors import SuspectError
+from nf.core.http import Reply
+from nf.core.predictor import OutputKind
+from nf.core.printing import printable
+from nf.core.progress import show_progress
+from nf.suspects.answers import Answered, check_answers
+from nf.suspects.interface import NO_CLASS, Interface
+from nf.suspects.interpret import Raw, interpret
+from nf.suspects.manners import Asked, Caller
+from nf.suspects.probe import Found, all_ways, find
+
+_QUIET_SECONDS = 2.0  # of work before its progress is shown
+
+
+@dataclass(frozen=True)
+class Message:
+    """One image on its way to a server.
+
+    Attributes:
+        address: that it goes to.
+        content: of the request.
+        headers: of the request, without those that the server knows callers by.
+    """
+
+    address: str = field(repr=False)
+    content: bytes = field(repr=False)
+    headers: Mapping[str, str]
+
+
+class Speech(Protocol):
+    """A way in which servers are spoken to."""
+
+    @property
+    def name(self) -> str:
+        """The address, as it may be shown."""
+        ...
+
+    @property
+    def sends_numbers(self) -> bool:
+        """Whether images go out as numbers, of which a scale has to be known."""
+        ...
+
+    def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
+        """What the server says of itself to somebody with images of ``shape`` (C, H, W)."""
+        ...
+
+    def encode(self, image: NDArray[np.uint8], how: Interface) -> Message:
+        """One ``image`` (C, H, W)."""
+        ...
+
+    def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
+        """Answers by output: an array (1, ...), a name, {class: score} or [(class, score)]."""
+        ...
+
+
+class ServedSuspect:
+    """A classifier behind HTTP as a black box; see ``nf.core.predictor.Predictor``.
+
+    Args:
+        speech: how it is spoken to.
+        caller: who speaks.
+        output: what its answers mean.
+        how: what is stated of how it is asked.
+    """
+
+    def __init__(
+        self, speech: Speech, caller: Caller, *, output: OutputKind = "logits", how: Interface | None = None
+    ) -> None:
+        self._speech = speech
+        self._caller = caller
+        self._output = output
+        self._how = how or Interface()
+
+    @property
+    def output(self) -> OutputKind:
+        """What an answer means."""
+        return self._output
+
+    @property
+    def interface(self) -> Interface:
+        """What is stated of how it is asked."""
+        return self._how
+
+    @property
+    def asked(self) -> Asked:
+        """What it has been asked so far, and at what cost."""
+        return self._caller.asked
+
+    def __call__(self, images: NDArray[np.uint8]) -> Answered:
+        """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores or (N,) int64 labels.
+
+        Raises:
+            SuspectError: nobody answers in time, the model takes other images, or the answers are not of the stated
+                form.
+        """
+        how = self.declared(images.shape[1:])
+        raws = self.ask(images, how)
+        try:
+            answers = self._understood(choose(raws, how), how, len(images))
+        except SuspectError as error:
+            raise self._unfit(str(error)) from None
+        self.finish()
+        return answers
+
+    def declared(self, shape: tuple[int, ...]) -> Interface:
+        """What is stated, and for the rest what the server says of itself.
+
+        Args:
+            shape: (C, H, W) of the images that it will be asked.
+
+        Raises:
+            SuspectError: it cannot be asked such images.
+        """
+        try:
+            return self._how.over(self._speech.declare(self._caller, cast(tuple[int, int, int], shape)))
+        except SuspectError:
+            self._caller.close()
+            raise
+
+    def find(self, controls: Controls, num_classes: int) -> Found:
+        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: it answers too few of them rightly, however it is asked.
+            SuspectError: it does not answer.
+        """
+        how = self.declared(controls.images.shape[1:])
+        ways = all_ways([how], controls, self._how) if self._speech.sends_numbers else [how]
+        return find(self.ask, ways, controls, num_classes, self._how)
+
+    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        """Its answers to ``images`` by output, asked as ``how`` says.
+
+        Raises:
+            SuspectError: it does not answer one of them; those before stand in the journal.
+        """
+        gathered: list[Mapping[str, Any]] = []
+        with _progress(f"asking {self._speech.name.split('/')[2]}") as report:
+            for image in images:
+                message = self._speech.encode(image, how)
+                try:
+                    reply = self._caller.ask(message.address, message.content, message.headers)
+                except SuspectError as error:
+                    self._caller.close()
+                    raise self._cut(error, len(gathered), len(images)) from None
+                try:
+                    gathered.append(self._speech.decode(reply, how))
+                except SuspectError as error:
+                    self._caller.close()
+                    raise self._unfit(str(error)) from None
+                report(len(gathered), len(images), "images")
+        return {name: self._together([answer.get(name) for answer in gathered]) for name in gathered[0]}
+
+    def finish(self) -> None:
+        """To be called when all answers are there: the next run asks anew."""
+        self._caller.finish()
+
+    def _together(self, answers: list[Any]) -> Raw:
+        """The answers of one output to all images."""
+        if not isinstance(answers[0], np.ndarray):
+            if any(answer is None or isinstance(answer, np.ndarray) for answer in answers):
+                raise self._unfit("expected answers of one form, got several")
+            return answers
+        shapes = {answer.shape[1:] if isinstance(answer, np.ndarray) else None for answer in answers}
+        if len(shapes) > 1:
+            raise self._unfit("expected one number of classes, got several")
+        return np.concatenate(answers)
+
+    def _understood(self, raw: Raw, how: Interface, count: int) -> Answered:
+        kind = how.kind or ("labels" if self._output == "labels" else self._output)
+        if not isinstance(raw, np.ndarray):
+            kind = "names" if isinstance(raw[0], str | int) else "top-k"
+        answers = interpret(raw, replace(how, kind=kind), count)
+        if self._output == "labels":
+            return check_answers(np.maximum(answers.labels, NO_CLASS), "labels", count)
+        if kind in ("labels", "names") or answers.probabilities is None:
+            raise SuspectError(f"expected {self._output} of every class, got labels; say so")
+        if how.classes is None and how.offset is None and isinstance(raw, np.ndarray):
+            return check_answers(raw.reshape(count, -1), self._output, count)
+        return answers.probabilities
+
+    def _cut(self, error: SuspectError, done: int, count: int) -> SuspectError:
+        known = "run again to go on" if self._caller.journaled else "its answers are lost, as there is no journal"
+        return SuspectError(f"{error}; {done} of {count} images asked; {known}" if done else str(error))
+
+    def _unfit(self, reason: str) -> SuspectError:
+        return SuspectError(f"{self._speech.name}: {printable(reason)}")
+
+
+def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
+    """The output that ``how`` names, or the only one.
+
+    Raises:
+        SuspectError: there is no such, or there are several.
+    """
+    names = list(raws)
+    wanted = how.output_name
+    if wanted is None and len(names) == 1:
+        return raws[names[0]]
+    if isinstance(wanted, int) and 0 <= wanted < len(names):
+        return raws[names[wanted]]
+    if isinstance(wanted, str) and wanted in raws:
+        return raws[wanted]
+    if wanted is None:
+        raise SuspectError(f"expected one output, got {', '.join(map(repr, names[:9])) or 'none'}; name one of them")
+    raise SuspectError(f"expected the output {wanted!r}, got {', '.join(map(repr, names[:9]))}")
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """As ``show_progress``, of work that turns out to be long."""
+    start = time.monotonic()
+    with ExitStack() as stack:
+        shown: list[Callable[[int, int, str], None]] = []
+
+        def report(done: int, total: int, what: str) -> None:
+            if not shown and time.monotonic() - start > _QUIET_SECONDS:
+                shown.append(stack.enter_context(show_progress(title)))
+            for show in shown:
+                show(done, total, what)
+
+        yield report

@@ -1,0 +1,253 @@
+"""Servers that fail on the way: how often they are asked again, after how long, and what of it is remembered."""
+
+import gzip
+import json
+import logging
+import socket
+import stat
+import struct
+import threading
+import time
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+
+from nf.core.errors import ArtifactError, ConfigError, SuspectError
+from nf.core.http import Client, Tls
+from nf.suspects import HttpSuspect
+from nf.suspects.journal import Journal
+from nf.suspects.manners import Caller, Manners
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (100, 1, 2, 2), dtype=np.uint8)
+MEANS = IMAGES.reshape(100, -1).astype(np.float32).mean(axis=1)
+QUICK = Manners(first_wait=0.01, timeout=5.0)
+
+
+class Faulty:
+    """Answers each image with its mean, unless ``fault`` does something else with the n-th request, from 0 on."""
+
+    def __init__(self, fault):
+        self.fault = fault
+        self.requests = 0
+        self.seen = []
+        self.times = []
+
+    def reply(self, handler, body):
+        (tensor,) = json.loads(body)["inputs"]
+        mean = float(np.mean(tensor["data"]) * 255)
+        self.seen.append(tuple(tensor["data"]))
+        output = {"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [mean, 0.0]}
+        send(handler, 200, json.dumps({"outputs": [output]}).encode())
+
+
+def send(handler, status, data=b"", **headers):
+    handler.send_response(status)
+    for name, value in {"Content-Length": len(data), **headers}.items():
+        handler.send_header(name.replace("_", "-"), str(value))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def cut(handler, after=b""):
+    handler.wfile.write(after)
+    handler.wfile.flush()
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.wfile = handler.rfile = open("/dev/null", "rb+", buffering=0)  # noqa: PTH123, SIM115 - the handler closes it
+    handler.close_connection = True
+
+
+@contextmanager
+def serving(faulty):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            send(self, 404)
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            number, faulty.requests = faulty.requests, faulty.requests + 1
+            faulty.times.append(time.monotonic())
+            if not faulty.fault(self, number):
+                faulty.reply(self, body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v2/models/shop"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def once(number, act):
+    return lambda handler, got: got == number and (act(handler), True)[1]
+
+
+BUSY = {
+    "429 that says when": lambda handler: send(handler, 429, Retry_After=0),
+    "503 that says a date": lambda handler: send(handler, 503, Retry_After=formatdate(usegmt=True)),
+    "502": lambda handler: send(handler, 502),
+    "504 with a page": lambda handler: send(handler, 504, b"<html>"),
+    "a cut": cut,
+    "a cut in the answer": lambda handler: cut(handler, b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"),
+}
+
+
+@pytest.mark.parametrize("fault", BUSY)
+def test_what_passes_costs_one_request_more(fault):
+    faulty = Faulty(once(60, BUSY[fault]))
+    with serving(faulty) as address:
+        suspect = HttpSuspect(address, manners=QUICK)
+        np.testing.assert_allclose(suspect(IMAGES)[:, 0], MEANS, rtol=1e-5)
+        assert faulty.requests == 101
+        assert suspect.asked.requests == 102  # with that for the description
+        assert suspect.asked.images == 100
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 500])
+def test_what_does_not_pass_is_not_asked_again(status, tmp_path):
+    faulty = Faulty(once(60, lambda handler: send(handler, status)))
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match=f"got {status}; 60 of 100 images asked; run again to go on"):
+            HttpSuspect(address, manners=QUICK, journal=tmp_path)(IMAGES)
+        assert faulty.requests == 61
+
+
+def test_a_server_that_stays_busy_is_asked_so_often_and_no_more():
+    faulty = Faulty(lambda handler, _: (send(handler, 503), True)[1])
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match="expected status 2xx, got 503"):
+            HttpSuspect(address, manners=Manners(first_wait=0.01, retries=3))(IMAGES)
+        assert faulty.requests == 4
+
+
+def test_a_server_that_wants_a_long_pause_ends_the_run():
+    faulty = Faulty(lambda handler, _: (send(handler, 429, Retry_After=3600), True)[1])
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match="got 429; it wants to be asked again in 3600 s"):
+            HttpSuspect(address)(IMAGES)
+        assert faulty.requests == 1
+
+
+def test_pauses_are_as_long_as_the_server_says_or_double():
+    waits = []
+    headers = iter([{"Retry_After": 7}, {}, {}])
+    faulty = Faulty(lambda handler, number: number < 3 and (send(handler, 429, **next(headers)), True)[1])
+    with serving(faulty) as address, Client() as client:
+        caller = Caller(client, Manners(first_wait=0.5), sleep=waits.append)
+        body = json.dumps({"inputs": [{"data": [0.5]}]}).encode()
+        caller.ask(f"{address}/infer", body, {"Content-Type": "application/json"})
+    assert waits == [7, 1.0, 2.0]
+
+
+def test_a_rate_is_kept():
+    faulty = Faulty(lambda *_: False)
+    with serving(faulty) as address:
+        HttpSuspect(address, manners=Manners(rate=20))(IMAGES[:6])
+    assert min(np.diff(faulty.times)) > 0.03
+    assert faulty.times[-1] - faulty.times[0] > 0.24
+
+
+def test_a_run_that_is_cut_goes_on_without_asking_twice(tmp_path):
+    faulty = Faulty(lambda handler, number: 60 <= number < 66 and (send(handler, 503), True)[1])
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match="60 of 100 images asked; run again to go on"):
+            HttpSuspect(address, manners=QUICK, journal=tmp_path / "journals")(IMAGES)
+        (journal,) = (tmp_path / "journals").iterdir()
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+        assert stat.S_IMODE(journal.parent.stat().st_mode) == 0o700
+        with journal.open("ab") as file:  # as a process that is killed leaves it
+            file.write(b'{"key": "abc')
+
+        suspect = HttpSuspect(address, manners=Manners(price=0.01), journal=tmp_path / "journals")
+        np.testing.assert_allclose(suspect(IMAGES)[:, 0], MEANS, rtol=1e-5)
+        assert len(faulty.seen) == len(set(faulty.seen)) == 100
+        assert str(suspect.asked) == "41 requests for 100 images, 60 answers from the journal, cost 0.41"
+
+        assert not journal.exists()  # what is complete is asked anew
+        HttpSuspect(address, journal=tmp_path / "journals")(IMAGES[:1])
+        assert len(faulty.seen) == 101
+
+
+def test_the_same_question_twice_has_two_answers_in_a_journal(tmp_path):
+    journal = Journal(tmp_path, "suspect")
+    keys = [journal.key(b"question"), journal.key(b"question")]
+    assert len(set(keys)) == 2
+    again = Journal(tmp_path, "suspect")
+    assert [again.key(b"question"), again.key(b"question")] == keys
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="expected a journal of answers, cannot use it"):
+        Journal(tmp_path / "file", "suspect")
+
+
+def bomb(handler):
+    send(handler, 200, gzip.compress(b" " * (1 << 26)), Content_Encoding="gzip")
+
+
+HOSTILE = {
+    "too large": (lambda h: send(h, 200, b" " * (1 << 21)), "expected an answer of at most 1048576 bytes, got more"),
+    "a bomb": (bomb, "expected an answer of at most 1048576 bytes, got more"),
+    "no gzip": (lambda h: send(h, 200, b"{}", Content_Encoding="gzip"), "expected an answer as gzip, got another"),
+    "an unknown packing": (lambda h: send(h, 200, b"{}", Content_Encoding="br"), "got another encoding"),
+    "deep": (lambda h: send(h, 200, b"[" * 100_000), "expected JSON, got 100000 other bytes"),
+    "no text": (lambda h: send(h, 200, b"\xff\xfe\xfd"), "expected JSON, got 3 other bytes"),
+    "a redirect": (lambda h: send(h, 302, Location="http://127.0.0.1:9/"), "expected status 2xx, got 302"),
+    "no HTTP": (lambda h: h.wfile.write(b"220 ftp\r\n\r\n"), "expected an answer in HTTP, got another"),
+    "a long header": (
+        lambda h: send(h, 200, b"{}", X_Long="x" * (1 << 20)),
+        "expected an answer in HTTP, got another",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE)
+def test_hostile_answers_are_told_in_a_line_and_asked_once(fault, tmp_path):
+    act, message = HOSTILE[fault]
+    faulty = Faulty(once(60, lambda handler: (act(handler), setattr(handler, "close_connection", True))))
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match=message) as caught:
+            HttpSuspect(address, manners=QUICK, journal=tmp_path)(IMAGES)
+        assert "\n" not in str(caught.value)
+        assert faulty.requests == 61
+
+
+def test_gzip_is_read():
+    output = {"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [1.0, 2.0]}
+    packed = gzip.compress(json.dumps({"outputs": [output]}).encode())
+    faulty = Faulty(once(0, lambda handler: send(handler, 200, packed, Content_Encoding="gzip")))
+    with serving(faulty) as address:
+        assert HttpSuspect(address)(IMAGES[:1]).tolist() == [[1.0, 2.0]]
+
+
+def test_a_secret_is_in_no_message_and_no_log(caplog):
+    def refuse(handler, _):
+        send(handler, 401, json.dumps({"error": {"message": f"no: {handler.headers['Authorization']}"}}).encode())
+        return True
+
+    caplog.set_level(logging.DEBUG)
+    with serving(Faulty(refuse)) as address:
+        suspect = HttpSuspect(address, token="hush-hush-token")
+        with pytest.raises(SuspectError, match=r"expected status 2xx, got 401: no: \*\*\*") as caught:
+            suspect(IMAGES)
+        assert "hush" not in str(caught.value) + repr(suspect.__dict__) + caplog.text
+        assert "v2/models" not in caplog.text
+
+
+@pytest.mark.parametrize("field", ["ca", "certificate"])
+def test_files_of_certificates_that_are_none(field, tmp_path):
+    for path in (tmp_path / "nowhere.pem", tmp_path / "junk.pem"):
+        if path.name == "junk.pem":
+            path.write_text("junk")
+        with pytest.raises(ConfigError, match=rf"{path.name}: expected (certificates to trust|a certificate and its)"):
+            Tls(**{field: path}).context()

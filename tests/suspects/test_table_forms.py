@@ -1,0 +1,191 @@
+"""One suspect's answers, written down as spreadsheets of several countries and people of several habits do."""
+
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nf.core.errors import SuspectError
+from nf.core.sheets import image_name
+from nf.suspects import CsvSuspect
+from nf.suspects.interface import Interface
+from nf.suspects.interpret import interpret
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
+KEYS = [image_name(index, image) for index, image in enumerate(IMAGES)]
+SCORES = np.random.default_rng(2).dirichlet(np.full(10, 0.3), 40).round(4)
+LABELS = SCORES.argmax(axis=1)
+CLASSES = ("plane", "Auto", "bird", "cat", "deer", "dog", "frog", "cheval", "bateau", "träger")
+NAMED = Interface(labels=CLASSES)
+
+
+def table(header, rows, *, separator=",", names=KEYS, last=False):
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=separator, lineterminator="\r\n")
+    lines = [[name, *row] for name, row in zip(names, rows, strict=True)]
+    for line in [["image", *header], *lines] if header else lines:
+        writer.writerow([*line[1:], line[0]] if last else line)
+    return buffer.getvalue()
+
+
+def comma(rows):
+    return [[str(cell).replace(".", ",") for cell in row] for row in rows]
+
+
+def order(k):
+    return np.argsort(-SCORES, axis=1, kind="stable")[:, :k]
+
+
+def ranked(k, *, names=False, alternate=True):
+    rows = []
+    for scores, best in zip(SCORES, order(k), strict=True):
+        labels = [CLASSES[label] if names else label for label in best]
+        values = [scores[label] for label in best]
+        rows.append(
+            [cell for pair in zip(labels, values, strict=True) for cell in pair] if alternate else labels + values
+        )
+    return rows
+
+
+PLAIN = [[label] for label in LABELS]
+WORDS = [[CLASSES[label]] for label in LABELS]
+DIGITS = [str(label) for label in range(10)]
+TOP5 = [f"{what}{rank}" for rank in range(1, 6) for what in ("label", "score")]
+EXCEL = {"separator": ";"}
+DEEP = [f"C:\\pictures\\set 1\\{name.replace('.png', '.JPG')}" for name in KEYS]
+COPIED = [f"./out/{name[:-4]} (1).webp" for name in KEYS]
+PERCENT = [[f"{100 * score:.2f} %".replace(".", ",") for score in row] for row in SCORES]
+HUNDRED = (SCORES * 100).round(2)
+
+FORMS = {
+    "labels": (table(["label"], PLAIN), Interface()),
+    "labels, no header": (table([], PLAIN), Interface()),
+    "labels with decimals": (table(["label"], [[f"{label}.0"] for label in LABELS]), Interface()),
+    "labels with decimal commas": (table(["label"], [[f"{label},0"] for label in LABELS], **EXCEL), Interface()),
+    "image last": (table(["Klasse"], PLAIN, last=True, separator="\t"), Interface()),
+    "paths": (table(["label"], PLAIN, names=DEEP), Interface()),
+    "copies": (table(["label"], PLAIN, names=COPIED), Interface()),
+    "excel's separator line": ("sep=;\r\n" + table(["label"], PLAIN, **EXCEL), Interface()),
+    "labels from one": (table(["label"], [[label + 1] for label in LABELS]), Interface(offset=1)),
+    "names": (table(["label"], WORDS), NAMED),
+    "names in capitals": (table(["label"], [[f" {word.upper()} "] for (word,) in WORDS]), NAMED),
+    "top-1": (table(["label", "confidence"], ranked(1)), Interface()),
+    "top-1, German": (table(["Klasse", "Konfidenz"], comma(ranked(1)), **EXCEL), Interface()),
+    "top-1, confidence first": (table(["score", "what"], [row[::-1] for row in ranked(1)]), Interface()),
+    "top-1 by name, no header": (table([], ranked(1, names=True)), NAMED),
+    "top-1 by name and remarks": (
+        table(["prediction", "remarks"], [[*row, "seen twice"] for row in WORDS]),
+        NAMED,
+    ),
+    "top-5": (table(TOP5, ranked(5)), Interface()),
+    "top-5 in blocks": (
+        table([f"top{rank}" for rank in range(1, 6)] + [f"top{rank} prob" for rank in range(1, 6)],
+              ranked(5, alternate=False)),
+        Interface(),
+    ),
+    "top-5 by name": (table(["a", "b"] * 5, ranked(5, names=True)), NAMED),
+    "top-5 without scores": (table([f"pred_{rank}" for rank in range(1, 6)], order(5)), Interface(kind="labels")),
+    "top-5 with gaps": (
+        table(TOP5, [[*row[:6], "", "", "", ""] for row in ranked(5, names=True)]),
+        NAMED,
+    ),
+    "scores": (table(DIGITS, SCORES), Interface(kind="probabilities")),
+    "scores, no header": (table([], SCORES), Interface(kind="probabilities")),
+    "scores, decimal commas": (table(DIGITS, comma(SCORES), **EXCEL), Interface(kind="probabilities")),
+    "scores, quoted decimal commas": (table(DIGITS, comma(SCORES)), Interface(kind="probabilities")),
+    "scores, nine to zero": (table(DIGITS[::-1], SCORES[:, ::-1]), Interface(kind="probabilities")),
+    "scores, p9 to p0": (
+        table([f"p{label}" for label in DIGITS[::-1]], SCORES[:, ::-1]),
+        Interface(kind="probabilities"),
+    ),
+    "scores, from one": (
+        table([f"class_{label + 1}" for label in range(10)], SCORES),
+        Interface(kind="probabilities"),
+    ),
+    "scores, names in another order": (
+        table([CLASSES[label] for label in (3, 1, 0, 2, 9, 8, 7, 6, 5, 4)], SCORES[:, [3, 1, 0, 2, 9, 8, 7, 6, 5, 4]]),
+        replace(NAMED, kind="probabilities"),
+    ),
+    "scores, another class among them": (
+        table(["lamp", *(f"score {name}" for name in CLASSES)], np.column_stack([np.zeros(40), SCORES])),
+        replace(NAMED, kind="probabilities"),
+    ),
+    "scores beside the label": (
+        table(["prediction", *DIGITS], [[label, *row] for label, row in zip(LABELS, SCORES, strict=True)]),
+        Interface(kind="probabilities"),
+    ),
+    "percentages": (table(DIGITS, PERCENT, **EXCEL), Interface()),
+    "percentages without the sign": (table(DIGITS, HUNDRED), Interface()),
+    "logits": (table(DIGITS, (np.log(SCORES + 1e-9) * 10).round(2)), Interface(kind="logits")),
+    "logits in groups": (
+        table(DIGITS, [[f"{1e4 * score - 5000:,.2f}".replace(",", "x").replace(".", ",").replace("x", ".")
+                        for score in row] for row in SCORES], **EXCEL),
+        Interface(kind="logits"),
+    ),
+}  # fmt: skip
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_way_to_write_them_down_says_the_same(tmp_path, form, encoding):
+    text, how = FORMS[form]
+    path = tmp_path / "answers.csv"
+    path.write_bytes(text.encode(encoding))
+    raw, declared = CsvSuspect(path).answers(IMAGES, how)
+    answers = interpret(raw, declared, len(IMAGES), 10)
+    assert answers.labels.tolist() == LABELS.tolist()
+    if declared.kind == "probabilities":
+        np.testing.assert_allclose(answers.probabilities, SCORES, atol=1e-4)
+
+
+def test_a_part_of_the_images_may_be_asked_in_any_order(tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_text(FORMS["scores, nine to zero"][0])
+    some = [7, 3, 39]
+    raw, declared = CsvSuspect(path).answers(IMAGES[some], Interface(kind="probabilities"))
+    assert interpret(raw, declared, 3, 10).labels.tolist() == LABELS[some].tolist()
+    scores = CsvSuspect(path, output="probabilities")(IMAGES[some])
+    np.testing.assert_array_equal(scores, SCORES[some].astype(np.float32))
+
+
+def test_an_image_that_a_set_has_twice_may_have_two_lines(tmp_path):
+    path = tmp_path / "answers.csv"
+    images = IMAGES[[0, 1, 0]]
+    names = [image_name(index, image) for index, image in enumerate(images)]
+    path.write_text(table(["label"], [[4], [5], [4]], names=names))
+    assert CsvSuspect(path, output="labels")(images).tolist() == [4, 5, 4]
+    path.write_text(table(["label"], [[4], [5], [6]], names=names))
+    with pytest.raises(SuspectError, match=r"expected one answer to .*, got several"):
+        CsvSuspect(path, output="labels")(images)
+
+
+@pytest.mark.parametrize(
+    ("text", "how", "message"),
+    [
+        (table([*DIGITS[:9], "x"], SCORES), NAMED, "expected a column for 'plane' and each other class, once"),
+        (table([*DIGITS[:9], "11"], SCORES), Interface(), "expected a column for each class, from 0 or 1 on without"),
+        (table([*DIGITS[:9], "8"], SCORES), Interface(), "expected a column for each class, from 0 or 1 on without"),
+        (table(DIGITS[2:], SCORES[:, 2:]), Interface(), "expected a column for each class, from 0 or 1 on without"),
+        (
+            table(DIGITS, [["0,5", "0.5", *row[2:]] for row in SCORES], **EXCEL),
+            Interface(),
+            "expected one decimal mark, got points in some numbers and commas in others",
+        ),
+        (table([], ranked(1)), Interface(), "expected one column beside the image, with the label, or a header"),
+        (table(["label", "score"], [["", ""], *ranked(1)[1:]]), Interface(), r"expected an answer to .*an empty line"),
+        (
+            table(["label", "score"], [["", 0.5], *ranked(1)[1:]]),
+            Interface(),
+            r"expected a label for \*-.*png, got none",
+        ),
+        (table(["label", "score"], [[1, "sure"], *ranked(1)[1:]]), Interface(), r"expected a score for .*, got 'sure'"),
+    ],
+)
+def test_tables_that_may_mean_several_things_are_refused(tmp_path, text, how, message):
+    path = tmp_path / "answers.csv"
+    path.write_text(text)
+    with pytest.raises(SuspectError, match=message):
+        CsvSuspect(path).answers(IMAGES, how)
