@@ -37,8 +37,8 @@ def sense_floor(shares: ArrayLike, num_classes: int) -> float:
     guessing gives, two classes of ``num_classes``, and the lowest of the training models; no suspect has a part in it.
 
     Args:
-        shares: of each training model, in [0, 1].
-        num_classes: of the source model, at least two.
+        shares: share of each training model, in [0, 1].
+        num_classes: number of classes of the source model, at least two.
 
     Raises:
         ValueError: there are no shares, or one is outside [0, 1].

@@ -137,13 +137,14 @@ def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False
     """Note that ``suspect`` is about to see the query set in ``folder``, if that is one of a ledger.
 
     Args:
-        folder: of the query set.
-        digest: of the query set.
-        suspect: its file or address; of an address, what stands behind ``?`` is left out.
-        long_ago: whether its answers are there already, so that a set that was burnt since may be read by them.
+        folder: folder of the query set.
+        digest: digest of the query set.
+        suspect: file or address of the suspect; of an address, what stands behind ``?`` is left out.
+        long_ago: whether its answers are there already, so that a set that was retired since may be read by them.
 
     Raises:
-        ArtifactError: the set has been burnt and the suspect is yet to be asked, or the ledger is damaged or read-only.
+        ArtifactError: the set has been retired and the suspect is yet to be asked, or the ledger is damaged or
+            read-only.
     """
     ledger = Ledger(folder.resolve().parent)
     known = next((issued for issued in ledger.sets() if issued.digest == digest), None)

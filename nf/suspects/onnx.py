@@ -39,7 +39,7 @@ class OnnxNetwork:
     Args:
         path: the file.
         batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
-        device: where it computes.
+        device: device that it computes on.
 
     Raises:
         SuspectError: the file cannot or should not be loaded (see ``inspect_onnx``), or the device is missing.
