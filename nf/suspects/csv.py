@@ -81,10 +81,13 @@ class CsvSuspect:
             SuspectError: it is no such table, or lacks one of them.
         """
         _, how = self.answers(controls.images, self._how)
-        return find(self.ask, [how], controls, num_classes, self._how)
+        return find(self._ask, [how], controls, num_classes, self._how)
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
         """As ``answers``, under the name of an output."""
+        return [self._ask(images, how) for how in hows]
+
+    def _ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
         return {"answers": self.answers(images, how)[0]}
 
     def answered(self, images: NDArray[np.uint8]) -> list[int]:
