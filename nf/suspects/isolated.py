@@ -92,7 +92,10 @@ class IsolatedSuspect:
         try:
             header, _ = unpack(data)
             del header["arrays"]
-            return parse_section(_FoundCard, header, "found").as_found()
+            card = parse_section(_FoundCard, header, "found")
+            if card.controls != len(controls) or len(card.labels) != len(controls):
+                raise self._garbled(data)
+            return card.as_found()
         except (ValueError, KeyError) as error:
             raise self._garbled(data) from error
 
@@ -129,7 +132,8 @@ class IsolatedSuspect:
                 )
             except subprocess.TimeoutExpired:
                 raise SuspectError(
-                    f"{self.path}: expected answers within {self.timeout_seconds:g} seconds, got none"
+                    f"{self.path}: expected answers within {self.timeout_seconds:g} seconds, got none; give it more "
+                    "with --timeout, or state with --input how it is asked, so that fewer ways are tried"
                 ) from None
             if finished.returncode == REFUSED:
                 raise SuspectError(_last_line(stderr))

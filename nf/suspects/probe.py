@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.printing import printable
 from nf.suspects.forms import SIZES, scales
 from nf.suspects.interface import Interface
 from nf.suspects.interpret import Raw
@@ -27,6 +28,7 @@ _FINALISTS = 6
 _WITHIN = 0.25  # of the screened images that a finalist may be behind the best
 _CLOSE = 0.05  # of the control images that a rival may be behind the best
 _RIVALS = 3
+_SHOWN = 60  # characters of an output's name
 _GOOD = 0.8  # below, other sizes are tried where a suspect takes any
 
 Ask = Callable[[NDArray[np.uint8], Interface], Mapping[str, Raw]]
@@ -96,7 +98,7 @@ def find(
     Raises:
         NoVerdictError: no way of asking gets ``MIN_ACCURACY`` of the control images right, or it answers the same image
             differently.
-        SuspectError: it answers in no way at all.
+        SuspectError: it answers in no way at all, or in a form that cannot be read.
     """
     search = _Search(ask, controls, num_classes)
     best = search.best(ways)
@@ -108,8 +110,8 @@ def find(
     if best is None or best.right < MIN_ACCURACY * len(controls):
         best = _better(best, search.best(ways, reorder=True))
     if best is None:
-        raise search.failure or NoVerdictError(
-            f"expected scores, labels or names of {num_classes} classes, got none in {search.tried} ways of asking"
+        raise search.failure or SuspectError(
+            f"expected scores, labels or names of {num_classes} classes, as the source model has, got {search.unread}"
         )
     again = search.repeated(best)
     if again > MAX_CHANGED:
@@ -145,6 +147,12 @@ def _better(one: Reading | None, other: Reading | None) -> Reading | None:
     return other if other.rank > one.rank else one
 
 
+def _form(raw: Raw) -> str:
+    if not isinstance(raw, np.ndarray):
+        return "names" if len(raw) and isinstance(raw[0], str | bytes) else "classes with scores"
+    return f"{raw.dtype} and shape (N, {', '.join(map(str, raw.shape[1:]))})"
+
+
 class _Search:
     """Ways of asking that are tried, and how many were."""
 
@@ -155,6 +163,7 @@ class _Search:
         self._full: list[Reading] = []
         self.tried = 0
         self.failure: SuspectError | None = None
+        self.unread = "nothing"
 
     def best(self, ways: Iterable[Interface], *, reorder: bool = False, screen: bool = True) -> Reading | None:
         """The best way of asking; ``None`` if the suspect answers to none in a form that can be read."""
@@ -182,6 +191,9 @@ class _Search:
         labels, names = self._controls.labels[:count], self._controls.class_names
         for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
             best = _better(best, reading)
+        if best is None:
+            shown = [f"{printable(repr(name))[:_SHOWN]} of {_form(raw)}" for name, raw in raws.items()]
+            self.unread = ", ".join(shown) or "nothing for each image"
         if best is not None and count == len(self._controls):
             self._full.append(best)
         return best

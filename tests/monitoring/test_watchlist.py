@@ -31,6 +31,17 @@ def test_a_suspect_may_be_behind_an_address(write, tmp_path, monkeypatch):
     assert isinstance(open_watched(suspect, tmp_path), HttpSuspect)
 
 
+def test_the_list_says_how_a_suspect_is_asked(write, tmp_path):
+    (tmp_path / "names.txt").write_text("no\nyes\n")
+    (tmp_path / "how.yaml").write_text("output_name: 1\nsize: 32\n")
+    path = write(
+        "suspects: [{name: shop, onnx: a, input: 'nhwc,imagenet', size: 224, labels: names.txt, interface: how.yaml}]"
+    )
+    (suspect,) = load_watchlist(path).suspects
+    asked = open_watched(suspect, tmp_path).interface
+    assert (asked.layout, asked.size, asked.labels, asked.output_name) == ("nhwc", (224, 224), ("no", "yes"), 1)
+
+
 def test_what_the_project_ships_is_a_list_of_nobody(request):
     assert load_watchlist(request.config.rootpath / "watchlist.yaml").suspects == ()
 
@@ -54,6 +65,8 @@ def test_what_the_project_ships_is_a_list_of_nobody(request):
             "timeout: expected seconds .*, got inf",
         ),
         ("suspects: [{name: shop, onnx: a, token_from: T}]", "token_from: expected an address to send a token to"),
+        ("suspects: [{name: shop, onnx: a, input: nhcw}]", "input: expected words such as nhwc, .*got 'nhcw'"),
+        ("suspects: [{name: shop, onnx: a, size: big}]", "size: expected pixels as in 224 or 240x320, got 'big'"),
         ("suspects: [{name: ../shop, onnx: a}]", "name: expected small letters, digits and '.-_', got '../shop'"),
         ("suspects: [{name: shop, onnx: a, output: words}]", r"output: expected one of 'logits', .*, got 'words'"),
         (

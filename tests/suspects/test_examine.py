@@ -91,6 +91,16 @@ def test_without_sense_there_is_no_verdict_and_no_query_is_sent(
     assert not announced
 
 
+def test_answers_of_no_form_are_shown(queries: QuerySet, write: Write, linear: str) -> None:
+    more = replace(queries, card={**queries.card, "num_classes": 5})
+    shown = r"names of 5 classes, as the source model has, got 'logits' of float32 and shape \(N, 3\)"
+    with pytest.raises(SuspectError, match=shown):
+        examine(IsolatedSuspect(write(linear), "logits"), more)
+    lost = linear.replace("MatMul (flat, w)", "ReduceSum <keepdims = 1> (flat)").replace("[N,3]", "[K,L]")
+    with pytest.raises(SuspectError, match="got nothing for each image"):
+        examine(IsolatedSuspect(write(lost), "logits"), queries)
+
+
 def test_the_queries_are_announced_before_they_are_sent(queries: QuerySet) -> None:
     suspect, asked = Suspect(truth), []
     examine(suspect, queries, before_queries=lambda: asked.extend(suspect.asked))

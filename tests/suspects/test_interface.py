@@ -1,5 +1,6 @@
 """How a classifier is asked, in words, in YAML and in numbers."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,20 @@ def test_answers_that_do_not_fit_are_refused(raw: Any, how: Interface, message: 
 def test_means_of_another_number_of_channels_are_refused() -> None:
     with pytest.raises(SuspectError, match="mean: expected 1 numbers, one for each channel, got 3"):
         prepare(RAMP, PRESETS["imagenet"])
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "suspects.md"
+
+
+def test_what_the_documentation_writes_is_understood(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text()
+    (tmp_path / "names.txt").write_text("cat\ndog\n")
+    (tmp_path / "how.yaml").write_text(re.search(r"```yaml\n(input:.*?)```", text, re.DOTALL)[1])  # type: ignore[index]
+    how = read_interface(tmp_path / "how.yaml")
+    assert (how.layout, how.size, how.output_name, how.offset) == ("nhwc", (224, 224), "logits", 1)
+    (words,) = re.findall(r"^Words of `--input`.*?\.(?=\s[A-Z])", text, re.DOTALL | re.MULTILINE)
+    listed = set(re.findall(r"`([a-z0-9=./-]+)`", words))
+    listed.discard("--input")
+    assert len(listed) > 25
+    for word in listed:
+        parse_input(word)
