@@ -36,7 +36,7 @@ def queries(reproduced):
 
 
 def test_a_thief_and_an_honest_model(reproduced, queries):
-    thief = verify(reproduced, reproduced.out / "onnx" / "distill-resnet18-source-t1.onnx", "--queries", queries)
+    thief = verify(reproduced, reproduced.out / "onnx" / "distill-vgg13_bn-source-t1.onnx", "--queries", queries)
     assert thief.returncode == 0
     assert "matching rate  1.000" in thief.stdout
     assert "threshold      0.500" in thief.stdout

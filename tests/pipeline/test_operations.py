@@ -15,7 +15,7 @@ import yaml
 from nf.core.files import read_json
 from nf.monitoring import Ledger, read_history
 
-THIEF, HONEST = "distill-resnet18-source-t1", "scratch-resnet18-t1"
+THIEF, HONEST = "distill-vgg13_bn-source-t1", "scratch-resnet18-t1"
 POLL_SECONDS = "2"
 
 
