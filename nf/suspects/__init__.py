@@ -8,6 +8,7 @@ from nf.suspects.examine import Examined, examine
 from nf.suspects.http import HttpSuspect
 from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse_size, state_interface
 from nf.suspects.isolated import IsolatedSuspect
+from nf.suspects.labelling import images_to_ask, write_labelling_page
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, open_suspect
 from nf.suspects.query import ask
@@ -28,10 +29,12 @@ __all__ = [
     "ask",
     "check_answers",
     "examine",
+    "images_to_ask",
     "is_address",
     "open_suspect",
     "output_of",
     "parse_input",
     "parse_size",
     "state_interface",
+    "write_labelling_page",
 ]

@@ -305,7 +305,7 @@ class Speaker:
             scores = np.array(found, np.float64)
         except (ValueError, TypeError, OverflowError):
             scores = np.array(())
-        if not scores.size or scores.ndim > 3:
+        if not scores.size or not 0 < scores.ndim <= 3 or isinstance(found[0], bool):
             raise SuspectError(
                 f"expected a class or scores at {self._adapter.read!r}, got {json.dumps(found)[:_SHOWN]}"
             )

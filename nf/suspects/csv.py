@@ -20,6 +20,9 @@ from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import Found, find
 from nf.suspects.table import decimal_mark, known_keys, name_some, read_number, read_table
 
+OTHER = "other"
+"""The label of an answer that is none of the owner's classes."""
+
 _SHOWN = 40  # characters of a cell
 _PERCENT_ERROR = 1.0  # how far rounding to whole per cents may take a sum of a hundred
 
@@ -81,10 +84,13 @@ class CsvSuspect:
             SuspectError: it is no such table, or lacks one of them.
         """
         _, how = self.answers(controls.images, self._how)
-        return find(self.ask, [how], controls, num_classes, self._how)
+        return find(self._ask, [how], controls, num_classes, self._how)
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
         """As ``answers``, under the name of an output."""
+        return [self._ask(images, how) for how in hows]
+
+    def _ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
         return {"answers": self.answers(images, how)[0]}
 
     def answered(self, images: NDArray[np.uint8]) -> list[int]:
@@ -129,6 +135,8 @@ class CsvSuspect:
         if any(score is None for _, score in columns.answers):
             place = columns.answers[0][0]
             labels = [self._label(cells[place], key, mark, how) for cells, key in zip(rows, keys, strict=True)]
+            if OTHER in labels:  # as pairs, of which there may be none
+                return [[] if label == OTHER else [(label, 1.0)] for label in labels], replace(how, kind="top-k")
             return labels, replace(how, kind="names")
         pairs = []
         for cells, key in zip(rows, keys, strict=True):
@@ -142,6 +150,8 @@ class CsvSuspect:
 
     def _label(self, cell: str, key: str, mark: str, how: Interface) -> str:
         """A class as a name, or as a number without decimals, which a spreadsheet may have added."""
+        if cell == OTHER:
+            return cell
         known = {plain_name(label) for label in how.labels or ()}
         number = read_number(cell, mark) if cell.isascii() and plain_name(cell) not in known else None
         if number is not None and number.is_integer() and 0 <= number < 1e9:

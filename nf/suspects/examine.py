@@ -215,7 +215,7 @@ def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answ
         raw, how = suspect.answers(queries.images, stated)
     elif isinstance(suspect, ServedSuspect):
         how = suspect.declared(queries.images.shape[1:])
-        raw = choose(suspect.ask(queries.images, how), how)
+        raw = choose(suspect.ask_once(queries.images, how), how)
     elif stated.offset is None and stated.classes is None and stated.labels is None:
         return ask(suspect, queries)
     else:

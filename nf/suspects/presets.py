@@ -12,7 +12,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # POST /v1/models/NAME:predict
     "kserve-v1": {"json": {"instances": ["{nchw}"]}, "read": "predictions[0]"},
     # POST /invocations, of a model with a tensor signature
-    "mlflow": {"json": {"inputs": ["{nchw}"]}, "read": "predictions[0] || predictions.*[][0] | [0]"},
+    "mlflow": {"json": {"inputs": ["{nchw}"]}, "read": "predictions[0] || values(predictions)[0][0]"},
     # POST /predictions/NAME, of the image_classifier handler: names and probabilities of the best five
     "torchserve": {"send": "png", "read": "@"},
     # POST of an image to an endpoint or to the inference API

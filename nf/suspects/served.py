@@ -1,7 +1,7 @@
 """A suspect behind an address, asked one image a request, as by any customer."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
@@ -106,7 +106,7 @@ class ServedSuspect:
                 form.
         """
         how = self.declared(images.shape[1:])
-        raws = self.ask(images, how)
+        raws = self.ask_once(images, how)
         try:
             answers = self._understood(choose(raws, how), how, len(images))
         except SuspectError as error:
@@ -138,9 +138,22 @@ class ServedSuspect:
         """
         how = self.declared(controls.images.shape[1:])
         ways = all_ways([how], controls, self._how) if self._speech.sends_numbers else [how]
-        return find(self.ask, ways, controls, num_classes, self._how)
+        return find(self.ask_once, ways, controls, num_classes, self._how)
 
-    def ask(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+    def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
+        """Its answers to ``images`` by output, asked in each of the ways ``hows``, but the same only once.
+
+        Raises:
+            SuspectError: as ``ask_once``.
+        """
+        answers: dict[bytes, dict[str, Raw]] = {}
+        contents = [self._speech.encode(images[0], how).content for how in hows]
+        for content, how in zip(contents, hows, strict=True):
+            if content not in answers:
+                answers[content] = self.ask_once(images, how)
+        return [answers[content] for content in contents]
+
+    def ask_once(self, images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
         """Its answers to ``images`` by output, asked as ``how`` says.
 
         Raises:

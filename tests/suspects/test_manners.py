@@ -1,9 +1,12 @@
 """Servers that fail on the way: how often they are asked again, after how long, and what of it is remembered."""
 
+import datetime
 import gzip
+import ipaddress
 import json
 import logging
 import socket
+import ssl
 import stat
 import struct
 import threading
@@ -14,10 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from nf.core.errors import ArtifactError, ConfigError, SuspectError
 from nf.core.http import Client, Tls
-from nf.suspects import HttpSuspect
+from nf.suspects import HttpSuspect, open_suspect
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
 
@@ -61,9 +67,10 @@ def cut(handler, after=b""):
 
 
 @contextmanager
-def serving(faulty):
+def serving(faulty, context=None):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer takes 40 ms
 
         def do_GET(self):
             send(self, 404)
@@ -78,12 +85,19 @@ def serving(faulty):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_):
+            """A handshake that fails is the caller's to tell."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v2/models/shop"
+        yield f"http{'' if context is None else 's'}://127.0.0.1:{server.server_port}/v2/models/shop"
     finally:
         server.shutdown()
         thread.join()
@@ -251,3 +265,67 @@ def test_files_of_certificates_that_are_none(field, tmp_path):
             path.write_text("junk")
         with pytest.raises(ConfigError, match=rf"{path.name}: expected (certificates to trust|a certificate and its)"):
             Tls(**{field: path}).context()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A private authority, a server's certificate and a client's, as PEM."""
+    folder = tmp_path_factory.mktemp("certificates")
+    now = datetime.datetime.now(datetime.UTC)
+
+    def certify(name, issuer=None, signer=None):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        builder = (
+            x509.CertificateBuilder(issuer or subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        )
+        signed = builder.sign(signer or key, hashes.SHA256())
+        (folder / f"{name}.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        private = serialization.PrivateFormat.PKCS8
+        for suffix, lock in (
+            ("key", serialization.NoEncryption()),
+            ("locked", serialization.BestAvailableEncryption(b"passphrase")),
+        ):
+            path = folder / f"{name}.{suffix}"
+            path.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, lock))
+        return subject, key
+
+    authority, key = certify("ca")
+    for name in ("server", "client"):
+        certify(name, authority, key)
+    return folder
+
+
+@pytest.fixture
+def secured(certificates):
+    """The address of a server that asks callers for a certificate of the same private authority."""
+    faulty = Faulty(lambda *_: False)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates / "ca.pem")
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    with serving(faulty, context) as address:
+        yield address
+
+
+def test_a_private_authority_and_a_certificate_of_ones_own(secured, certificates, tmp_path):
+    described = {"address": secured, "preset": "v2", "ca": str(certificates / "ca.pem")}
+    own = {"certificate": str(certificates / "client.pem"), "key": str(certificates / "client.key")}
+
+    def ask(**more):
+        path = tmp_path / "shop.yaml"
+        path.write_text(json.dumps({**described, **more}))
+        return open_suspect(str(path))(IMAGES[:3])
+
+    np.testing.assert_allclose(ask(**own)[:, 0], MEANS[:3], rtol=1e-5)
+    with pytest.raises(SuspectError, match=r"expected an answer within 60 s, got|got a connection that was cut"):
+        ask()
+    with pytest.raises(SuspectError, match="certificate verify failed"):
+        ask(**own, ca=None)
+    with pytest.raises(ConfigError, match=r"client\.pem: expected a certificate and its key as PEM, not locked"):
+        ask(**own | {"key": str(certificates / "client.locked")})
+    with pytest.raises(ConfigError, match=r"client\.key: expected a certificate for this key, got none"):
+        ask(key=own["key"])

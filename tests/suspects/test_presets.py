@@ -1,0 +1,307 @@
+"""Imitations of hosted services, in the shapes that their documentation publishes, around one and the same model."""
+
+import base64
+import io
+import json
+import threading
+from contextlib import contextmanager
+from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from PIL import Image
+
+from nf.cli.verify import verify
+from nf.core.controls import Controls
+from nf.core.errors import ConfigError, SuspectError, UnknownNameError
+from nf.core.queries import QuerySet
+from nf.suspects import Interface, examine, open_suspect
+from nf.suspects.presets import PRESETS
+
+NAMES = ("zero", "Ein", "two", "three")
+WEIGHTS = np.random.default_rng(0).normal(size=(36, 4))
+POOL = np.random.default_rng(1).integers(0, 256, (400, 1, 6, 6), dtype=np.uint8)
+
+
+def plain(images):
+    """Probabilities (N, 4) of the model that all of them serve; of pixels (N, 1, 6, 6) in [0, 255]."""
+    logits = (np.asarray(images, np.float64).reshape(len(images), -1) / 255 - 0.5) @ WEIGHTS * 3
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+LABELS = plain(POOL).argmax(axis=1)
+_BY_CLASS = [np.flatnonzero(label == LABELS) for label in range(4)]
+CONTROLS = np.stack([members[:8] for members in _BY_CLASS], axis=1).ravel()
+QUERIES = np.setdiff1d(np.arange(400), CONTROLS)[:20]
+
+
+@pytest.fixture
+def queries():
+    controls = Controls(POOL[CONTROLS], LABELS[CONTROLS].astype(np.int64), NAMES)
+    card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": 4}
+    labels = LABELS[QUERIES].astype(np.int64)
+    return QuerySet(POOL[QUERIES], labels, (labels + 1) % 4, card, controls=controls)
+
+
+def from_file(data):
+    return np.asarray(Image.open(io.BytesIO(data)))[None, None]
+
+
+def from_unit(values):
+    """Pixels from numbers in [0, 1]."""
+    return np.asarray(values) * 255
+
+
+def from_form(request):
+    head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+    (part,) = BytesParser().parsebytes(head + request.body).get_payload()
+    assert part.get_param("name", header="content-disposition") == "image"
+    return from_file(part.get_payload(decode=True))
+
+
+def ranked(image, count=3):
+    scores = plain(image)[0]
+    return [(NAMES[place], float(scores[place])) for place in np.argsort(-scores)[:count]]
+
+
+def as_json(request):
+    assert request.headers["Content-Type"].startswith("application/json")
+    return json.loads(request.body)
+
+
+def tf_serving(request):
+    (instance,) = as_json(request)["instances"]
+    assert np.shape(instance) == (6, 6, 1)
+    return {"predictions": plain([from_unit(instance)]).tolist()}
+
+
+def kserve_v1(request):
+    (instance,) = as_json(request)["instances"]
+    assert np.shape(instance) == (1, 6, 6)
+    return {"predictions": [int(plain([from_unit(instance)])[0].argmax())]}
+
+
+def mlflow(request):
+    (row,) = as_json(request)["inputs"]
+    return {"predictions": plain([from_unit(row)]).tolist()}
+
+
+def torchserve(request):
+    return dict(ranked(from_file(request.body)))
+
+
+def huggingface(request):
+    assert request.headers["Content-Type"] == "image/png"
+    return [{"label": name, "score": score} for name, score in ranked(from_file(request.body))]
+
+
+def sagemaker(request):
+    assert request.headers["Content-Type"] == "image/png"
+    return plain(from_file(request.body))[0].tolist()
+
+
+def bentoml(request):
+    return int(plain(from_form(request))[0].argmax())
+
+
+def vertex(request):
+    (instance,) = as_json(request)["instances"]
+    best = ranked(from_file(base64.b64decode(instance["content"])))
+    ids, scores = [name for name, _ in best], [score for _, score in best]
+    return {"predictions": [{"ids": ["7"] * 3, "displayNames": ids, "confidences": scores}], "deployedModelId": "1"}
+
+
+def rekognition(request):
+    assert request.headers["X-Amz-Target"] == "RekognitionService.DetectCustomLabels"
+    assert request.headers["Content-Type"] == "application/x-amz-json-1.1"
+    body = json.loads(request.body)
+    best = ranked(from_file(base64.b64decode(body["Image"]["Bytes"])))
+    return {"CustomLabels": [{"Name": name, "Confidence": 100 * score} for name, score in best]}
+
+
+def roboflow(request):
+    best = ranked(from_file(base64.b64decode(request.body)))
+    return {"predictions": [{"class": name, "class_id": 9, "confidence": score} for name, score in best], "time": 0.1}
+
+
+def azure(request):
+    best = ranked(from_file(request.body))
+    found = [{"probability": score, "tagId": "a1", "tagName": name} for name, score in best]
+    return {"id": "x", "project": "y", "created": "2026-01-01", "predictions": found}
+
+
+SERVICES = {
+    "tf-serving": tf_serving,
+    "kserve-v1": kserve_v1,
+    "mlflow": mlflow,
+    "torchserve": torchserve,
+    "huggingface": huggingface,
+    "sagemaker": sagemaker,
+    "bentoml": bentoml,
+    "vertex": vertex,
+    "rekognition": rekognition,
+    "roboflow": roboflow,
+    "azure-custom-vision": azure,
+}
+
+
+@contextmanager
+def serving(service, seen):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer takes 40 ms
+
+        def do_POST(self):
+            self.body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append(self)
+            data = json.dumps(service(self)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/path"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("stated", [Interface(), Interface(labels=NAMES)])
+def test_every_preset_gives_the_labels_of_the_model(queries, preset, stated):
+    seen = []
+    with serving(SERVICES[preset], seen) as address:
+        suspect = open_suspect(address, preset=preset, stated=stated)
+        examined = examine(suspect, queries, stated)
+        assert examined.answers.labels.tolist() == LABELS[QUERIES].tolist()
+        assert suspect.asked.images == suspect.asked.requests == len(seen)
+
+
+def write(folder, **described):
+    path = folder / "shop.yaml"
+    path.write_text(yaml.safe_dump(described))
+    return path
+
+
+def test_an_adapter_file_describes_any_other(queries, tmp_path, monkeypatch):
+    """Tokens go into headers, query, body and password; the image as JPEG into the middle of a text."""
+    for name in ("HEADER", "QUERY", "BODY", "PASSWORD"):
+        monkeypatch.setenv(f"SHOP_{name}", f"secret-{name.lower()}")
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    seen = []
+
+    def service(request):
+        body = as_json(request)
+        assert body["key"] == "secret-body"
+        kind, _, data = body["picture"].partition(";base64,")
+        assert kind == "data:image/png"
+        return {
+            "result": {
+                "guesses": [{"what": name, "sure": sure} for name, sure in ranked(from_file(base64.b64decode(data)))]
+            }
+        }
+
+    with serving(service, seen) as address:
+        path = write(
+            tmp_path,
+            address=address,
+            headers={"X-Api-Key": "$SHOP_HEADER"},
+            query={"key": "${SHOP_QUERY}", "price": "5$$"},
+            basic={"user": "me", "password": "$SHOP_PASSWORD"},
+            json={"key": "$SHOP_BODY", "picture": "data:image/png;base64,{base64}"},
+            read="result.guesses",
+            label="what",
+            score="sure",
+            labels="names.txt",
+        )
+        suspect = open_suspect(str(path))
+        assert examine(suspect, queries).answers.labels.tolist() == LABELS[QUERIES].tolist()
+        assert "secret" not in repr(suspect.__dict__)
+    assert seen[0].headers["X-Api-Key"] == "secret-header"
+    assert base64.b64decode(seen[0].headers["Authorization"].removeprefix("Basic ")) == b"me:secret-password"
+    assert seen[0].path == "/path?key=secret-query&price=5%24"
+
+
+def test_the_command_takes_an_adapter_file(queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    queries.save(tmp_path / "queries")
+    with serving(azure, []) as address:
+        path = write(tmp_path, address=address, preset="azure-custom-vision", price=0.5, labels=list(NAMES))
+        done = CliRunner().invoke(verify, [str(path), "--queries", str(tmp_path / "queries")], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "matching rate  1.000" in done.output
+    assert "requests for" in done.output
+    assert "cost" in done.output
+    assert list((tmp_path / "state/naturalfinger").iterdir()) == []
+
+
+def test_an_empty_answer_is_none_of_the_classes(queries):
+    def silent(request):
+        told = rekognition(request)
+        return told if told["CustomLabels"][0]["Name"] != "two" else {"CustomLabels": []}
+
+    with serving(silent, []) as address:
+        stated = Interface(labels=NAMES)
+        answers = examine(open_suspect(address, preset="rekognition", stated=stated), queries, stated).answers
+    wanted = np.where(LABELS[QUERIES] == 2, -1, LABELS[QUERIES])
+    assert answers.labels.tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"send": None}, "expected either send or json"),
+        ({"json": {"x": "{base64}"}}, "expected either send or json"),
+        ({"send": "gif"}, "send: expected png, jpeg, base64 or file:FIELD, got 'gif'"),
+        ({"send": None, "json": {"x": 1}}, "json: expected a place for the image, one of {nchw}"),
+        ({"read": "a["}, "read: expected a JMESPath, got 'a\\['"),
+        ({"address": "ftp://host"}, "address: expected an address that begins with http"),
+        ({"reed": "a"}, "unknown key 'reed'"),
+        ({"headers": {"X": "$NF_NOT_SET"}}, "headers.X: expected a value in the environment variable NF_NOT_SET"),
+        ({"ca": "nowhere.pem"}, "nowhere.pem: expected certificates to trust"),
+        ({"labels": "nowhere.txt"}, "nowhere.txt: expected names of classes"),
+    ],
+)
+def test_adapter_files_that_say_nothing_usable(tmp_path, change, message):
+    described = {"address": "http://127.0.0.1:9/", "send": "png", **change}
+    path = write(tmp_path, **{key: value for key, value in described.items() if value is not None})
+    with pytest.raises(ConfigError, match=message):
+        open_suspect(str(path))
+
+
+def test_a_preset_that_is_none_names_those_that_are(tmp_path):
+    with pytest.raises(UnknownNameError, match=r"unknown preset 'azure': expected one of azure-custom-vision, bentoml"):
+        open_suspect("http://127.0.0.1:9/", preset="azure")
+    with pytest.raises(ConfigError, match=r"preset: expected an address that speaks so, got model\.onnx"):
+        open_suspect("model.onnx", preset="mlflow")
+    with pytest.raises(ConfigError, match="expected an adapter file, cannot read it"):
+        open_suspect(str(tmp_path / "nowhere.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"other": 1}, "expected a class or scores at 'class', got null"),
+        ({"class": True}, "expected a class or scores at 'class', got true"),
+        ({"class": [["a", 1]]}, "expected a class or scores at 'class'"),
+        ({"class": {"a": [1]}}, "expected a class or scores at 'class'"),
+    ],
+)
+def test_answers_without_a_class(tmp_path, answer, message):
+    with serving(lambda _: answer, []) as address:
+        path = write(tmp_path, address=address, send="png", read="class")
+        with pytest.raises(SuspectError, match=message):
+            open_suspect(str(path), output="labels")(POOL[:2])
