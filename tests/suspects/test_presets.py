@@ -248,6 +248,15 @@ def test_the_command_takes_an_adapter_file(queries, tmp_path, monkeypatch):
     assert list((tmp_path / "state/naturalfinger").iterdir()) == []
 
 
+def test_the_command_needs_no_home(queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    queries.save(tmp_path / "queries")
+    with serving(sagemaker, []) as address:
+        arguments = [address, "--preset", "sagemaker", "--queries", str(tmp_path / "queries")]
+        done = CliRunner().invoke(verify, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
 def test_an_empty_answer_is_none_of_the_classes(queries):
     def silent(request):
         told = rekognition(request)
@@ -287,6 +296,9 @@ def test_a_preset_that_is_none_names_those_that_are(tmp_path):
         open_suspect("http://127.0.0.1:9/", preset="azure")
     with pytest.raises(ConfigError, match=r"preset: expected an address that speaks so, got model\.onnx"):
         open_suspect("model.onnx", preset="mlflow")
+    with pytest.raises(ConfigError, match=r"expected an address without '\?' and '#'") as caught:
+        open_suspect("http://127.0.0.1:9/?key=secret", preset="roboflow")
+    assert "secret" not in str(caught.value)
     with pytest.raises(ConfigError, match="expected an adapter file, cannot read it"):
         open_suspect(str(tmp_path / "nowhere.yaml"))
 
