@@ -96,7 +96,7 @@ def verify(
     from nf.core.errors import NoVerdictError
     from nf.core.queries import QuerySet
     from nf.monitoring import note_seen
-    from nf.suspects import CsvSuspect, ServedSuspect, examine, open_suspect, output_of, state_interface
+    from nf.suspects import CsvSuspect, ServedSuspect, examine, is_served, open_suspect, output_of, state_interface
     from nf.verdict import check_card, decide, evidence, load_calibration, no_verdict
 
     queries = QuerySet.load(folder)
@@ -113,7 +113,7 @@ def verify(
         stated=stated,
         preset=preset,
         manners={"timeout": timeout, "rate": rate, "price": price},
-        journal=journal or _state_folder(),
+        journal=journal or (_state_folder() if is_served(suspect) else None),
     )
     note = partial(note_seen, folder, queries.digest, suspect, long_ago=isinstance(asked, CsvSuspect))
     try:
@@ -143,9 +143,14 @@ def _asked(examined: "Examined") -> Iterator[str]:
     yield f"controls       {found.right} of {found.controls} right, best of {found.tried} ways of asking"
 
 
-def _state_folder() -> Path:
-    """Where programs keep what is to outlive them, by the XDG Base Directory Specification."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "naturalfinger"
+def _state_folder() -> Path | None:
+    """Where programs keep what is to outlive them, by the XDG Base Directory Specification; ``None`` without a home."""
+    try:
+        folder = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "naturalfinger"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:

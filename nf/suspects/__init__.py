@@ -10,7 +10,7 @@ from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.labelling import images_to_ask, write_labelling_page
 from nf.suspects.onnx import OnnxSuspect
-from nf.suspects.open import is_address, open_suspect
+from nf.suspects.open import is_address, is_served, open_suspect
 from nf.suspects.query import ask
 from nf.suspects.served import ServedSuspect
 
@@ -31,6 +31,7 @@ __all__ = [
     "examine",
     "images_to_ask",
     "is_address",
+    "is_served",
     "open_suspect",
     "output_of",
     "parse_input",

@@ -38,6 +38,7 @@ _JPEG_QUALITY = 95
 _LABEL_KEYS = ("label", "class", "className", "class_name", "tagName", "Name", "name", "displayName", "displayNames")
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
 _SHOWN = 120
+_MANNERS = ("timeout", "rate", "price", "retries", "first_wait", "longest_wait")
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class Adapter:
         timeout: seconds for an image.
         rate: images a second at most.
         price: price of one request.
+        retries: how often one image may be asked again.
+        first_wait: seconds before that, where the server does not say; doubled each time.
+        longest_wait: seconds that are waited at most.
     """
 
     address: str = field(repr=False)
@@ -101,6 +105,9 @@ class Adapter:
     timeout: float | None = None
     rate: float | None = None
     price: float | None = None
+    retries: int | None = None
+    first_wait: float | None = None
+    longest_wait: float | None = None
 
     def __post_init__(self) -> None:
         check_address(self.address, "address")
@@ -192,7 +199,7 @@ def open_adapter(
     client = Client(headers, tls, [*query.values(), *_variables(adapter)])
     speech = V2(adapter.address) if adapter.preset == "v2" else Speaker(adapter, query)
     kept = None if journal is None else Journal(journal, adapter.address)
-    own = {name: getattr(adapter, name) for name in ("timeout", "rate", "price")}
+    own = {name: getattr(adapter, name) for name in _MANNERS}
     polite = Manners(**{name: value for name, value in own.items() if value is not None})
     return ServedSuspect(speech, Caller(client, polite, kept), output=output, how=how)
 

@@ -11,8 +11,13 @@ from nf.core.sections import at_least, positive
 from nf.suspects.journal import Journal
 
 _TRANSIENT = (429, 502, 503, 504)
+_NOT_THE_IMAGES = (401, 402, 403, 404, 405, 407, 410, *_TRANSIENT)
 _SHOWN = 200  # characters of a server's own words
 _MOST_BYTES = 1 << 20
+
+
+class UnavailableError(SuspectError):
+    """Raised when a server does not answer anybody, or not this caller, however it is asked."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Caller:
         """The answer to one image, from the journal or the server.
 
         Raises:
-            SuspectError: it does not answer, or too slowly, or is still busy after the last retry.
+            UnavailableError: it does not answer, or too slowly, or is still busy after the last retry.
+            SuspectError: it refuses this image.
         """
         key = self._journal.key(b"\n".join([address.encode(), content])) if self._journal else ""
         known = self._journal.find(key) if self._journal else None
@@ -174,4 +180,6 @@ class Caller:
 def _failure(address: str, error: HttpError) -> SuspectError:
     words = f": {printable(error.said[:_SHOWN])}" if error.said else ""
     wants = f"; it wants to be asked again in {error.retry_after:.0f} s" if error.retry_after else ""
-    return SuspectError(f"{address.partition('?')[0]}: {error}{words}{wants}")
+    gone = error.cut or error.late or error.status in _NOT_THE_IMAGES
+    kind = UnavailableError if gone else SuspectError
+    return kind(f"{address.partition('?')[0]}: {error}{words}{wants}")

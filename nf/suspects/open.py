@@ -24,6 +24,11 @@ def is_address(place: str) -> bool:
     return place.lower().startswith(("http://", "https://"))
 
 
+def is_served(place: str) -> bool:
+    """Whether ``place`` is an address, or a YAML file that describes one."""
+    return is_address(place) or Path(place).suffix.lower() in _ADAPTERS
+
+
 def open_suspect(
     place: str,
     *,
@@ -59,7 +64,12 @@ def open_suspect(
     if is_address(place) and preset in (None, "v2"):
         polite = Manners(**{"timeout": timeout_seconds, **limits})
         return HttpSuspect(place, output=output, token=token, how=stated, manners=polite, journal=journal)
-    if is_address(place) or path.suffix.lower() in _ADAPTERS:
+    if is_address(place) and ("?" in place or "#" in place):
+        raise ConfigError(
+            "suspect: expected an address without '?' and '#'; what stands behind '?' belongs into an adapter file, "
+            "under query"
+        )
+    if is_served(place):
         described = {"address": place, "preset": preset}
         adapter = parse_adapter(described, "suspect") if is_address(place) else read_adapter(path)
         adapter = replace(adapter, **limits)

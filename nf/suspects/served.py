@@ -16,9 +16,9 @@ from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.progress import show_progress
 from nf.suspects.answers import Answered, check_answers
-from nf.suspects.interface import NO_CLASS, Interface
+from nf.suspects.interface import NO_CLASS, Interface, Layout, Number
 from nf.suspects.interpret import Raw, interpret
-from nf.suspects.manners import Asked, Caller
+from nf.suspects.manners import Asked, Caller, UnavailableError
 from nf.suspects.probe import Found, all_ways, find
 
 _QUIET_SECONDS = 2.0  # of work before its progress is shown
@@ -82,6 +82,7 @@ class ServedSuspect:
         self._caller = caller
         self._output = output
         self._how = how or Interface()
+        self._gone: SuspectError | None = None
 
     @property
     def output(self) -> OutputKind:
@@ -137,8 +138,13 @@ class ServedSuspect:
             SuspectError: it does not answer.
         """
         how = self.declared(controls.images.shape[1:])
-        ways = all_ways([how], controls, self._how) if self._speech.sends_numbers else [how]
-        return find(self.ask_once, ways, controls, num_classes, self._how)
+        ways = all_ways(_forms(how), controls, self._how) if self._speech.sends_numbers else [how]
+        try:
+            return find(self.ask_once, ways, controls, num_classes, self._how)
+        finally:
+            # Or a server that was busy for a while would look like one that wants to be asked in another way.
+            if self._gone is not None:
+                raise self._gone
 
     def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
         """Its answers to ``images`` by output, asked in each of the ways ``hows``, but the same only once.
@@ -159,6 +165,8 @@ class ServedSuspect:
         Raises:
             SuspectError: it does not answer one of them; those before stand in the journal.
         """
+        if self._gone is not None:
+            raise self._gone
         gathered: list[Mapping[str, Any]] = []
         with _progress(f"asking {self._speech.name.split('/')[2]}") as report:
             for image in images:
@@ -167,7 +175,9 @@ class ServedSuspect:
                     reply = self._caller.ask(message.address, message.content, message.headers)
                 except SuspectError as error:
                     self._caller.close()
-                    raise self._cut(error, len(gathered), len(images)) from None
+                    told = self._cut(error, len(gathered), len(images))
+                    self._gone = told if isinstance(error, UnavailableError) else None
+                    raise told from None
                 try:
                     gathered.append(self._speech.decode(reply, how))
                 except SuspectError as error:
@@ -206,7 +216,7 @@ class ServedSuspect:
 
     def _cut(self, error: SuspectError, done: int, count: int) -> SuspectError:
         known = "run again to go on" if self._caller.journaled else "its answers are lost, as there is no journal"
-        return SuspectError(f"{error}; {done} of {count} images asked; {known}" if done else str(error))
+        return type(error)(f"{error}; {done} of {count} images asked; {known}" if done else str(error))
 
     def _unfit(self, reason: str) -> SuspectError:
         return SuspectError(f"{self._speech.name}: {printable(reason)}")
@@ -229,6 +239,15 @@ def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
     if wanted is None:
         raise SuspectError(f"expected one output, got {', '.join(map(repr, names[:9])) or 'none'}; name one of them")
     raise SuspectError(f"expected the output {wanted!r}, got {', '.join(map(repr, names[:9]))}")
+
+
+def _forms(how: Interface) -> list[Interface]:
+    """``how``, with what a server that describes nothing may want where nobody says."""
+    if how.layout is not None:
+        return [how]
+    types: tuple[Number, ...] = ("float32", "uint8") if how.dtype is None else (how.dtype,)
+    layouts: tuple[Layout, ...] = ("nchw", "nhwc")
+    return [replace(how, layout=layout, dtype=dtype) for dtype in types for layout in layouts]
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import pytest
 
 from nf.core.errors import ConfigError
 from nf.monitoring import load_watchlist, open_watched
-from nf.suspects import HttpSuspect
+from nf.suspects import HttpSuspect, ServedSuspect
 
 
 @pytest.fixture
@@ -31,6 +31,19 @@ def test_a_suspect_may_be_behind_an_address(write, tmp_path, monkeypatch):
     assert isinstance(open_watched(suspect, tmp_path), HttpSuspect)
 
 
+def test_a_server_of_another_form_has_a_preset_or_an_adapter_file(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", "secret")
+    (tmp_path / "shop.yaml").write_text("{address: 'https://shop.example/', send: png, headers: {X-Key: $SHOP_KEY}}")
+    path = write(
+        "suspects: [{name: a, address: 'https://shop.example/', preset: mlflow}, {name: b, adapter: shop.yaml}]"
+    )
+    for suspect in load_watchlist(path).suspects:
+        assert isinstance(open_watched(suspect, tmp_path), ServedSuspect)
+    monkeypatch.delenv("SHOP_KEY")
+    with pytest.raises(ConfigError, match=r"headers.X-Key: expected a value in the environment variable SHOP_KEY"):
+        open_watched(suspect, tmp_path)
+
+
 def test_the_list_says_how_a_suspect_is_asked(write, tmp_path):
     (tmp_path / "names.txt").write_text("no\nyes\n")
     (tmp_path / "how.yaml").write_text("output_name: 1\nsize: 32\n")
@@ -55,6 +68,11 @@ def test_what_the_project_ships_is_a_list_of_nobody(request):
             "suspects: [{name: shop, onnx: a, address: 'http://localhost/v2/models/shop'}]",
             r"suspects\[0\]: shop: expected either onnx or address",
         ),
+        (
+            "suspects: [{name: shop, onnx: a, preset: mlflow}]",
+            "shop: preset: expected an address that speaks so, got a",
+        ),
+        ("suspects: [{name: shop, adapter: a.json}]", r"shop: adapter: expected a YAML file, got 'a\.json'"),
         (
             "suspects: [{name: shop, address: 'ftp://localhost'}]",
             r"shop: address: expected an address that begins with http:// or https://",

@@ -261,6 +261,7 @@ def test_what_is_no_address(address, message):
 def test_the_command_takes_an_address_and_its_token(served, address, write, linear, queries, tmp_path, monkeypatch):
     queries.save(tmp_path / "queries")
     monkeypatch.setenv("SHOP_TOKEN", "secret")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     common = ["--queries", str(tmp_path / "queries"), "--json"]
 
     def evidence(*arguments):
@@ -270,6 +271,7 @@ def test_the_command_takes_an_address_and_its_token(served, address, write, line
 
     remote, local = evidence(address, "--token-from", "SHOP_TOKEN"), evidence(str(write(linear)))
     assert remote.pop("suspect") == {"address": address}
+    assert remote.pop("spent") == {"images": 7, "requests": 8, "remembered": 0, "cost": None}
     assert local.pop("suspect")["file"] == "suspect.onnx"
     assert remote == local
     assert set(served.tokens) == {"Bearer secret"}

@@ -150,16 +150,24 @@ SERVICES = {
 
 
 @contextmanager
-def serving(service, seen):
+def serving(service, seen, refusal=503):
+    """A server at an address; where ``service`` has no answer it sends the status ``refusal``."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # or each answer takes 40 ms
 
+        def do_GET(self):
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_POST(self):
             self.body = self.rfile.read(int(self.headers["Content-Length"]))
             seen.append(self)
-            data = json.dumps(service(self)).encode()
-            self.send_response(200)
+            answer = service(self)
+            data = json.dumps(answer).encode()
+            self.send_response(refusal if answer is None else 200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -188,6 +196,49 @@ def test_every_preset_gives_the_labels_of_the_model(queries, preset, stated):
         examined = examine(suspect, queries, stated)
         assert examined.answers.labels.tolist() == LABELS[QUERIES].tolist()
         assert suspect.asked.images == suspect.asked.requests == len(seen)
+
+
+def test_a_server_that_is_busy_while_controls_are_asked_is_no_reason_to_ask_otherwise(queries, tmp_path):
+    """The answers so far are kept, and the next run asks none of it twice."""
+    served = iter(range(10**6))
+
+    def busy_for_a_while(request):
+        number = next(served)
+        return None if 40 <= number < 50 else tf_serving(request)
+
+    seen = []
+    with serving(busy_for_a_while, seen) as address:
+
+        def run():
+            limits = {"first_wait": 0.01, "retries": 3}
+            suspect = open_suspect(address, preset="tf-serving", manners=limits, journal=tmp_path)
+            return suspect, examine(suspect, queries)
+
+        for _ in range(2):
+            with pytest.raises(
+                SuspectError, match=r"got 503; [0-9]+ of [0-9]+ images asked; run again to go on|got 503"
+            ):
+                run()
+        suspect, examined = run()
+    assert examined.answers.labels.tolist() == LABELS[QUERIES].tolist()
+    assert suspect.asked.remembered == 40
+    assert len(seen) == suspect.asked.images + 10  # those that were refused
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("datatype", ["FP32", "UINT8"])
+def test_a_server_that_describes_nothing_is_found_out(queries, layout, datatype):
+    def infer(request):
+        (tensor,) = as_json(request)["inputs"]
+        image = np.reshape(tensor["data"], tensor["shape"])
+        wanted = (1, 1, 6, 6) if layout == "nchw" else (1, 6, 6, 1)
+        if tensor["datatype"] != datatype or image.shape != wanted:
+            return None
+        scores = plain(image if datatype == "UINT8" else from_unit(image))
+        return {"outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 4], "data": scores[0].tolist()}]}
+
+    with serving(infer, [], refusal=400) as address:
+        assert examine(open_suspect(address), queries).answers.labels.tolist() == LABELS[QUERIES].tolist()
 
 
 def write(folder, **described):
@@ -248,6 +299,15 @@ def test_the_command_takes_an_adapter_file(queries, tmp_path, monkeypatch):
     assert list((tmp_path / "state/naturalfinger").iterdir()) == []
 
 
+def test_the_command_needs_no_home(queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    queries.save(tmp_path / "queries")
+    with serving(sagemaker, []) as address:
+        arguments = [address, "--preset", "sagemaker", "--queries", str(tmp_path / "queries")]
+        done = CliRunner().invoke(verify, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
 def test_an_empty_answer_is_none_of_the_classes(queries):
     def silent(request):
         told = rekognition(request)
@@ -287,6 +347,9 @@ def test_a_preset_that_is_none_names_those_that_are(tmp_path):
         open_suspect("http://127.0.0.1:9/", preset="azure")
     with pytest.raises(ConfigError, match=r"preset: expected an address that speaks so, got model\.onnx"):
         open_suspect("model.onnx", preset="mlflow")
+    with pytest.raises(ConfigError, match=r"expected an address without '\?' and '#'") as caught:
+        open_suspect("http://127.0.0.1:9/?key=secret", preset="roboflow")
+    assert "secret" not in str(caught.value)
     with pytest.raises(ConfigError, match="expected an adapter file, cannot read it"):
         open_suspect(str(tmp_path / "nowhere.yaml"))
 

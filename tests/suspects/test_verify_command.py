@@ -9,9 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from nf.cli.verify import verify
-from nf.core.errors import ArtifactError
+from nf.core.controls import Controls
+from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
+from nf.core.sheets import image_name
+from nf.monitoring import IssuedSet, Ledger
+from nf.suspects import OnnxSuspect
 
 Write = Callable[[str], Path]
 
@@ -74,3 +78,35 @@ def test_error_rates_of_an_issued_set_lie_in_its_folder(
     (issued / "metrics.json").unlink()
     (tmp_path / "metrics" / "naturalfinger.json").unlink()
     assert "error rates    not known" in _verify(suspect, "--queries", issued)
+
+
+def test_the_ledger_notes_who_is_about_to_see_an_issued_set(
+    queries: QuerySet, write: Write, linear: str, unasked: Path, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "issued")
+    folder = ledger.folder(queries.digest)
+    known = OnnxSuspect(write(linear))(queries.images).argmax(axis=1)
+    replace(queries, controls=Controls(queries.images[::-1].copy(), known[::-1].copy())).save(folder)
+    ledger.issue(IssuedSet(queries.digest, "naturalfinger", 1, "2026-01-01T00:00:00+00:00"))
+
+    def seen() -> set[str]:
+        return set(ledger.current().seen_by)
+
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"junk")
+    for refused in (unasked, broken):
+        with pytest.raises(SuspectError):
+            _verify(refused, "--queries", folder)
+    assert seen() == set()  # a file that is refused at inspection has seen nothing
+    suspect = write(linear)
+    _verify(suspect, "--queries", folder)
+    assert seen() == {str(suspect)}
+
+    table = tmp_path / "answers.csv"
+    named = zip(queries.images, known, strict=True)
+    lines = (f"{image_name(place, image)},{label}" for place, (image, label) in enumerate(named))
+    table.write_text("\n".join(["image,label", *lines]))
+    ledger.issue(IssuedSet("0" * 64, "naturalfinger", 2, "2026-02-01T00:00:00+00:00"))  # which burns the other
+    with pytest.raises(ArtifactError, match="expected a query set that is not burnt"):
+        _verify(suspect, "--queries", folder)
+    assert "matching rate" in _verify(table, "--queries", folder)  # that was asked before
