@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Every stage is a process of its own: without bytecode on disk each compiles torch, Prefect and MLflow for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare gpu-smoke test check ui lock
+.PHONY: help setup repro compare gpu-smoke test mutants check ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +28,14 @@ repro: setup ## Run the pipeline of the profile in params.yaml up to the report 
 compare: setup ## Run everything: all schemes of params.yaml and all variants
 	$(BIN)/python -m flows reproduce
 
-gpu-smoke: setup ## Run the script of the paper's setting on the CPU, narrow and short: two minutes
-	$(BIN)/python benchmarks/gpu.py --profile gpu-smoke --out out
+gpu-smoke: setup ## Run the paper's setting on the CPU, narrow and short: two minutes
+	$(BIN)/nf run --profile gpu-smoke
 
 test: setup ## Run the tests, two at once
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+mutants: setup ## Break lines of the code on purpose, one at a time, and list which tests notice
+	$(BIN)/python -m tools.mutants --record results/mutants.json
 
 check: setup ## Lint, types and layers
 	$(BIN)/ruff check .
@@ -41,10 +46,8 @@ check: setup ## Lint, types and layers
 ui: setup ## Open MLflow and Prefect on loopback
 	$(BIN)/python -m flows ui
 
-lock: setup ## Resolve requirements.lock anew
+lock: setup ## Resolve both lock files anew: everything, and what `nf verify` needs
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--constraint requirements.lock --no-emit-package nvidia-cublas --no-emit-package nvidia-cuda-nvrtc \
-		--no-emit-package nvidia-cuda-runtime --no-emit-package nvidia-cudnn-cu13 --no-emit-package nvidia-cufft \
-		--no-emit-package nvidia-curand --no-emit-package nvidia-nvjitlink pyproject.toml -o requirements-verify.lock
+		--constraint requirements.lock pyproject.toml -o requirements-verify.lock

@@ -1,4 +1,4 @@
-"""Each GAN at 32x32 on CIFAR-10: seconds a step and peak memory: ``python benchmarks/gans.py --data FILE``.
+"""Each GAN at 32x32 on CIFAR-10: seconds a step and peak memory: ``python -m benchmarks.gans --data FILE``.
 
 Memory is that of the process, with ``--device cuda`` what tensors take on the GPU.
 
@@ -98,10 +98,10 @@ def record(options: argparse.Namespace) -> None:
     for name in options.gans or GANS:
         if name in run["gans"]:
             continue
-        command = [sys.executable, __file__, "--gan", name, "--data", str(options.data)]
+        command = [sys.executable, "-m", "benchmarks.gans", "--gan", name, "--data", str(options.data.resolve())]
         for key in SETTINGS:
             command += [f"--{key.replace('_', '-')}", str(settings[key])]
-        found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        found = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout)
         measured = found.pop("seconds")
         seconds = measured[WARM_UP:] or measured[1:] or measured
         run["gans"][name] = {

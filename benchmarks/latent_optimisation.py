@@ -1,4 +1,4 @@
-"""Optimising latents against a plain loop at equal work, in one run: ``python benchmarks/latent_optimisation.py``.
+"""Optimising latents against a plain loop at equal work, in one run: ``python -m benchmarks.latent_optimisation``.
 
 Both sides move the same latents for as many epochs through the same sixteen networks, untrained, under the same
 transforms: 160 through those of the digits zoo on the CPU; with ``--device cuda`` 400, as many as the profile
@@ -15,7 +15,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:  # torch reads its settings as it is imported, and only one side has any
+    from torch import Tensor
+
+    from nf.fingerprints import NaturalFingerConfig, TrainingModels
+    from nf.fingerprints.naturalfinger.candidates import Candidates
+    from nf.gan import Gan
+
+# This measures the insides of one step of NaturalFinger: it imports past the face of nf.fingerprints, and of nf.gan for
+# an untrained generator.
 ROOT = Path(__file__).resolve().parent.parent
 LATENTS, BATCH = {"cpu": 160, "cuda": 400}, 80
 # Epochs that are timed as one. On a GPU one of ours is over in milliseconds, and recording the networks, once for all
@@ -23,7 +33,7 @@ LATENTS, BATCH = {"cpu": 160, "cuda": 400}, 80
 SPAN = {"cpu": {"ours": 1, "plain": 1}, "cuda": {"ours": 50, "plain": 1}}
 
 
-def make_task(device="cpu"):
+def make_task(device: str = "cpu") -> "tuple[Gan, TrainingModels, Candidates, NaturalFingerConfig]":
     """Generator, sixteen mixed networks, candidates and settings: the same on both sides."""
     import torch
 
@@ -37,7 +47,7 @@ def make_task(device="cpu"):
     profile = load_profile(ROOT / "params.yaml", "digits" if device == "cpu" else "cifar10")
     zoo, data = profile.zoo, profile.data
     names = [*zoo.architectures, zoo.source]
-    form = {
+    form: dict[str, Any] = {
         "in_channels": data.channels,
         "num_classes": 10,
         "mean": [0.3] * data.channels,
@@ -49,25 +59,29 @@ def make_task(device="cpu"):
     ]
     ids = tuple(f"{seed}-{name}" for seed, name in enumerate(names))
     models = TrainingModels(networks[-1], tuple(networks[::2]), tuple(networks[1::2]), ids[::2], ids[1::2])
-    narrow = {"generator_channels": 32, "discriminator_channels": 32} if device == "cpu" else {}
+    narrow: dict[str, Any] = {"generator_channels": 32, "discriminator_channels": 32} if device == "cpu" else {}
     config, shape = SaganConfig(**narrow), ImageShape(data.image_size, data.channels, 10)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        networks = (SAGAN.generator(config, shape).to(device), SAGAN.discriminator(config, shape).to(device))
-        gan = Gan(SAGAN, config, shape, *networks)
+        players = (SAGAN.generator(config, shape).to(device), SAGAN.discriminator(config, shape).to(device))
+        gan = Gan(SAGAN, config, shape, *players)
     latents, classes = gan.sample_latents(LATENTS[device], torch.Generator().manual_seed(0))
     settings = NaturalFingerConfig(transforms=("identity", "noise", "translate", "shear"), batch_size=BATCH)
     return gan, models, Candidates(latents, classes, classes, (classes + 1) % 10), settings
 
 
-def plain_optimise(candidates, gan, models, config, *, seed):
+def plain_optimise(
+    candidates: "Candidates", gan: "Gan", models: "TrainingModels", config: "NaturalFingerConfig", *, seed: int
+) -> "Tensor":
     """The loop that one writes first; same signature as ``nf.fingerprints.naturalfinger.optimise.optimise``."""
     import torch
 
     return torch.cat([_plain_batch(batch, gan, models, config, seed) for batch in candidates.split(config.batch_size)])
 
 
-def _plain_batch(candidates, gan, models, config, seed):
+def _plain_batch(
+    candidates: "Candidates", gan: "Gan", models: "TrainingModels", config: "NaturalFingerConfig", seed: int
+) -> "Tensor":
     import torch
 
     from nf.fingerprints.naturalfinger.losses import cw_loss
@@ -85,7 +99,7 @@ def _plain_batch(candidates, gan, models, config, seed):
         for first in range(0, len(models.positives), config.chunk):
             images = gan.generate(latents, candidates.classes)
             seen = random_transform(images, config.transforms, generator, config.strength)
-            total = 0
+            total = torch.zeros((), device=images.device)
             for pool, labels in zip(pools, targets, strict=True):
                 for network in pool[first : first + config.chunk]:
                     loss = cw_loss(network(seen), labels, confidence=config.confidence).mean() / config.chunk
@@ -93,8 +107,9 @@ def _plain_batch(candidates, gan, models, config, seed):
                     loss.item()
             if images.is_cuda:
                 torch.cuda.empty_cache()
-            naturalness = gan.naturalness_loss(gan.discriminate(images, candidates.classes), config.discriminator)
-            total = total + config.discriminator_weight * naturalness.mean()
+            if config.discriminator != "none":
+                naturalness = gan.naturalness_loss(gan.discriminate(images, candidates.classes), config.discriminator)
+                total = total + config.discriminator_weight * naturalness.mean()
             optimizer.zero_grad()
             total.backward()
             optimizer.step()
@@ -117,14 +132,14 @@ def time_side(side: str, epochs: int, device: str) -> None:
     config = replace(config, epochs=1)
     if side == "ours" and device == "cuda":
         config = replace(config, batch_size=LATENTS[device])
+    optimise: Any = plain_optimise
     if side == "ours":
-        from nf.fingerprints.naturalfinger.optimise import optimise
+        from nf.fingerprints.naturalfinger.optimise import optimise as ours
         from nf.models import freeze
 
-        models = models.map(freeze)
+        optimise, models = ours, models.map(freeze)
     else:
-        optimise = plain_optimise
-        for player in (gan.generator, gan.discriminator):
+        for player in (gan.generator, gan.require_discriminator()):
             player.requires_grad_(True)
     optimise(candidates, gan, models, config, seed=0)
     config = replace(config, epochs=span)
@@ -141,8 +156,9 @@ def compare(rounds: int, epochs: int, device: str, record: Path) -> None:
     seconds: dict[str, list[float]] = {"ours": [], "plain": []}
     for _ in range(rounds):
         for side, measured in seconds.items():
-            command = [sys.executable, __file__, "--side", side, "--epochs", str(epochs), "--device", device]
-            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            command = [sys.executable, "-m", "benchmarks.latent_optimisation", "--side", side]
+            command += ["--epochs", str(epochs), "--device", device]
+            result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
             measured += json.loads(result.stdout)
             print(side, " ".join(f"{value:.3f}" for value in measured[-epochs:]), flush=True)
     from nf.core.files import write_json

@@ -1,4 +1,4 @@
-"""From one machine to a thousand source models, simulated: ``python benchmarks/scaling.py``.
+"""From one machine to a thousand source models, simulated: ``python -m benchmarks.scaling``.
 
 Writes ``results/scaling.json`` and the tables of ``docs/scaling.md``. ``--store FILE --zoo FOLDER`` first reads how
 long each model took from a run's Prefect store (SQLite), and its size, into ``results/zoo-seconds.json``.
@@ -19,12 +19,13 @@ from nf.core.files import read_json, write_json
 from nf.core.lineage import Lineage
 from nf.core.paths import WEIGHTS_FILE
 from nf.zoo import fingerbench
+from tools.results.architectures import measure as count
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, MEASURED, RECORD = ROOT / "docs/scaling.md", ROOT / "results/zoo-seconds.json", ROOT / "results/scaling.json"
 WORKERS = (1, 2, 8, 32, 128, 512)
 TASK_SECONDS = 0.14  # per task through Prefect on Dask, measured with two workers; taken to pass one process in turn
-BUDGET = ROOT / "results/budget-cifar10.json"  # what each model costs, by benchmarks/budget.py
+BUDGET = ROOT / "results/budget-cifar10.json"  # what each model costs, by benchmarks/macs.py
 GPU_SHARE = 0.1  # of a matrix product's speed: what a dozen processes reached on one H100 (results/h100.json)
 SOURCES = 1000
 
@@ -102,7 +103,7 @@ def measure(store: Path, zoo: Path, note: str) -> None:
     )
 
 
-def simulate() -> dict[str, object]:
+def simulate() -> dict[str, Any]:
     """Both profiles over every number of workers."""
     measured = read_json(MEASURED)
     lineages = {
@@ -147,13 +148,11 @@ def _tasks(lineage: Lineage, seconds: Mapping[str, float]) -> dict[str, Work]:
 
 def _full_width_bytes(lineage: Lineage) -> int:
     """Two bytes a parameter, as the profile stores them, counted on the networks."""
-    from architectures import measure as count
-
     parameters = {name: count(name)[0] for name in {spec.architecture for spec in lineage.specs}}
     return sum(2 * parameters[spec.architecture] for spec in lineage.specs)
 
 
-def table(record: Mapping[str, dict]) -> str:
+def table(record: Mapping[str, Any]) -> str:
     """One line per number of workers, then storage and traffic."""
     zoos = record["zoos"]
     lines = [
@@ -192,11 +191,11 @@ def table(record: Mapping[str, dict]) -> str:
     )
 
 
-def _rate(record: Mapping[str, dict], name: str) -> float:
-    return record["bytes"][name] / 1e6 / record["zoos"][name]["seconds"]["128"]
+def _rate(record: Mapping[str, Any], name: str) -> float:
+    return float(record["bytes"][name] / 1e6 / record["zoos"][name]["seconds"]["128"])
 
 
-def rendered(text: str, record: Mapping[str, dict]) -> str:
+def rendered(text: str, record: Mapping[str, Any]) -> str:
     """``text`` with the table between its markers as the record says."""
     start, end = "<!-- results:scaling -->", "<!-- /results:scaling -->"
     return re.sub(f"{start}.*?{end}", lambda _: f"{start}\n{table(record)}\n{end}", text, flags=re.DOTALL)

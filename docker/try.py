@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPOSE_FILE = ROOT / "docker" / "compose.yaml"
 IMAGES = {"naturalfinger:0.1.0": "docker/Dockerfile", "naturalfinger-verify:0.1.0": "docker/verify.Dockerfile"}
 LOCAL_POSTGRES = {"naturalfinger-try-postgres": "docker/try/postgres.Dockerfile"}
-THIEF, HONEST = "distill-resnet18-source-t1", "scratch-resnet18-t1"
+THIEF, HONEST = "distill-vgg13_bn-source-t1", "scratch-resnet18-t1"
 RUN_SECONDS = 900
 START_SECONDS = 300
 

@@ -1,5 +1,6 @@
 """``python -m flows``: the entry point of ``make repro`` and of every DVC stage."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -10,9 +11,11 @@ configure()
 
 import click  # noqa: E402 - the environment is read at import
 
-from nf import __version__  # noqa: E402
+from flows.server import prefect_server, wait_for_server  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
+from nf.core.processes import die_with_parent  # noqa: E402
 from nf.core.threads import configure_math_libraries  # noqa: E402
+from nf.core.version import VERSION  # noqa: E402
 
 configure_math_libraries()
 
@@ -34,28 +37,30 @@ def reproduce(targets: tuple[str, ...]) -> None:
 
 
 def _reproduce(targets: tuple[str, ...]) -> None:
-    from flows.dvc import stale_stages
-    from flows.server import prefect_server
+    from flows.dvc import checked_profile, stale_stages
 
-    if not stale_stages(targets):
+    checked_profile(targets)
+    stale = stale_stages(targets)
+    if not stale:
         click.echo("Data and pipelines are up to date.")
         return
     with prefect_server():
         from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
 
-        run(list(targets))
+        run(list(targets), stale)
 
 
 @cli.command()
 @click.argument("name")
 @click.option("--profile", help="Profile of params.yaml; by default the one that it names.")
-@click.option("--item", help="The scheme, GAN, or variant/seed, for stages that have one.")
+@click.option("--item", help="The scheme, GAN, or variant and seed (twins-0), for stages that have one.")
 def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
+    # Outright, as Prefect would wait for what the stage is at. What it was at is made again.
+    die_with_parent(signal.SIGKILL)
+    wait_for_server()
     from flows.stages import run_stage
-    from nf.core.processes import die_with_parent
 
-    die_with_parent()
     _or_one_line(run_stage, name, profile, item)
 
 
@@ -73,7 +78,7 @@ def ui(mlflow_port: int, prefect_port: int) -> None:
 @click.option("--pool", default="naturalfinger", show_default=True, help="Name of the work pool.")
 @click.option("--type", "kind", type=click.Choice(["process", "docker"]), default="process", show_default=True)
 @click.option(
-    "--image", default=f"naturalfinger:{__version__}", show_default=True, help="What containers of a docker pool run."
+    "--image", default=f"naturalfinger:{VERSION}", show_default=True, help="What containers of a docker pool run."
 )
 @click.option(
     "--volume",

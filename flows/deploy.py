@@ -24,11 +24,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Containers:
-    """What a docker pool makes of a run.
+    """The container in which a docker pool executes a run.
 
     Attributes:
-        image: it has this project installed.
-        volumes: ``volume-or-folder:/path[:ro]``; what runs share, as each has a container of its own.
+        image: name of an image that has this project installed.
+        volumes: volumes or folders that runs share, each as ``volume-or-folder:/path[:ro]``.
         network: mode of Docker's network, such as ``host``; ``None`` is Docker's own bridge.
     """
 
@@ -41,8 +41,8 @@ def deploy(pool: str, kind: PoolType, containers: Containers) -> None:
     """Create the work pool ``pool`` if it is missing and register every deployment of ``prefect.yaml`` in it.
 
     Args:
-        pool: its name; a pool that exists keeps its settings.
-        kind: what a worker makes of a run: a process of its own beside it, or a container.
+        pool: name of the pool; a pool that exists keeps its settings.
+        kind: way in which a worker executes a run: ``process`` beside it, or ``docker`` for a container.
         containers: settings of a new docker pool.
 
     Raises:

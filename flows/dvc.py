@@ -1,4 +1,4 @@
-"""DVC from within a flow: its commands, and what it says is out of date."""
+"""DVC from within a flow: its commands, and which stages are out of date."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from flows.environment import ROOT
+from nf.core.config import Profile, load_settings
 from nf.core.errors import NFError
 from nf.core.processes import die_with_parent
 
@@ -34,6 +35,19 @@ def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[s
         text=True,
         preexec_fn=die_with_parent,
     )
+
+
+def checked_profile(targets: Sequence[str]) -> Profile:
+    """The profile in use; without ``targets``, one that has all that the lists of ``params.yaml`` name.
+
+    Raises:
+        ConfigError: ``params.yaml`` cannot be used, or the profile has not all of it: DVC would say so hours later.
+    """
+    settings = load_settings(ROOT / "params.yaml")
+    profile = settings.load_profile()
+    if not targets:
+        settings.check_lists(profile)
+    return profile
 
 
 def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Settings of Prefect, MLflow and DVC that hold for every process of the pipeline; what the user has set stands."""
+"""Settings of Prefect, MLflow and DVC for every process of the pipeline; what the user has set stays."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The model registry: which source model and which generator are the ones in use."""
+"""The model registry, which says which source model and which generator are in use."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ def register(client: mlflow.MlflowClient, info: RunInfo, name: str, place: str, 
     """Make an artifact of a run the version ``current`` of the registered model ``name``, unless it is that already.
 
     Args:
-        client: of the server that holds the run.
-        info: of the run.
-        name: of the registered model, which is created if it is missing.
+        client: client of the server that holds the run.
+        info: information about the run.
+        name: name of the registered model, which is created if it is missing.
         place: path of the file or folder among the run's artifacts.
-        local: the same on this machine, for its hash.
+        local: path of the same file or folder on this machine, for its hash.
     """
     digest = _hash(local)
     if _current_hash(client, name) == digest:

@@ -1,4 +1,4 @@
-"""What an operator has done on a schedule: ``refingerprint`` issues a new query set, ``watch`` asks every suspect."""
+"""Work on a schedule: ``refingerprint`` issues a new query set, ``watch`` verifies every suspect of the list."""
 
 import secrets
 from pathlib import Path
@@ -27,12 +27,12 @@ _WEBHOOK_RETRIES = (2, 10, 60)
 
 @flow(name="refingerprint", validate_parameters=False)
 def refingerprint(profile: str | None = None, scheme: str | None = None, seed: int | None = None) -> str:
-    """Issue a new query set, burn the old one, keep both in DVC, pushed where a remote is set, and log what changed.
+    """Issue a new query set, retire the old one, keep both in DVC, pushed where a remote is set, and log what changed.
 
     Args:
-        profile: of ``params.yaml``; by default the one that it names.
-        scheme: that makes the set; by default the profile's first.
-        seed: by default one that nobody can guess; the ledger keeps it.
+        profile: profile of ``params.yaml``; by default the one that the file names.
+        scheme: name of the scheme that makes the set; by default the profile's first.
+        seed: seed of the set; by default one that nobody can guess. The ledger keeps it.
 
     Returns:
         Digest of the new set.
@@ -57,8 +57,8 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     Who has seen the set stands in the ledger, which DVC gets as after ``refingerprint``.
 
     Args:
-        profile: of ``params.yaml``; by default the one that it names.
-        watchlist: path, relative to the project.
+        profile: profile of ``params.yaml``; by default the one that the file names.
+        watchlist: path of the watch list, relative to the project.
 
     Raises:
         NFError: a change could not be announced, and will be tried again by the next run; or another run is watching.

@@ -39,16 +39,16 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is to become one MLflow run.
+    """The contents of one MLflow run that is to be sent.
 
     Attributes:
-        name: of the run.
-        params: settings.
-        metrics: (name, value, step).
-        tags: what runs are found and told apart by.
-        files: a file, a folder or bytes by their path among the run's artifacts.
-        models: path of an artifact by the registered model that it is a version of.
-        children: runs shown below this one.
+        name: name of the run.
+        params: settings, as text by name.
+        metrics: triples (name, value, step).
+        tags: text by name, by which runs are found and distinguished.
+        files: files, folders or bytes, by their path among the run's artifacts.
+        models: path of an artifact, by the name of the registered model that it is a version of.
+        children: runs that are shown below this one.
     """
 
     name: str
@@ -92,7 +92,10 @@ def keep(experiment: str, record: RunRecord) -> Path:
 
 
 def send() -> int:
-    """Send what is kept, the oldest first, and return how many records that were; what a killed process left goes.
+    """Send all records that are kept, the oldest first, and delete remnants of killed processes.
+
+    Returns:
+        Number of records sent.
 
     Raises:
         NFError: the server is away or refuses a record; that one and all after it stay.

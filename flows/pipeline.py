@@ -10,7 +10,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from queue import SimpleQueue
 
-from flows.environment import ROOT, configure
+from flows.environment import configure
 
 configure()
 
@@ -19,23 +19,28 @@ from prefect import flow  # noqa: E402
 from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
-from flows.dvc import stale_stages, start_dvc  # noqa: E402
+from flows.dvc import checked_profile, stale_stages, start_dvc  # noqa: E402
 from flows.tasks import make_task  # noqa: E402
-from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 
 
 @flow(name="reproduce")
-def reproduce(targets: list[str] | None = None) -> None:
+def reproduce(targets: list[str] | None = None, stale: dict[str, list[str]] | None = None) -> None:
     """Bring ``targets``, stages of ``dvc.yaml``, and what they need up to date; without targets everything.
 
     As many stages run side by side as the profile has workers.
 
+    Args:
+        targets: names as ``dvc repro`` takes them.
+        stale: what ``flows.dvc.stale_stages`` says of them, if the caller has asked: it takes seconds.
+
     Raises:
+        ConfigError: without targets, the profile has not all that the lists of ``params.yaml`` name.
         NFError: a stage failed; its own lines say why.
     """
-    workers = load_profile(ROOT / "params.yaml").execution.workers
-    failed = _run_side_by_side(stale_stages(targets or []), workers)
+    profile = checked_profile(targets or ())
+    awaited = stale_stages(targets or ()) if stale is None else stale
+    failed = _run_side_by_side(awaited, profile.execution.workers)
     if failed:
         raise NFError(f"expected all stages to succeed, {', '.join(failed)} did not; the lines of each say why")
 

@@ -1,23 +1,34 @@
 """A Prefect server for as long as one pipeline runs.
 
-Without it each stage would start one of its own and wait until it answers.
+Without it each stage would start one of its own and wait until it answers. What it holds is of use to whoever looks at
+runs, and to nobody else: one that dies is replaced while the pipeline goes on, and a database that it cannot read is
+set aside.
 """
 
+import logging
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from flows.environment import PREFECT_HOME
 from nf.core.errors import NFError
 from nf.core.processes import die_with_parent
 
 _START_SECONDS = 240
+_STOP_SECONDS = 15
+_POLL_SECONDS = 0.25
+_RESTARTS = 5
+"""How often a server that dies is replaced: one that dies again and again will not stay."""
+
+_logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -25,35 +36,114 @@ def prefect_server() -> Iterator[None]:
     """Run a private server on loopback and point ``PREFECT_API_URL`` to it, unless it points to one already.
 
     Raises:
-        NFError: the server does not answer; its log says why.
+        NFError: the server does not answer, not even with a fresh database; its log says why.
     """
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    port = _free_port()
-    PREFECT_HOME.mkdir(parents=True, exist_ok=True)
-    log = PREFECT_HOME / "server.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is not for it: stages report to it how they ended
-            preexec_fn=die_with_parent,
-        )
+    server = _Server(_free_port())
+    server.start()
+    os.environ["PREFECT_API_URL"] = server.api
     try:
-        _wait_until_healthy(server, port)
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         yield
     finally:
         os.environ.pop("PREFECT_API_URL", None)
-        server.terminate()
+        server.stop()
+
+
+def wait_for_server() -> None:
+    """Wait until the server at ``PREFECT_API_URL`` answers if it is a private one, which may just be replaced."""
+    api = os.environ.get("PREFECT_API_URL", "")
+    if api.startswith("http://127.0.0.1:"):
+        deadline = time.monotonic() + _START_SECONDS
+        while not _healthy(api) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+class _Server:
+    """A server process that is replaced if it dies.
+
+    Args:
+        port: port on loopback that the server and its replacements listen on.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.api = f"http://127.0.0.1:{port}/api"
+        self._port = port
+        self._stopping = threading.Event()
+        self._started = threading.Event()
+        self._failed: NFError | None = None
+        # A process of ours dies with the thread that started it, so one thread starts them all and stays.
+        self._thread = threading.Thread(target=self._supervise, daemon=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            NFError: it does not.
+        """
+        PREFECT_HOME.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+        self._started.wait()
+        if self._failed is not None:
+            self.stop()
+            raise self._failed
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _supervise(self) -> None:
+        process = self._launch()
+        if not self._answers(process):
+            self._end(process)
+            _logger.warning("the Prefect server did not start; its database is set aside in %s", _set_aside_database())
+            process = self._launch()
+            if not self._answers(process):
+                self._failed = NFError(f"the Prefect server did not start; see {PREFECT_HOME / 'server.log'}")
+        self._started.set()
+        for left in reversed(range(_RESTARTS + 1)):
+            while process.poll() is None and not self._stopping.wait(_POLL_SECONDS):
+                pass
+            if self._stopping.is_set() or self._failed or not left:
+                break
+            _logger.warning(
+                "the Prefect server ended with status %s; the pipeline goes on, and another starts", process.returncode
+            )
+            process = self._launch()
+        self._end(process)
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        with (PREFECT_HOME / "server.log").open("a" if self._started.is_set() else "w") as output:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "prefect", "server", "start", "--no-ui"),
+                    *("--host", "127.0.0.1", "--port", str(self._port)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is not for it: stages report to it how they ended
+                preexec_fn=die_with_parent,
+            )
+
+    def _answers(self, process: "subprocess.Popen[bytes]") -> bool:
+        """Whether it answers within its time and before it ends."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            if _healthy(self.api):
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        process.terminate()
         try:
-            server.wait(timeout=15)
+            process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:
@@ -62,12 +152,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_healthy(server: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.25)
-    raise NFError(f"the Prefect server did not start; see {PREFECT_HOME / 'server.log'}")
+def _healthy(api: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _set_aside_database() -> Path:
+    """Move the database away, with what SQLite keeps beside it, and return its new place."""
+    place = PREFECT_HOME / f"damaged-{time.time_ns()}"
+    place.mkdir()
+    for path in PREFECT_HOME.glob("prefect.db*"):
+        path.rename(place / path.name)
+    return place

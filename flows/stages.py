@@ -6,11 +6,11 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from prefect import Flow, Task, flow
 
 from flows.runners import task_runner
 from flows.tasks import make_task
+from nf.core.config import Profile, load_settings
 from nf.core.errors import ConfigError, NFError, UnknownNameError
 from nf.core.progress import show_progress
 from nf.stages import STAGES, load_stage
@@ -101,13 +101,14 @@ def bench(profile: str | None = None, item: str | None = None) -> None:
         run = Run.open(profile, progress=progress)
         work = make_task(Bench.of(run).work, "work", task_run_name="{item}")
         with run.stage("bench"):
-            _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items()))
+            _spread("bench-items", run, work, dict.fromkeys([item] if item else _listed_items(run.profile)))
 
 
-def _listed_items() -> list[str]:
+def _listed_items(profile: Profile) -> list[str]:
     """What ``dvc repro`` runs too: each scheme, and each variant under each seed."""
-    listed = yaml.safe_load(Path("params.yaml").read_text())
-    return [*listed["schemes"], *(f"{name}/{seed}" for name in listed["variants"] for seed in listed["variant_seeds"])]
+    settings = load_settings(Path("params.yaml"))
+    settings.check_lists(profile)
+    return [*settings.schemes, *map(str, settings.variant_ids())]
 
 
 @flow(name="report", validate_parameters=False)

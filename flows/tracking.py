@@ -1,4 +1,4 @@
-"""What MLflow gets: a run for the pipeline, its comparison or a refingerprint, and below it one a scheme and GAN.
+"""The runs that MLflow gets: one for the pipeline, its comparison or a refingerprint, and one below per scheme and GAN.
 
 The functions here say what is logged; ``flows.outbox`` keeps and sends it.
 """
@@ -16,7 +16,16 @@ from flows.environment import ROOT
 from flows.outbox import RunRecord, log
 from nf.core.files import read_json
 from nf.core.lineage import SOURCE_ID
-from nf.core.paths import CARD_FILE, HISTORY_FILE, METRICS_FILE, PAGE_FILE, QUALITY_FILE, SCORES_FILE, SHEETS_FOLDER
+from nf.core.paths import (
+    CARD_FILE,
+    GENERATOR_FILE,
+    HISTORY_FILE,
+    METRICS_FILE,
+    PAGE_FILE,
+    QUALITY_FILE,
+    SCORES_FILE,
+    SHEETS_FOLDER,
+)
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.evaluation import robustness, uniqueness
@@ -36,7 +45,7 @@ def log_pipeline(run: Run, scheme: str) -> None:
 
     The source model and the generators become versions of registered models.
     """
-    source = run.layout.onnx / f"{SOURCE_ID}.onnx"
+    source = run.layout.exported(SOURCE_ID)
     record = RunRecord(
         f"pipeline-{_tags(run)['git_commit']}",
         tags={**_tags(run), "kind": "pipeline", "scheme": scheme},
@@ -143,7 +152,7 @@ def _gan(run: Run, name: str) -> RunRecord:
         tags={**_tags(run), "kind": "gan", "gan": name},
         files={
             "samples": folder / SHEETS_FOLDER,
-            **{f"generator/{file}": folder / file for file in ("generator.safetensors", CARD_FILE)},
+            **{f"generator/{file}": folder / file for file in (GENERATOR_FILE, CARD_FILE)},
         },
         models={f"naturalfinger-{run.profile.name}-{name}": "generator"},
     )
@@ -160,8 +169,12 @@ def _png(figure: Figure) -> bytes:
 
 
 def _parameters(run: Run, scheme: str) -> dict[str, Any]:
-    profile = asdict(run.profile)
-    chosen = {key: profile[key] for key in ("seed", "data", "zoo")} | {scheme: dict(run.profile.schemes[scheme])}
+    chosen: dict[str, Any] = {
+        "seed": run.profile.seed,
+        "data": asdict(run.profile.data),
+        "zoo": asdict(run.profile.zoo),
+        scheme: dict(run.profile.schemes[scheme]),
+    }
     for gan in gans_of(run, scheme):
         if gan in run.profile.gans:  # one that was imported has no section
             chosen[f"gan.{gan}"] = dict(run.profile.gans[gan])

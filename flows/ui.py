@@ -1,4 +1,4 @@
-"""``make ui``: MLflow and Prefect on loopback, for as long as one looks."""
+"""``make ui``: MLflow and Prefect on loopback, until interrupted."""
 
 import os
 import signal

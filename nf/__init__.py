@@ -1,12 +1,72 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-Two chains of layers stand on ``nf.core`` (``docs/architecture.md``): makers of query sets, and judges of suspects;
-judges import without torch. Nothing in ``nf`` imports prefect, mlflow or dvc.
+Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``ask``, ``decide`` (``docs/python.md``). A name is
+loaded from its room when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads torch.
+All else is in the rooms (``docs/architecture.md``), which import each other and never this face.
 """
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from nf.core.version import VERSION
+
+if TYPE_CHECKING:
+    from nf.core.answers import Answers
+    from nf.core.errors import ArtifactError, ConfigError, NFError, SuspectError
+    from nf.core.predictor import OutputKind, Predictor
+    from nf.core.queries import QuerySet
+    from nf.suspects import ask, open_suspect
+    from nf.verdict import Calibration, Verdict, check_card, decide, evidence, load_calibration
+
+__all__ = [
+    "Answers",
+    "ArtifactError",
+    "Calibration",
+    "ConfigError",
+    "NFError",
+    "OutputKind",
+    "Predictor",
+    "QuerySet",
+    "SuspectError",
+    "Verdict",
+    "ask",
+    "check_card",
+    "decide",
+    "evidence",
+    "load_calibration",
+    "open_suspect",
+]
+
+__version__ = VERSION
 
 # onnxruntime, which reads this as it is loaded, calls home otherwise: here, so that no process of ours can forget it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# The imports above once more: type checkers read those, Python runs these.
+_HOMES = {
+    "nf.core.answers": ("Answers",),
+    "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "SuspectError"),
+    "nf.core.predictor": ("OutputKind", "Predictor"),
+    "nf.core.queries": ("QuerySet",),
+    "nf.suspects": ("ask", "open_suspect"),
+    "nf.verdict": ("Calibration", "Verdict", "check_card", "decide", "evidence", "load_calibration"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a type checker that saw these would take any name for one of the face
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(
+                f"module 'nf' has no attribute {name!r}: expected one of {', '.join(__all__)}; "
+                "import the room for all else, as in `import nf.monitoring`"
+            )
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value  # so that this is asked once for each name
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 # once, for the first file; until it is there, the second and third are for the process beside.
 LONGEST = (
     "pipeline/test_reproduce.py",
-    "benchmarks/test_gpu.py",
+    "stages/test_run_command.py",
     "models/test_onnx_export.py",
     "pipeline/test_operations.py",
     "pipeline/test_dask.py",

@@ -1,7 +1,8 @@
 """A GPU in software, so that the tests that need one can run where there is none.
 
-``PYTHONPATH=tests pytest -p simulated_gpu -m gpu`` runs them on it, and ``python tests/simulated_gpu.py SCRIPT …`` a
-script. Its tensors say that they lie on ``cuda:0`` and compute on the CPU. It refuses what CUDA refuses:
+``PYTHONPATH=tests pytest -p simulated_gpu -m gpu`` runs them on it; ``python tests/simulated_gpu.py SCRIPT …`` runs a
+script, and with ``-m MODULE`` a module. Its tensors say that they lie on ``cuda:0`` and compute on the
+CPU. It refuses what CUDA refuses:
 
 - work on tensors of both devices, numbers and indices apart; a generator of the other device; ``numpy`` of its tensors;
 - in a recording: waiting for the device, copies from or to the host, generators that are not registered;
@@ -15,6 +16,7 @@ came from. What is not simulated: speed, the size of the memory, its new uses, a
 here.
 """
 
+import runpy
 import sys
 import threading
 from collections import Counter
@@ -475,5 +477,10 @@ if __name__ in ("__main__", "__mp_main__"):  # the latter in processes that the 
     simulation.__enter__()
 if __name__ == "__main__":
     sys.argv = sys.argv[1:]
-    sys.path.insert(0, str(Path(sys.argv[0]).parent))
-    exec(Path(sys.argv[0]).read_text(), {"__name__": "__main__", "__file__": sys.argv[0], "__doc__": ""})
+    if sys.argv[0] == "-m":
+        sys.argv = sys.argv[1:]
+        sys.path.insert(0, str(Path.cwd()))
+        runpy.run_module(sys.argv[0], run_name="__main__")
+    else:
+        sys.path.insert(0, str(Path(sys.argv[0]).parent))
+        exec(Path(sys.argv[0]).read_text(), {"__name__": "__main__", "__file__": sys.argv[0], "__doc__": ""})

@@ -37,7 +37,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Attack:
-    """``config`` is the attack's section in the profile; ``run`` makes the model."""
+    """One entry of ``ATTACKS``.
+
+    Attributes:
+        config: frozen dataclass of the attack's section in the profile.
+        run: function (job, config) that makes the model.
+    """
 
     config: type
     run: Callable[[Job, Any], Outcome]
@@ -55,7 +60,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 def attack_settings(name: str, section: Mapping[str, Any]) -> Any:
-    """The settings of attack ``name`` that its ``section`` says, as its config.
+    """The settings in ``section`` as an instance of the attack's ``config``.
 
     Raises:
         UnknownNameError: there is no such attack.
@@ -67,11 +72,17 @@ def attack_settings(name: str, section: Mapping[str, Any]) -> Any:
 
 
 def run_attack(name: str, section: Mapping[str, Any], job: Job) -> Outcome:
-    """Make the model that attack ``name`` makes of ``job``, with the settings in ``section``.
+    """Carry out one attack.
+
+    Args:
+        name: key of ``ATTACKS``.
+        section: the attack's section in the profile.
+        job: the model to make.
 
     Raises:
         UnknownNameError: there is no such attack.
-        ConfigError: the section does not fit the attack.
+        ConfigError: the section does not fit the attack, or the job has no victim or no usable level.
+        TrainingError: training diverged.
     """
     settings = attack_settings(name, section)
     return ATTACKS[name].run(job, settings)

@@ -18,15 +18,15 @@ class Job:
     """One model to make.
 
     Attributes:
-        level: the attack's strength or mode, as in ``ModelSpec.level``.
+        level: strength or mode of the attack, as in ``ModelSpec.level``.
         data: name of the split that the attack learns from.
-        splits: all images.
+        splits: images of all splits.
         victim: the model that is attacked, in eval mode; ``None`` for training from scratch.
-        fresh: builds an untrained model of the wanted architecture.
-        training: from-scratch schedule of that architecture.
-        augment: training augmentation.
-        seed: for everything that is drawn.
-        precision: of forward passes while training, as in ``ZooConfig``.
+        fresh: function that builds an untrained model of the wanted architecture.
+        training: from-scratch schedule of the wanted architecture.
+        augment: augmentation of training images.
+        seed: root seed of all random draws.
+        precision: precision of forward passes while training, as in ``ZooConfig``.
     """
 
     level: str
@@ -40,15 +40,24 @@ class Job:
     precision: str | None = None
 
     def images(self) -> Tensor:
-        """(N, C, H, W) uint8 of the split."""
+        """(N, C, H, W) uint8 images of the split ``data``."""
         return torch.from_numpy(self.splits[self.data].images)
 
     def labels(self) -> Tensor:
-        """(N,) int64 of the split."""
+        """(N,) int64 labels of the split ``data``."""
         return torch.from_numpy(self.splits[self.data].labels)
 
     def fit(self, model: Classifier, schedule: TrainingConfig, **options: Any) -> None:
-        """Train ``model`` in place on the split and its labels; ``options`` are further ones of ``nf.models.fit``."""
+        """Train a model in place on the images and labels of the split ``data``.
+
+        Args:
+            model: model to train.
+            schedule: epochs, batch size and learning rate.
+            options: further arguments of ``nf.models.fit``.
+
+        Raises:
+            TrainingError: the loss is no longer finite.
+        """
         fit(
             model,
             self.images(),
@@ -61,10 +70,10 @@ class Job:
         )
 
     def require_victim(self) -> Classifier:
-        """The victim.
+        """The victim, for attacks that need one.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: the job has no victim.
         """
         if self.victim is None:
             raise ConfigError("this attack needs a victim, got none")
@@ -74,7 +83,7 @@ class Job:
         """``level`` as a number.
 
         Raises:
-            ConfigError: it is none.
+            ConfigError: ``level`` is no number.
         """
         try:
             return float(self.level)
@@ -84,7 +93,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The model that came out, and facts for its card (e.g. the sparsity reached)."""
+    """What an attack returns.
+
+    Attributes:
+        model: the new model, in eval mode.
+        facts: plain values for its card, e.g. the sparsity that was reached.
+    """
 
     model: Classifier
     facts: dict[str, Any] = field(default_factory=dict)
@@ -92,7 +106,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class FineTuningConfig:
-    """Fine-tuning on the thief's own data: SGD at a constant rate."""
+    """Fine-tuning on the thief's own data: SGD at a constant rate.
+
+    Attributes:
+        epochs: number of passes over the data.
+        batch_size: number of images per update.
+        learning_rate: step size of every update.
+        momentum: Nesterov momentum, in [0, 1).
+        weight_decay: weight of the squared weights in the loss, without biases and norms.
+    """
 
     epochs: int = 10
     batch_size: int = 128
@@ -105,7 +127,7 @@ class FineTuningConfig:
 
     @property
     def schedule(self) -> TrainingConfig:
-        """The same as a ``TrainingConfig``."""
+        """These settings as a ``TrainingConfig`` with a constant learning rate."""
         return TrainingConfig(
             self.epochs, self.batch_size, self.learning_rate, self.weight_decay, self.momentum, "constant"
         )

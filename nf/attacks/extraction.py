@@ -1,4 +1,4 @@
-"""Attacks that only ask the victim: distillation and knockoff; and training from scratch, which asks nobody."""
+"""Attacks that only query the victim: distillation and knockoff; and training from scratch, which has no victim."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,12 @@ class ScratchConfig:
 
 @dataclass(frozen=True)
 class ExtractionConfig:
-    """Schedule of a thief, where it differs from training from scratch."""
+    """Schedule of a thief; ``None`` takes the value of the architecture's schedule from scratch.
+
+    Attributes:
+        epochs: number of passes over the data.
+        batch_size: number of images per update.
+    """
 
     epochs: int | None = None
     batch_size: int | None = None
@@ -28,7 +33,7 @@ class ExtractionConfig:
         at_least(self, epochs=1, batch_size=1)
 
     def adapt(self, scratch: TrainingConfig) -> TrainingConfig:
-        """The schedule of its architecture from scratch, with what the thief does otherwise."""
+        """The schedule ``scratch`` with the values that the thief sets himself."""
         epochs = scratch.epochs if self.epochs is None else self.epochs
         batch_size = scratch.batch_size if self.batch_size is None else self.batch_size
         return replace(scratch, epochs=epochs, batch_size=batch_size)
@@ -36,7 +41,11 @@ class ExtractionConfig:
 
 @dataclass(frozen=True)
 class DistillationConfig(ExtractionConfig):
-    """With the ``temperature`` of the softmax of teacher and student (the paper's supplement: 1)."""
+    """Schedule of a student.
+
+    Attributes:
+        temperature: divisor of teacher's and student's logits before the softmax, positive (the paper's supplement: 1).
+    """
 
     temperature: float = 1.0
 
@@ -47,7 +56,7 @@ class DistillationConfig(ExtractionConfig):
 
 @dataclass(frozen=True)
 class KnockoffConfig(ExtractionConfig):
-    """Knockoff has no other setting."""
+    """Schedule of a knockoff thief."""
 
 
 def train(job: Job, _: ScratchConfig) -> Outcome:
@@ -78,7 +87,7 @@ def distill(job: Job, config: DistillationConfig) -> Outcome:
 def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
     """Train a thief on the victim's probabilities for images of another data set (Orekondy et al., 2019, at random).
 
-    Each image is asked once and answers belong to the image as it was asked, so it is not augmented.
+    Each image is a query once, and the answer belongs to exactly this image, so images are not augmented.
     """
     victim = job.require_victim()
     answers = predict(victim, job.images()).softmax(1)
@@ -89,7 +98,7 @@ def knockoff(job: Job, config: KnockoffConfig) -> Outcome:
 
 
 def _agreement(model: Classifier, victim: Classifier, job: Job) -> float:
-    """Share of the test images to which thief and victim give the same label."""
+    """Share in [0, 1] of the test images to which thief and victim give the same label."""
     images = torch.from_numpy(job.splits["test"].images)
     same = predict(model, images).argmax(1) == predict(victim, images).argmax(1)
     return round(float(same.float().mean()), 6)

@@ -21,6 +21,9 @@ def fgsm(model: nn.Module, images: Tensor, labels: Tensor, *, epsilon: float) ->
         images: (N, C, H, W) float32 in [0, 1].
         labels: (N,) int64.
         epsilon: largest change of a pixel, in units of the [0, 1] range.
+
+    Returns:
+        (N, C, H, W) float32 in [0, 1], without gradients.
     """
     return (images + epsilon * _loss_gradient(model, images, labels).sign()).clamp(0, 1).detach()
 
@@ -41,10 +44,16 @@ def pgd(
         model: classifier that returns logits; put it in eval mode, or its batch statistics see attacked images.
         images: (N, C, H, W) float32 in [0, 1].
         labels: (N,) int64.
-        epsilon: largest change of a pixel.
-        step_size: change of a pixel per step.
+        epsilon: largest change of a pixel, in units of the [0, 1] range.
+        step_size: change of a pixel per step, in units of the [0, 1] range.
         steps: number of steps, at least 1.
         generator: source of the random start, on the images' device.
+
+    Returns:
+        (N, C, H, W) float32 in [0, 1], without gradients.
+
+    Raises:
+        ValueError: ``steps`` is less than 1.
     """
     if steps < 1:
         raise ValueError(f"steps: expected at least 1, got {steps}")

@@ -20,7 +20,13 @@ FINE_TUNING_MODES = ("FTLL", "FTAL", "RTLL", "RTAL")
 
 @dataclass(frozen=True)
 class AdversarialConfig(FineTuningConfig):
-    """Fine-tuning joined by PGD examples under the maximum norm; sizes are in units of the [0, 1] range."""
+    """Fine-tuning joined by PGD examples under the maximum norm.
+
+    Attributes:
+        epsilon: largest change of a pixel, in units of the [0, 1] range.
+        step_size: change of a pixel per step of PGD, in units of the [0, 1] range.
+        steps: number of steps of PGD, at least 1.
+    """
 
     epsilon: float = 8 / 255
     step_size: float = 2 / 255
@@ -51,9 +57,9 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
 
 
 def prune(job: Job, config: FineTuningConfig) -> Outcome:
-    """Set the smallest share ``level`` of each layer's weights to zero, then fine-tune what is left (Han et al., 2015).
+    """Set the smallest share ``level`` of each layer's weights to zero, then fine-tune the rest (Han et al., 2015).
 
-    Batch norm is left alone. The mask is held while fine-tuning, so that the model stays pruned.
+    Batch norm is not pruned. The mask is held while fine-tuning, so that the model stays pruned.
     """
     model = copy.deepcopy(job.require_victim())
     masks = prune_weights(model, job.strength())
@@ -107,7 +113,15 @@ def train_adversarially(job: Job, config: AdversarialConfig) -> Outcome:
 
 @torch.no_grad()
 def prune_weights(model: nn.Module, share: float) -> list[tuple[Tensor, Tensor]]:
-    """Set the smallest ``share`` of each layer's weights to zero; returns weights with their masks of 0 and 1."""
+    """Set the weights of smallest magnitude of each layer to zero, in place.
+
+    Args:
+        model: network to prune.
+        share: share of each convolution's and linear layer's weights, in [0, 1].
+
+    Returns:
+        Each pruned weight with its mask of 0 and 1.
+    """
     masks = [(layer.weight, _magnitude_mask(layer.weight, share)) for layer in _weighted_layers(model)]
     for weight, mask in masks:
         weight.mul_(mask)
@@ -116,7 +130,13 @@ def prune_weights(model: nn.Module, share: float) -> list[tuple[Tensor, Tensor]]
 
 @torch.no_grad()
 def disturb_weights(model: nn.Module, level: float, generator: torch.Generator) -> None:
-    """Add N(0, std(w) / level) to each convolution's weights."""
+    """Add N(0, std(w) / level) to each convolution's weights, in place.
+
+    Args:
+        model: network to change.
+        level: divisor of the noise, positive; a smaller level is stronger noise.
+        generator: source of the noise, on the CPU, so that every device gets the same draws.
+    """
     for layer in _weighted_layers(model):
         if isinstance(layer, nn.Conv2d):
             noise = torch.randn(layer.weight.shape, generator=generator).to(layer.weight)

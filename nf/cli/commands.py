@@ -1,4 +1,4 @@
-"""The commands of ``nf``: one per stage, ``bench``, ``verify`` for a suspect from outside, and ``list``."""
+"""The commands of ``nf``: one per stage, ``run``, ``bench``, ``verify`` for a suspect from outside, and ``list``."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -7,26 +7,27 @@ from typing import Any, Literal
 
 import click
 
-import nf
 from nf.cli.bench import bench
 from nf.cli.gan import gan
 from nf.cli.images import images
 from nf.cli.options import params_option, profile_option, run_options
+from nf.cli.run import run as run_command
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
 from nf.core.progress import show_progress
+from nf.core.version import VERSION
 from nf.stages import load_stage
 from nf.stages.run import Run
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(nf.__version__, prog_name="nf")
+@click.version_option(VERSION, prog_name="nf")
 def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-    `make repro` runs the whole pipeline. These commands run its stages one by one, in this order: prepare, zoo, gan,
-    fingerprint, export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes,
-    `nf verify` checks a suspect, `nf images` writes queries as pictures.
+    `nf run` makes a whole run, `make repro` the same through DVC, Prefect and MLflow. These commands run its stages one
+    by one, in this order: prepare, zoo, gan, fingerprint, export, score, evaluate, report; then detectors, detect,
+    variant, compare. `nf bench` compares schemes, `nf verify` checks a suspect, `nf images` writes queries as pictures.
     """
 
 
@@ -34,6 +35,7 @@ cli.add_command(gan)
 cli.add_command(verify)
 cli.add_command(images)
 cli.add_command(bench)
+cli.add_command(run_command)
 cli.add_command(zoo)
 
 
@@ -67,20 +69,18 @@ _add_stage("evaluate", "ARUC, margins, ROC and intervals of SCHEME.", item="sche
 _add_stage("report", "Write the HTML report about SCHEME.", item="scheme")
 _add_stage("detectors", "Train a thief's detectors for queries that GAN draws.", item="gan")
 _add_stage("detect", "How many queries of SCHEME a thief's detectors find.", item="scheme")
-_add_stage("variant", "Make and evaluate VARIANT, as <name>/<seed>.", item="variant")
+_add_stage("variant", "Make and evaluate VARIANT, as <name>-<seed>.", item="variant")
 _add_stage("compare", "Write the comparison of all schemes.")
 
 
 @gan.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="What to call it; a scheme's section names it as `gan`.")
-@click.option("--latent-dim", type=int, required=True, help="Dimensions of its latent.")
+@click.option("--name", required=True, help="Name of the new GAN; a scheme's section names it as `gan`.")
+@click.option("--latent-dim", type=int, required=True, help="Number of dimensions of its latent.")
 @click.option("--prior", type=click.Choice(["normal", "uniform"]), default="normal", show_default=True)
 @click.option("--range", "limits", type=(float, float), default=(-1.0, 1.0), show_default=True, help="Black and white.")
-@click.option(
-    "--classes", type=int, default=0, show_default=True, help="How many it takes labels of; 0: it takes none."
-)
-@click.option("--discriminator", type=click.Path(path_type=Path), help="Its discriminator, exported likewise.")
+@click.option("--classes", type=int, default=0, show_default=True, help="Number of classes; 0: it takes no labels.")
+@click.option("--discriminator", type=click.Path(path_type=Path), help="Its discriminator, another exported program.")
 @click.option("--loss", type=click.Choice(["hinge", "wasserstein"]), default="hinge", show_default=True)
 @run_options
 def import_gan(

@@ -89,7 +89,7 @@ def verify(
     https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken to,
     or a CSV file of answers to the images that `nf images` writes.
 
-    An ONNX file is a stranger's: it is inspected first and then runs in a process of its own, with bounded memory and
+    An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
     time. Before it sees a query, it answers control images, which show how it wants to be asked. Exit status 3 says
     that it does not answer like a classifier of your classes, so that there is no verdict.
     """

@@ -21,8 +21,8 @@ class Answers:
     """One suspect's answers to N queries.
 
     Attributes:
-        labels: (N,) int64; -1 for an answer that is none of the owner's classes.
-        probabilities: (N, classes) float32, or None from a suspect that gives labels only.
+        labels: (N,) int64 class index that the suspect gave each query; -1 for none of the owner's classes.
+        probabilities: (N, classes) float32 in [0, 1], or None from a suspect that gives labels only.
     """
 
     labels: NDArray[np.int64]
@@ -33,7 +33,12 @@ class Answers:
 
     @classmethod
     def of(cls, values: NDArray[np.generic], output: OutputKind) -> "Answers":
-        """Answers from (N, classes) logits or probabilities or (N,) labels, as ``output`` states."""
+        """Answers as the suspect gave them, in the form that the rest of the project reads.
+
+        Args:
+            values: (N, classes) logits or probabilities, or (N,) labels.
+            output: which of the three ``values`` are.
+        """
         if output == "labels":
             return cls(values.astype(np.int64))
         scores = values.astype(np.float32)
@@ -44,8 +49,11 @@ class Answers:
 
         A label of -1 becomes zeros.
 
+        Args:
+            num_classes: number of classes of the source model.
+
         Raises:
-            SuspectError: the suspect knows other classes.
+            SuspectError: the suspect knows another number of classes.
         """
         if self.probabilities is None:
             if self.labels.max(initial=0) >= num_classes:
@@ -66,7 +74,11 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """The answers of many suspects to one query set, by suspect id."""
+    """The answers of many suspects to one query set.
+
+    Attributes:
+        answers: answers of each suspect, by its id in the zoo.
+    """
 
     answers: Mapping[str, Answers]
 

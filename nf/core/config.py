@@ -1,4 +1,4 @@
-"""``params.yaml`` as frozen dataclasses: the profile in use and its fixed sections.
+"""``params.yaml`` as frozen dataclasses: what the pipeline runs, the profile in use and its fixed sections.
 
 Sections of registries (attacks, GANs, schemes) stay plain mappings here; each component parses its own with
 ``nf.core.sections.parse_section``, so that adding one touches no other file.
@@ -14,6 +14,7 @@ import yaml
 
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.sections import at_least, below_one, parse_section, positive
+from nf.core.variants import VariantId
 
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
 
@@ -23,12 +24,12 @@ class SourceConfig:
     """Where images come from.
 
     Attributes:
-        kind: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set ``name`` into
-            ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
+        kind: kind of the source: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set
+            ``name`` into ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
         name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
         root: folder for downloads.
         train: Parquet file, or folder with one sub-folder per class.
-        test: likewise; without it a test part is split off ``train``.
+        test: path of the test part, of the same form; without it a test part is split off ``train``.
         images: use at most this many training images.
         test_images: use at most this many test images.
     """
@@ -51,7 +52,7 @@ class DataConfig:
         knockoff: images of other things, which a thief asks the victim about.
         image_size: pixels on each side.
         channels: 1 or 3.
-        others: what honest strangers learn from (split B), with the same classes; images that ``source`` has, too,
+        others: what independent models learn from (split B), with the same classes; images that ``source`` has, too,
             are left out. Without it, the training part of ``source`` is halved.
         padding: pixels of random shift while training.
         flip: mirror images while training.
@@ -84,7 +85,7 @@ class TrainingConfig:
         epochs: passes over the data.
         batch_size: images per update.
         learning_rate: the peak of the schedule.
-        weight_decay: on weights of two or more dimensions; not on biases and norms.
+        weight_decay: weight of the squared weights in the loss; biases and norms are left out.
         momentum: Nesterov momentum.
         schedule: ``one_cycle`` or ``constant``.
         clip_norm: largest norm of the gradient; ``None`` leaves it alone.
@@ -129,13 +130,13 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class PlusConfig:
-    """FingerBench+: suspects beyond the paper's, reported apart; empty lists switch it off.
+    """FingerBench+: suspects beyond the paper's, reported separately; empty lists switch it off.
 
     Attributes:
         twins: architectures trained from scratch on the owner's own data, which never saw the source.
         cross: architectures of students distilled from the source on everyone else's data.
         compressed: ids of the source and of models stolen from it, of which a 16-bit and an 8-bit copy are suspects.
-        defences: keys of ``nf.suspects.DEFENCES`` that the source hides behind.
+        defences: names from ``nf.core.lineage.DEFENCE_NAMES`` that the source hides behind.
     """
 
     twins: tuple[str, ...] = ()
@@ -159,8 +160,9 @@ class ZooConfig:
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
         plus: suspects beyond the paper's.
-        precision: of forward passes while training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a GPU and
-            float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others slower.
+        precision: precision of forward passes in training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a
+            GPU and float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others
+            slower.
         source_weights: safetensors file with the weights of a source model that is trained already.
         weights: what filters and matrices are rounded to once a model is trained, which halves its file; biases, norms
             and computation stay float32.
@@ -192,7 +194,12 @@ class ZooConfig:
 
 @dataclass(frozen=True)
 class VariantConfig:
-    """A scheme with other settings: ``changes`` replace keys of the section of ``scheme``."""
+    """A scheme with other settings.
+
+    Attributes:
+        scheme: name of the scheme.
+        changes: values that replace keys of the scheme's section.
+    """
 
     scheme: str = "naturalfinger"
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -220,7 +227,13 @@ class VariantsConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Bootstrap intervals: number of ``resamples`` and their ``confidence``; random ``orders`` of a budget curve."""
+    """Settings of intervals and budget curves.
+
+    Attributes:
+        resamples: number of resamples of a bootstrap interval.
+        confidence: confidence of all intervals, in (0, 1).
+        orders: number of random orders of the queries for a budget curve, at least 2.
+    """
 
     resamples: int = 2000
     confidence: float = 0.95
@@ -234,7 +247,13 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class TlsConfig:
-    """PEM files for a Dask cluster under TLS: the ``ca`` that signed everyone, this machine's ``cert`` and ``key``."""
+    """PEM files for a Dask cluster under TLS.
+
+    Attributes:
+        ca: path of the certificate of the authority that signed all others.
+        cert: path of this machine's certificate.
+        key: path of this machine's key.
+    """
 
     ca: str
     cert: str
@@ -247,8 +266,8 @@ class ExecutionConfig:
 
     Attributes:
         workers: processes that build models; on a GPU they share it.
-        retries: of a model that failed.
-        device: where networks are trained and queries made; ``auto`` is the GPU where there is one.
+        retries: number of further attempts at a model that failed.
+        device: device on which networks are trained and queries made; ``auto`` is the GPU where there is one.
         runner: ``local`` for processes of this machine, ``dask`` for the workers of a Dask scheduler.
         address: the scheduler, ``tcp://host:port`` or ``tls://host:port``.
         tls: certificates, for ``tls://``.
@@ -279,7 +298,7 @@ class Profile:
     """One profile of ``params.yaml``; every output of it lies under ``out/<name>/``.
 
     Attributes:
-        name: its key in ``params.yaml``.
+        name: key of the profile in ``params.yaml``.
         seed: root of all seeds.
         data: images and splits.
         zoo: FingerBench.
@@ -335,11 +354,71 @@ class Profile:
         return {**section, **self.variants.common.get(chosen.scheme, {}), **chosen.changes}
 
 
-def load_profile(path: Path, name: str | None = None) -> Profile:
-    """Read the profile ``name`` (by default the one that ``params.yaml`` names) from ``path``.
+@dataclass(frozen=True)
+class Settings:
+    """``params.yaml`` as a whole: the profile in use, what the pipeline runs through it, and all profiles.
+
+    Attributes:
+        profile: name of the profile in use.
+        profiles: the raw section of each profile; ``load_profile`` reads one.
+        gans: GANs that the pipeline trains; query sets of the pipeline wait for the first alone.
+        schemes: schemes that it makes query sets of; the report is about the first.
+        variants: variants that it makes, each under every seed.
+        variant_seeds: seeds of the variants.
+        shared: blocks that profiles take over by YAML's anchors; nothing reads them here.
+    """
+
+    profile: str
+    profiles: Mapping[str, Mapping[str, Any]]
+    gans: tuple[str, ...] = ()
+    schemes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    variant_seeds: tuple[int, ...] = ()
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_profile(self, name: str | None = None) -> Profile:
+        """The profile ``name``, by default the one in use.
+
+        Raises:
+            ConfigError: there is no such profile, or it has unknown, missing or unusable values.
+        """
+        name = self.profile if name is None else name
+        if name not in self.profiles:
+            raise UnknownNameError("profile", name, self.profiles)
+        return parse_section(Profile, {"name": name, **self.profiles[name]}, f"profiles.{name}")
+
+    def variant_ids(self) -> tuple[VariantId, ...]:
+        """The variants that the pipeline makes."""
+        return tuple(VariantId(name, seed) for name in self.variants for seed in self.variant_seeds)
+
+    def check_lists(self, profile: Profile) -> None:
+        """Check that ``profile`` has all that the pipeline runs.
+
+        Raises:
+            ConfigError: it has no section for a listed GAN, scheme or variant, or nothing is listed.
+        """
+        for key, sections in (
+            ("gans", profile.gans),
+            ("schemes", profile.schemes),
+            ("variants", profile.variants.each),
+        ):
+            listed: tuple[str, ...] = getattr(self, key)
+            if not listed and key != "variants":
+                raise ConfigError(f"{key}: expected at least one to run, got none; list it at the top of params.yaml")
+            missing = [name for name in listed if name not in sections]
+            if missing:
+                where = f"profiles.{profile.name}.{'variants.each' if key == 'variants' else key}"
+                raise ConfigError(
+                    f"{key}: expected names from {where}, got {', '.join(missing)}; shorten the list at the top of "
+                    "params.yaml, or add what is missing to the profile"
+                )
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ``params.yaml`` from ``path``; profiles stay as they stand there.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or its profile has unknown, missing or unusable values.
+        ConfigError: the file is missing, is not YAML, or has unknown or missing keys or values of another type.
     """
     try:
         document = yaml.safe_load(path.read_text())
@@ -347,12 +426,13 @@ def load_profile(path: Path, name: str | None = None) -> Profile:
         raise ConfigError(f"expected the settings at {path}, found nothing; run from the project's folder") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("profiles"), dict):
-        raise ConfigError(f"{path}: expected the keys 'profile' and 'profiles'")
-    name = name or str(document.get("profile", ""))
-    if name not in document["profiles"]:
-        raise UnknownNameError("profile", name, document["profiles"])
-    section = document["profiles"][name]
-    if not isinstance(section, dict):
-        raise ConfigError(f"profiles.{name}: expected a mapping, got {section!r}")
-    return parse_section(Profile, {"name": name, **section}, f"profiles.{name}")
+    return parse_section(Settings, document, str(path))
+
+
+def load_profile(path: Path, name: str | None = None) -> Profile:
+    """Read the profile ``name`` (by default the one in use) from the ``params.yaml`` at ``path``.
+
+    Raises:
+        ConfigError: as ``load_settings``, or there is no such profile, or it has unusable values.
+    """
+    return load_settings(path).load_profile(name)

@@ -23,7 +23,7 @@ class ControlsCard:
         digest: SHA-256 of images and labels.
         count: number of images.
         class_names: the owner's, in the order of labels.
-        mean: of each channel of the owner's images, in [0, 1].
+        mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
     """
 
@@ -42,7 +42,7 @@ class Controls:
         images: (M, C, H, W) uint8, in an order in which any beginning is balanced by class.
         labels: (M,) int64, what they show.
         class_names: the owner's, in the order of labels.
-        mean: of each channel of the owner's images, in [0, 1].
+        mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
 
     Raises:

@@ -40,11 +40,11 @@ class SuspectError(NFError):
 
 
 class QueryBudgetError(SuspectError):
-    """Raised when a suspect would be asked more images than were allowed."""
+    """Raised when a suspect would be sent more images than were allowed."""
 
 
 class NotEnoughQueriesError(NFError):
-    """Raised when fewer queries survive the screening than were asked for; says how many fell at which test."""
+    """Raised when fewer queries survive the screening than were wanted; says how many fell at which test."""
 
 
 class NoVerdictError(SuspectError):

@@ -6,7 +6,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -42,10 +42,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def open_lock(path: Path) -> IO[str]:
-    """The empty file ``path`` for ``fcntl.flock``, made with its folder where it is not there.
+    """Open the empty file ``path`` for ``fcntl.flock``; file and folder are made where they are missing.
 
     Raises:
-        ArtifactError: it cannot be made.
+        ArtifactError: the file cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,23 +70,53 @@ _UMASK = _read_umask()  # once: it is the whole process's, and is another for a 
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` whole or not at all."""
+    """Write ``data`` to ``path`` whole or not at all; raises as ``atomic_path``."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all; raises as ``atomic_path``."""
     write_bytes(path, text.encode())
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write ``rows`` below ``header`` as CSV with Unix line ends, whole or not at all."""
+    """Write ``rows`` below ``header`` as CSV with Unix line ends, whole or not at all; raises as ``atomic_path``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, buffer.getvalue())
+
+
+def read_csv(path: Path, columns: Mapping[str, Callable[[str], Any]], *, advice: str) -> list[dict[str, Any]]:
+    """The rows of a CSV file that ``write_csv`` wrote, by column.
+
+    Args:
+        path: file to read.
+        columns: function that converts the text of a cell to its value, by the names of the columns that are read.
+        advice: what the message tells the user to do if the file is not as it should be.
+
+    Raises:
+        ArtifactError: the file is missing or damaged: it has no rows, lacks a column or cells, or one has no value.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as handle:
+            reader = csv.DictReader(handle, strict=True)
+            rows, header = list(reader), reader.fieldnames or []
+    except FileNotFoundError:
+        raise ArtifactError(f"expected a table at {path}, found nothing; {advice}") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise ArtifactError(f"{path} is damaged ({error}); {advice}") from error
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise ArtifactError(f"{path} is damaged: expected a column {missing[0]!r}, got {list(header)}; {advice}")
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise ArtifactError(f"{path} is damaged: expected rows of {len(header)} cells, got none or others; {advice}")
+    try:
+        return [{column: convert(row[column]) for column, convert in columns.items()} for row in rows]
+    except ValueError as error:
+        raise ArtifactError(f"{path} is damaged ({error}); {advice}") from error
 
 
 def canonical_json(value: object) -> str:
@@ -95,7 +125,7 @@ def canonical_json(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    """Write ``value`` as indented JSON with sorted keys, whole or not at all; raises as ``atomic_path``."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
@@ -103,8 +133,8 @@ def read_json(path: Path, *, advice: str = "") -> dict[str, Any]:
     """Read a JSON object.
 
     Args:
-        path: of the file.
-        advice: what to do if there is none, for the message.
+        path: the file to read.
+        advice: what the message tells the user to do if the file is missing.
 
     Raises:
         ArtifactError: the file is missing, or is not a JSON object.

@@ -31,7 +31,7 @@ class HttpError(NFError):
 
     Attributes:
         said: what the server itself wrote about it, unchecked but without secrets; empty if nothing.
-        status: of the answer; ``None`` if there was none.
+        status: status of the answer; ``None`` if there was none.
         retry_after: seconds after which the server wants to be asked again, if it said so.
         cut: whether the connection ended before the answer did.
         late: whether time ran out.
@@ -147,7 +147,7 @@ class Reply:
 
     Attributes:
         body: unpacked where it was gzip.
-        headers: by their names in small letters.
+        headers: headers of the answer by their names in small letters.
     """
 
     body: bytes
@@ -164,7 +164,7 @@ class Client:
         headers: sent with each request; what they hold is secret.
         tls: whom to trust.
         secrets: what else is not to be repeated from a server's words.
-        requests: that were sent, those included that were not answered.
+        requests: number of requests that were sent, those included that were not answered.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -199,7 +199,7 @@ class Client:
         Args:
             address: after ``check_address``.
             content: to be sent.
-            headers: of this request.
+            headers: headers of this request.
             timeout: seconds until the answer must be whole, however slowly it trickles in.
             most_bytes: the largest size of an answer; 0 leaves it unread.
 

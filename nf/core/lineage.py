@@ -13,8 +13,10 @@ Pool = Literal["suspects", "training", "plus", "twins"]
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
 
-# What a thief does to a model's file: such a suspect has no weights of its own in the zoo.
-_COPYING = ("compress", "defend")
+# What a thief does to a model's file, and the ways of doing it: such a suspect has no weights of its own in the zoo.
+COMPRESSION_NAMES = ("fp16", "int8")
+DEFENCE_NAMES = ("jpeg", "blur", "depth", "resize")
+COPIES = {"compress": COMPRESSION_NAMES, "defend": DEFENCE_NAMES}
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,17 @@ class ModelSpec:
     """One model of the zoo.
 
     Attributes:
-        id: unique name and folder name, e.g. ``distill-vgg16_bn-source``.
+        id: unique name, also of the model's folder, e.g. ``distill-vgg16_bn-source``.
         architecture: key of ``nf.models.ARCHITECTURES``.
         attack: key of ``nf.attacks.ATTACKS``; ``train`` for a model made from scratch; ``compress`` and ``defend`` for
             copies of a model's file.
-        role: ``positive`` if it descends from the source model.
-        data: split that it learns from: ``A``, ``B``, ``finetune`` or ``knockoff``; empty for a defended copy.
-        parent: the model that it is made from or taught by.
-        mirror: for a positive, the negative that underwent the same attack from the mirror of the source.
-        level: the attack's strength or mode (``FTLL``, ``0.3``), empty where it has none.
-        pool: ``suspects`` (FingerBench), ``plus`` (FingerBench+), ``training`` (what fingerprints are made from) or
-            ``twins`` (further training negatives for schemes that ask for them).
+        role: ``positive`` for the source model and what descends from it, ``negative`` for independent models.
+        data: split that the model learns from: ``A``, ``B``, ``finetune`` or ``knockoff``; empty for a defended copy.
+        parent: id of the model that this one is made from or taught by; ``None`` for a model trained from scratch.
+        mirror: for a positive, id of the negative that underwent the same attack from the mirror of the source.
+        level: the attack's strength or mode (``FTLL``, ``0.3``); empty for an attack without one.
+        pool: ``suspects`` (FingerBench), ``plus`` (FingerBench+), ``training`` (the models that fingerprints are made
+            from) or ``twins`` (further training negatives for schemes that train against twins).
     """
 
     id: str
@@ -47,13 +49,16 @@ class ModelSpec:
 
     @property
     def copied(self) -> bool:
-        """Whether it is made from its parent's ONNX file and not trained."""
-        return self.attack in _COPYING
+        """Whether the model is made from its parent's ONNX file and not trained."""
+        return self.attack in COPIES
 
 
 @dataclass(frozen=True)
 class Lineage:
-    """A zoo as a directed acyclic graph, in an order in which parents come first.
+    """A zoo as a directed acyclic graph.
+
+    Attributes:
+        specs: all models, every parent before its children.
 
     Raises:
         ConfigError: two specs share an id, a parent or mirror is missing, or the graph has a cycle.
@@ -109,7 +114,7 @@ class Lineage:
         return Lineage(tuple(spec for spec in self.specs if not spec.copied))
 
     def select(self, *, pool: Pool | None = None, role: Role | None = None) -> list[ModelSpec]:
-        """The specs of one pool and role, in building order."""
+        """The specs of one pool and role, parents first; ``None`` stands for every pool or role."""
         return [s for s in self.specs if pool in (None, s.pool) and role in (None, s.role)]
 
 
@@ -117,7 +122,11 @@ def recipe_hashes(lineage: Lineage, recipes: Mapping[str, Mapping[str, Any]]) ->
     """Hash of everything that determines each model: its spec, its recipe and, through the parent's hash, its ancestry.
 
     Args:
-        recipes: per model id the settings, data hash and seed that its training uses.
+        lineage: the zoo.
+        recipes: settings, data hash and seed that each model's training uses, by model id.
+
+    Returns:
+        SHA-256 by model id.
     """
     hashes: dict[str, str] = {}
     for spec in lineage.specs:

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nf.core.variants import VariantId
+
 # Names of files that more than one place reads or writes. A card says how what lies beside it came to be; it is written
 # last, so that a folder with a card is whole.
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
+GENERATOR_FILE = "generator.safetensors"
+DISCRIMINATOR_FILE = "discriminator.safetensors"
 QUERIES_FILE = "queries.safetensors"
 CONTROLS_FILE = "controls.safetensors"
 SHEET_FILE = "sheet.png"
@@ -25,7 +29,11 @@ SHEETS_FOLDER = "samples"
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders below ``out/<profile>/``."""
+    """Folders below ``out/<profile>/``.
+
+    Attributes:
+        root: the folder ``out/<profile>/``.
+    """
 
     root: Path
 
@@ -52,6 +60,10 @@ class Layout:
         """``<id>.onnx``, ``parity.csv`` and ``copies.csv``."""
         return self.root / "onnx"
 
+    def exported(self, model_id: str) -> Path:
+        """The ONNX file of one model."""
+        return self.onnx / f"{model_id}.onnx"
+
     def scores(self, scheme: str) -> Path:
         """The score table of one scheme."""
         return self.root / "scores" / f"{scheme}.csv"
@@ -68,9 +80,14 @@ class Layout:
         """``curves.csv``, ``margins.csv``, ``rates.csv``, ``budget.csv`` for DVC."""
         return self.root / "plots" / scheme
 
-    def variant(self, name: str, seed: int) -> Path:
+    @property
+    def variants(self) -> Path:
+        """``<variant>-<seed>/metrics.json``."""
+        return self.root / "variants"
+
+    def variant(self, variant: VariantId) -> Path:
         """Metrics of one variant of a scheme under one seed."""
-        return self.root / "variants" / name / str(seed) / METRICS_FILE
+        return self.variants / str(variant) / METRICS_FILE
 
     @property
     def detectors(self) -> Path:

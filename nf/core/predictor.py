@@ -1,4 +1,4 @@
-"""The black box: all that a verifier may ask of a suspect."""
+"""The black box: the only way in which a suspect can be queried."""
 
 from typing import Literal, Protocol
 
@@ -13,9 +13,16 @@ class Predictor(Protocol):
 
     @property
     def output(self) -> OutputKind:
-        """What an answer means. It is stated, never guessed from the values."""
+        """What the numbers of an answer mean. It is stated, never guessed from the values."""
         ...
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
-        """Answer ``images`` (N, C, H, W): (N, classes) scores, or (N,) labels if ``output`` is ``labels``."""
+        """Classify images.
+
+        Args:
+            images: (N, C, H, W) uint8 in [0, 255].
+
+        Returns:
+            (N, classes) float32 logits or probabilities, or (N,) int64 labels if ``output`` is ``labels``.
+        """
         ...

@@ -18,7 +18,7 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """Ask Linux to end this process when its parent dies, even if that was killed outright; elsewhere do nothing.
 
     Args:
-        number: the signal that ends it.
+        number: the signal that ends this process.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
@@ -29,7 +29,8 @@ def worker_pool(count: int, initialise: Callable[..., None], *arguments: Any) ->
 
     Args:
         count: number of processes, at least 1.
-        initialise: called once in each with ``arguments``; a module-level function.
+        initialise: module-level function that each process calls once, before its first task.
+        arguments: positional arguments of ``initialise``, which must be picklable.
     """
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(initialise, arguments))

@@ -13,7 +13,11 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 @contextmanager
 def show_progress(title: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Yield a function (done, total, what) that shows on standard error how far ``title`` is."""
+    """Show on standard error how far the work called ``title`` is.
+
+    Yields:
+        A function (steps done, steps in all, what was just done) to be called after each step.
+    """
     if sys.stderr.isatty():
         columns = (
             TextColumn("[bold]{task.fields[title]}"),
@@ -39,7 +43,7 @@ class _Lines:
 
     def __call__(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
-        if total != self._total or done < self._done:  # the first of its kind tells how long it took to get ready
+        if total != self._total or done < self._done:  # the first call for new work: what came before was preparation
             self._total, self._first, self._first_at = total, done, now
         self._done = done
         if done < total and now - self._shown < _SECONDS_BETWEEN_LINES:

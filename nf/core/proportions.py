@@ -7,7 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Proportion:
-    """``count`` cases out of ``total``.
+    """A share that was counted.
+
+    Attributes:
+        count: number of cases that had the property.
+        total: number of cases in all.
 
     Raises:
         ValueError: not 0 <= count <= total with total >= 1.

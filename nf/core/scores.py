@@ -1,21 +1,31 @@
 """Score tables: one row a suspect, the only thing that evaluation sees."""
 
-import csv
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.errors import ArtifactError
-from nf.core.files import write_csv
+from nf.core.files import read_csv, write_csv
 from nf.core.lineage import ModelSpec
 
 
 @dataclass(frozen=True)
 class Score:
-    """A suspect's score in [0, 1] (high = stolen), with what evaluation groups by; see ``ModelSpec``."""
+    """A suspect's score, with the properties by which evaluation groups suspects.
+
+    Attributes:
+        suspect: id of the model in the zoo.
+        pool: ``ModelSpec.pool``.
+        role: ``positive`` or ``negative``.
+        attack: ``ModelSpec.attack``.
+        level: ``ModelSpec.level``.
+        architecture: ``ModelSpec.architecture``.
+        mirror: id of the suspect's mirror, empty if it has none.
+        score: matching rate or verifier's probability in [0, 1], high for stolen.
+        queries: number of images that the suspect answered.
+    """
 
     suspect: str
     pool: str
@@ -37,17 +47,21 @@ class Score:
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Scores of one scheme on many suspects."""
+    """Scores of one scheme on many suspects.
+
+    Attributes:
+        rows: one for each suspect or training model, in the order of the lineage.
+    """
 
     rows: tuple[Score, ...]
 
     def select(self, *, pool: str | None = None, role: str | None = None) -> "ScoreTable":
-        """The rows of one pool (see ``ModelSpec.pool``) and role (``positive``, ``negative``)."""
+        """The rows of one pool (see ``ModelSpec.pool``) and role; ``None`` stands for every pool or role."""
         return ScoreTable(tuple(r for r in self.rows if pool in (None, r.pool) and role in (None, r.role)))
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """(N,) scores in the table's order."""
+        """(N,) float64 scores in [0, 1], in the table's order."""
         return np.array([row.score for row in self.rows], dtype=np.float64)
 
     def by_suspect(self) -> dict[str, Score]:
@@ -63,20 +77,7 @@ class ScoreTable:
         """Read a table.
 
         Raises:
-            ArtifactError: the file is missing, or has other columns or values than a score table.
+            ArtifactError: the file is missing or damaged: no rows, or other columns or values than a score table.
         """
-        try:
-            with path.open(newline="") as handle:
-                return cls(tuple(_rows(csv.DictReader(handle))))
-        except FileNotFoundError:
-            raise ArtifactError(
-                f"expected a score table at {path}, found nothing; run `nf score {path.stem}`"
-            ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path} is not a score table: {error}") from error
-
-
-def _rows(reader: Iterable[dict[str, str]]) -> Iterable[Score]:
-    text = [f.name for f in fields(Score) if f.name not in ("score", "queries")]
-    for row in reader:
-        yield Score(**{name: row[name] for name in text}, score=float(row["score"]), queries=int(row["queries"]))
+        columns = {field.name: cast(type, field.type) for field in fields(Score)}
+        return cls(tuple(Score(**row) for row in read_csv(path, columns, advice=f"run `nf score {path.stem}`")))

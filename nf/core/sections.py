@@ -12,9 +12,14 @@ T = TypeVar("T")
 
 
 def parse_section(cls: type[T], values: Mapping[str, Any] | None, where: str) -> T:
-    """Build the dataclass ``cls`` from the mapping found at ``where`` in ``params.yaml``.
+    """Build the dataclass ``cls`` from a mapping of ``params.yaml``.
 
     Nested dataclasses, ``tuple[X, ...]``, ``Literal``, ``X | None`` and ``Mapping[str, X]`` are understood.
+
+    Args:
+        cls: frozen dataclass to build.
+        values: the mapping at ``where``; ``None``, which YAML gives for an empty section, stands for one without keys.
+        where: dotted path of the mapping in ``params.yaml``, for messages.
 
     Raises:
         ConfigError: an unknown or missing key, a value of another type, or one that ``__post_init__`` refuses.
@@ -44,10 +49,14 @@ def parse_section(cls: type[T], values: Mapping[str, Any] | None, where: str) ->
 
 
 def at_least(section: object, **least: int) -> None:
-    """For ``__post_init__``: refuse fields of ``section`` below these; ``None`` is let through, NaN is not.
+    """Check in ``__post_init__`` that fields are not too small; ``None`` is let through, NaN is not.
+
+    Args:
+        section: the dataclass to check.
+        least: the smallest value that is allowed, by the field's name.
 
     Raises:
-        ConfigError: names the first that is.
+        ConfigError: a field is smaller; the message names the first one.
     """
     for name, value in _given(section, least):
         if not value >= least[name]:
@@ -55,14 +64,22 @@ def at_least(section: object, **least: int) -> None:
 
 
 def positive(section: object, *names: str) -> None:
-    """Likewise those that are not above 0."""
+    """Check in ``__post_init__`` that the fields ``names`` are above 0; ``None`` is let through, NaN is not.
+
+    Raises:
+        ConfigError: a field is 0 or less; the message names the first one.
+    """
     for name, value in _given(section, names):
         if not value > 0:
             raise ConfigError(f"{name}: expected a positive number, got {value}")
 
 
 def below_one(section: object, *names: str) -> None:
-    """Likewise those outside [0, 1)."""
+    """Check in ``__post_init__`` that the fields ``names`` lie in [0, 1); ``None`` is let through, NaN is not.
+
+    Raises:
+        ConfigError: a field lies outside; the message names the first one.
+    """
     for name, value in _given(section, names):
         if not 0 <= value < 1:
             raise ConfigError(f"{name}: expected 0 or more and less than 1, got {value}")

@@ -22,10 +22,17 @@ def save_sheet(
     columns: int = 10,
     tile: int = 64,
 ) -> None:
-    """Draw ``images`` (N, C, H, W; C = 1 or 3) as a grid of ``tile``-pixel tiles and write a PNG.
+    """Draw images as a grid and write it as a PNG.
 
     Args:
-        captions: none, or one per image; a newline starts a second line.
+        path: PNG file to write.
+        images: (N, C, H, W) uint8 in [0, 255], C = 1 or 3.
+        captions: text under each image, or none at all; a newline starts a second line.
+        columns: number of images in a row.
+        tile: side of each drawn image in pixels.
+
+    Raises:
+        ArtifactError: the file cannot be written.
     """
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     width = tile + _PADDING
@@ -45,7 +52,7 @@ def save_sheet(
 
 
 def image_name(index: int, image: NDArray[np.uint8]) -> str:
-    """File name of the ``image`` at ``index`` of a query set, which no other image there has."""
+    """File name of the ``image`` (C, H, W) at ``index`` of a query set, which no other image of the set has."""
     return f"{index:03d}-{image_hash(image)}.png"
 
 
@@ -55,13 +62,17 @@ def image_hash(image: NDArray[np.uint8]) -> str:
 
 
 def save_images(folder: Path, images: NDArray[np.uint8]) -> None:
-    """Write each of ``images`` (N, C, H, W; C = 1 or 3) into ``folder`` as a PNG, named by ``image_name``."""
+    """Write each of ``images`` (N, C, H, W; C = 1 or 3) into ``folder`` as a PNG, named by ``image_name``.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+    """
     for index, image in enumerate(images):
         with atomic_path(folder / image_name(index, image)) as temporary:
             picture(image).save(temporary, format="PNG")
 
 
 def picture(image: NDArray[np.uint8]) -> Image.Image:
-    """``image`` (C, H, W; C = 1 or 3) as a grey or coloured picture."""
+    """``image`` (C, H, W) uint8 in [0, 255] as a grey (C = 1) or coloured (C = 3) picture."""
     pixels = np.moveaxis(image, 0, -1)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

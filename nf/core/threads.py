@@ -14,11 +14,11 @@ _SETTINGS = {
 }
 
 TORCH_RNG_LOCK = threading.Lock()
-"""Held by work that may share its process with the like of it: torch draws from one generator per process."""
+"""Held by work that draws from torch's global generator, of which a process has one for all of its threads."""
 
 
 def configure_math_libraries() -> None:
-    """Set what the math libraries read once, when torch starts them; what the user has set stands.
+    """Set the environment variables that the math libraries read once, when torch starts; the user's own stay.
 
     Entry points call this before they import torch.
     """

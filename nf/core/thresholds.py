@@ -11,8 +11,11 @@ def midpoint_threshold(positive_scores: ArrayLike, negative_scores: ArrayLike) -
     it is the gap of best balanced accuracy, and the widest of several equally good ones.
 
     Args:
-        positive_scores: at least one score in [0, 1], of models stolen from the source.
-        negative_scores: at least one score in [0, 1], of honest models.
+        positive_scores: (P,) scores in [0, 1] of models stolen from the source, P >= 1.
+        negative_scores: (N,) scores in [0, 1] of independent models, N >= 1.
+
+    Returns:
+        The threshold, in [0, 1].
 
     Raises:
         ValueError: either is empty, or a score is outside [0, 1].
@@ -34,8 +37,8 @@ def sense_floor(shares: ArrayLike, num_classes: int) -> float:
     guessing gives, two classes of ``num_classes``, and the lowest of the training models; no suspect has a part in it.
 
     Args:
-        shares: of each training model, in [0, 1].
-        num_classes: of the source model, at least two.
+        shares: share of each training model, in [0, 1].
+        num_classes: number of classes of the source model, at least two.
 
     Raises:
         ValueError: there are no shares, or one is outside [0, 1].

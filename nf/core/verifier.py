@@ -15,11 +15,11 @@ LEAKY_SLOPE = 0.01
 
 @dataclass(frozen=True)
 class Verifier:
-    """Linear layers with leaky rectifiers between them, and a softmax over (honest, stolen) at the end.
+    """Linear layers with leaky rectifiers between them, and a softmax over (independent, stolen) at the end.
 
     Attributes:
-        weights: one (out, in) float32 matrix per layer; the first takes all probabilities in a row, the last has two
-            outputs.
+        weights: one (out, in) float32 matrix per layer; the first layer takes all probabilities in a row, the last
+            layer has two outputs.
         biases: one (out,) float32 vector per layer.
 
     Raises:
@@ -40,20 +40,20 @@ class Verifier:
 
     @property
     def inputs(self) -> int:
-        """Queries times classes."""
+        """Length of the vector that the first layer takes: number of queries times number of classes."""
         return int(self.weights[0].shape[1])
 
     def __call__(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probability in [0, 1] that a suspect was stolen.
 
         Args:
-            probabilities: (..., queries, classes); leading axes are suspects.
+            probabilities: (..., queries, classes) in [0, 1]; leading axes are suspects.
 
         Returns:
             (...) float64; for one suspect a scalar.
 
         Raises:
-            ValueError: not as many numbers per suspect as the first layer takes.
+            ValueError: there are more or fewer numbers per suspect than the first layer takes.
         """
         queries, classes = probabilities.shape[-2:]
         if queries * classes != self.inputs:
@@ -67,13 +67,13 @@ class Verifier:
         return lead
 
     def tensors(self) -> dict[str, Array]:
-        """The layers by name, as they are stored."""
+        """The layers' weights and biases by the names under which a query set stores them."""
         named = {f"{index}.weight": weight for index, weight in enumerate(self.weights)}
         return named | {f"{index}.bias": bias for index, bias in enumerate(self.biases)}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> "Verifier":
-        """The inverse of ``tensors``.
+        """Build the verifier whose ``tensors`` are these.
 
         Raises:
             KeyError: a layer is missing.

@@ -9,17 +9,25 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Augment:
-    """Random crop after ``padding`` pixels of zeros on each side, and a horizontal ``flip`` for half of the images."""
+    """Random crop and random mirroring.
+
+    Attributes:
+        padding: pixels of zeros on each side before the crop; 0 leaves the image where it is.
+        flip: whether half of the images, drawn at random, are mirrored left to right.
+    """
 
     padding: int
     flip: bool
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Augment ``images`` (N, C, H, W) of any dtype; each image is drawn for by itself.
+        """Augment a batch; every image has a crop and a mirroring of its own.
 
         Args:
-            images: the batch.
-            generator: on the images' device.
+            images: (N, C, H, W) of any dtype.
+            generator: source of the random draws, on the images' device.
+
+        Returns:
+            (N, C, H, W) of the same dtype, channels last in memory.
         """
         count, _, height, width = images.shape
         device = images.device
@@ -35,5 +43,5 @@ class Augment:
             columns = torch.where(mirrored, columns.flip(1), columns)
         picked = images[
             torch.arange(count, device=device)[:, None, None], :, rows[:, :, None], columns[:, None, :]
-        ]  # advanced indices apart from each other put their axes first: (N, H, W, C), which is channels_last
+        ]  # advanced indices with a slice between them put their axes first: (N, H, W, C), which is channels_last
         return picked.permute(0, 3, 1, 2)

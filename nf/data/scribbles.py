@@ -1,4 +1,4 @@
-"""Scribbles: pen strokes of no meaning, for digits what CIFAR-100 is for CIFAR-10: alike, and something else."""
+"""Scribbles: pen strokes of no meaning, the knockoff data of digits as CIFAR-100 is that of CIFAR-10."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ _MARGIN = 4
 
 
 def draw_scribble(random: np.random.Generator) -> Image.Image:
-    """One stroke through three to six random points, as high as a digit and as wide as one, 8x8 grey."""
+    """Draw a stroke through three to six random points as an 8x8 grey picture, as high and as wide as a digit."""
     curve = _curve(random.random((int(random.integers(3, 7)), 2)))
     width, height = random.uniform(0.35, 0.75) * _CANVAS, _CANVAS - 2 * _MARGIN
     spread = np.maximum(np.ptp(curve, axis=0), 1e-3)

@@ -22,7 +22,12 @@ _LABEL_COLUMNS = ("label", "labels", "fine_label")
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """``images`` (N, C, H, W) uint8 and ``labels`` (N,) int64."""
+    """Images with their labels.
+
+    Attributes:
+        images: (N, C, H, W) uint8 in [0, 255].
+        labels: (N,) int64 class index of each image.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -31,13 +36,19 @@ class LabelledImages:
         return len(self.labels)
 
     def take(self, index: NDArray[np.int64]) -> "LabelledImages":
-        """The images at ``index``."""
+        """The images and labels at ``index`` (M,)."""
         return LabelledImages(self.images[index], self.labels[index])
 
 
 @dataclass(frozen=True)
 class RawData:
-    """What a source holds: a training part, a test part if it has one, and the names of its classes."""
+    """What a source holds.
+
+    Attributes:
+        train: training images.
+        test: test images, or ``None`` from a source without a test part.
+        class_names: name of each class, in the order of the labels.
+    """
 
     train: LabelledImages
     test: LabelledImages | None
@@ -56,22 +67,23 @@ def read_source(
     """Read a source as square ``image_size`` images of ``channels`` channels.
 
     Args:
-        config: kind and place.
-        image_size: pixels on each side.
-        channels: 1 or 3.
-        seed: of the strokes; only ``scribbles`` draws.
-        key: where ``config`` stands in the profile, for messages.
-        labelled: whether the labels mean anything; those that do are checked.
+        config: kind and place of the source.
+        image_size: height and width of the returned images in pixels.
+        channels: number of channels of the returned images: 1 (grey) or 3 (RGB).
+        seed: seed of the strokes of ``scribbles``; other kinds draw nothing.
+        key: dotted path of ``config`` in the profile, for messages.
+        labelled: whether the labels mean anything; labels that do are checked.
 
     Raises:
-        DataError: a file is missing, unreadable or not what its kind says.
+        DataError: a file is missing, unreadable or not of the stated kind.
+        UnknownNameError: torchvision has no data set of that name here.
     """
     return _READERS[config.kind](config, _Wanted(image_size, channels, seed, key, labelled))
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What ``read_source`` was asked for."""
+    """The arguments of ``read_source``, without ``config``; ``size`` is its ``image_size``."""
 
     size: int
     channels: int
@@ -97,7 +109,11 @@ class _Wanted:
         return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
     def path(self, value: str | None, part: str) -> Path:
-        """The place of the training or test ``part``, at which there must be something."""
+        """The path ``value`` of the ``part`` ``train`` or ``test``.
+
+        Raises:
+            DataError: there is no path, or nothing lies at it.
+        """
         if value is None:
             raise DataError(f"{self.key}.{part}: expected a path, got nothing")
         path = Path(value)
@@ -195,7 +211,7 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
 
 
 def _label_column(table: Any, features: dict[str, Any]) -> str | None:
-    """The first column that is declared to hold classes, else one that is called so, else the first of integers."""
+    """The first column declared to hold classes, else one with a usual name of labels, else the first of integers."""
     import pyarrow
 
     declared = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
@@ -247,7 +263,7 @@ def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tu
 
 
 def _mix_classes(data: LabelledImages) -> LabelledImages:
-    """Images that stand class by class, shuffled; others as they are.
+    """Shuffle images that are sorted by class; leave images in another order as they are.
 
     Splits keep the order of their source, and the first images of one stand for all of it in more than one place.
     """

@@ -27,12 +27,12 @@ class Splits:
     """The images of a profile.
 
     Attributes:
-        parts: ``A``, ``B``, ``finetune`` and ``test``, stratified and disjoint, and ``knockoff``, whose labels are
-            meaningless (a thief never sees any).
-        class_names: one per class.
-        mean: per channel over A and B, in [0, 1].
-        std: likewise.
-        hashes: SHA-256 of each part's images and labels.
+        parts: images by name of the split: ``A``, ``B``, ``finetune`` and ``test``, stratified and disjoint, and
+            ``knockoff``, whose labels are meaningless (a thief never learns any).
+        class_names: name of each class, in the order of the labels.
+        mean: mean of each channel over A and B, in units of the [0, 1] range.
+        std: standard deviation of each channel over A and B, in units of the [0, 1] range.
+        hashes: SHA-256 of images and labels by name of the split.
     """
 
     parts: dict[str, LabelledImages]
@@ -51,12 +51,16 @@ class Splits:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """Channels, height and width (C, H, W) of each image."""
         channels, height, width = self.parts["A"].images.shape[1:]
         return channels, height, width
 
     def save(self, folder: Path) -> None:
-        """Write ``images.safetensors`` and ``card.json``."""
+        """Write ``images.safetensors`` and ``card.json`` into ``folder``.
+
+        Raises:
+            ArtifactError: a file cannot be written.
+        """
         tensors: dict[str, NDArray[Any]] = {}
         for name, part in self.parts.items():
             tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
@@ -66,7 +70,7 @@ class Splits:
 
     @property
     def card(self) -> dict[str, Any]:
-        """Sizes, hashes, classes and statistics."""
+        """Plain values for ``card.json``: sizes and hashes of the splits, classes, channel statistics."""
         return {
             "class_names": list(self.class_names),
             "mean": list(self.mean),
@@ -78,7 +82,7 @@ class Splits:
 
     @classmethod
     def load(cls, folder: Path) -> "Splits":
-        """Read what ``save`` wrote and check its hashes.
+        """Read the splits that ``save`` wrote into ``folder`` and check their hashes.
 
         Raises:
             ArtifactError: a file is missing, damaged or does not match the card.
@@ -105,6 +109,10 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     The training part is halved into A and B, unless B has a source of its own, and the test part into fine-tune and
     test, each stratified by class. A source without a test part gives up ``config.test_fraction`` of its images first.
 
+    Args:
+        config: sources, image size and channels.
+        seed: the profile's seed, from which every random choice of images derives its own.
+
     Raises:
         DataError: a source cannot be read, or a class has too few images for four splits.
     """
@@ -124,8 +132,8 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
             raise DataError(
                 f"data.others: expected the classes {', '.join(raw.class_names)}, got {', '.join(others.class_names)}"
             )
-        apart = _without(others.train, train, test)
-        a, b = train, _limit(apart, config.others.images, derive_seed(seed, "data", "limit-others"))
+        remaining = _without(others.train, train, test)
+        a, b = train, _limit(remaining, config.others.images, derive_seed(seed, "data", "limit-others"))
     finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
     own_seed = derive_seed(seed, "data", "knockoff")
     transfer = read(config.knockoff, seed=own_seed, key="data.knockoff", labelled=False).train

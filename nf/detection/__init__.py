@@ -1,4 +1,4 @@
-"""What a thief may put before a stolen model: a network that tells queries from normal images (paper, section 4.5)."""
+"""Detectors, which a thief may put before a stolen model to tell queries from normal images (paper, section 4.5)."""
 
 from nf.detection.abnormal import fgsm_images, noisy_images
 from nf.detection.artifacts import load_detectors, save_detectors

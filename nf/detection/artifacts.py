@@ -19,9 +19,12 @@ def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], c
     """Write weights, then the card: a folder with a card is whole.
 
     Args:
-        folder: made if missing.
-        detectors: at least one of each kind.
-        card: what else is known of them.
+        folder: folder of the files; made if missing.
+        detectors: detectors by kind, at least one of each.
+        card: further entries of the card.
+
+    Raises:
+        ArtifactError: a file cannot be written.
     """
     weights = {
         f"{kind}.{number}.{name}": tensor.cpu().contiguous()
@@ -36,7 +39,10 @@ def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], c
 
 
 def load_detectors(folder: Path, device: str = "cpu") -> tuple[dict[str, list[nn.Module]], dict[str, Any]]:
-    """Detectors by kind, in eval mode on ``device``, and their card.
+    """Read the detectors in ``folder``.
+
+    Returns:
+        Detectors by kind, in eval mode on ``device``, and their card.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the weights do not match the card.

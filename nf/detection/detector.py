@@ -24,13 +24,13 @@ class DetectorConfig:
     """How the thief trains; the defaults are the paper's, and choices where it gives none.
 
     Attributes:
-        epochs: passes over the images.
-        batch_size: images per update (choice).
-        learning_rate: of Adam.
+        epochs: number of passes over the images.
+        batch_size: number of images per update (choice).
+        learning_rate: Adam's learning rate.
         noise: standard deviation of the noise on noisy images, in units of the [0, 1] range (choice).
-        epsilon: length of the FGSM step, likewise (choice).
-        runs: detectors of each kind; results are their mean.
-        precision: of forward passes while training, as in ``ZooConfig``.
+        epsilon: length of the FGSM step, in units of the [0, 1] range (choice).
+        runs: number of detectors of each kind; results are their mean.
+        precision: precision of forward passes while training, as in ``ZooConfig``.
     """
 
     epochs: int = 20
@@ -47,16 +47,19 @@ class DetectorConfig:
 
 
 def train_detector(normal: Tensor, abnormal: Tensor, config: DetectorConfig, *, seed: int) -> nn.Module:
-    """A detector in eval mode; both kinds weigh the same in its loss, however many images there are of each.
+    """Train a detector, in whose loss normal and abnormal images weigh the same, however many there are of each.
 
     Args:
         normal: (N, C, H, W) uint8, on the device to train on.
-        abnormal: (M, C, H, W) uint8, there too.
-        config: see ``DetectorConfig``.
-        seed: of the weights and the order of the images.
+        abnormal: (M, C, H, W) uint8, on the same device.
+        config: hyper-parameters of the training.
+        seed: seed of the weights and of the order of the images.
+
+    Returns:
+        The detector, in eval mode.
 
     Raises:
-        ConfigError: a kind has no images.
+        ConfigError: there are no normal or no abnormal images.
     """
     for name, part in (("normal", normal), ("abnormal", abnormal)):
         if len(part) == 0:
@@ -96,9 +99,9 @@ def abnormal_share(detector: nn.Module, images: Tensor) -> float:
 
 
 def build_detector(in_channels: int, *, seed: int) -> nn.Module:
-    """The network, untrained: images (N, C, H, W) in [0, 1] -> logits (N, 2)."""
+    """Build an untrained detector: images (N, C, H, W) float32 in [0, 1] -> logits (N, 2), normal and abnormal."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # alone: the fence holds no GPU
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed: the fence covers no GPU
         return nn.Sequential(*_layers(in_channels))
 
 

@@ -14,12 +14,12 @@ from nf.evaluation.checks import as_scores
 
 @dataclass(frozen=True)
 class Curves:
-    """Both step functions, exactly.
+    """Robustness and uniqueness as exact step functions of the threshold t.
 
     Attributes:
         thresholds: (K,) break points, ascending from 0 to 1.
         robustness: (..., K) share of positives with score >= t, for t in (thresholds[k - 1], thresholds[k]].
-        uniqueness: (..., K) share of negatives with score < t, likewise.
+        uniqueness: (..., K) share of negatives with score < t, for t in (thresholds[k - 1], thresholds[k]].
     """
 
     thresholds: NDArray[np.float64]
@@ -28,7 +28,7 @@ class Curves:
 
     @property
     def area(self) -> NDArray[np.float64]:
-        """(...) integral over t in [0, 1] of the lower of the two."""
+        """(...) integral over t in [0, 1] of the lower of the two curves, in [0, 1]."""
         lower = np.minimum(self.robustness, self.uniqueness)
         area: NDArray[np.float64] = lower[..., 1:] @ np.diff(self.thresholds)
         return area
@@ -53,7 +53,7 @@ def robustness(scores_pos: ArrayLike, t: ArrayLike) -> NDArray[np.float64]:
 
 
 def uniqueness(scores_neg: ArrayLike, t: ArrayLike) -> NDArray[np.float64]:
-    """Share of negatives that are left alone at threshold ``t``: score < t.
+    """Share of negatives that are not accused at threshold ``t``: score < t.
 
     Args:
         scores_neg: (..., N) scores in [0, 1] of models that do not descend from the source.

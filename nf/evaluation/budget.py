@@ -1,4 +1,4 @@
-"""Budget curves: what a scheme would reach with fewer queries, from the answers that are there already."""
+"""Budget curves: the metrics of a scheme with fewer queries, computed from the answers to all of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BudgetPoint:
-    """What the first ``queries`` queries reach.
+    """Metrics of the first ``queries`` queries; all are in [0, 1].
 
     Attributes:
-        queries: how many.
-        aruc: in the order of the query set.
-        tpr_at_fpr_0: likewise.
-        aruc_mean: over random orders.
-        aruc_std: standard deviation over them, with n - 1.
-        tpr_at_fpr_0_mean: likewise.
-        tpr_at_fpr_0_std: likewise.
+        queries: number of queries.
+        aruc: ARUC of the first queries in the order of the query set.
+        tpr_at_fpr_0: TPR at FPR 0 of the first queries in the order of the query set.
+        aruc_mean: mean of ARUC over random orders of the queries.
+        aruc_std: standard deviation of ARUC over these orders, with n - 1.
+        tpr_at_fpr_0_mean: mean of TPR at FPR 0 over these orders.
+        tpr_at_fpr_0_std: standard deviation of TPR at FPR 0 over these orders, with n - 1.
     """
 
     queries: int
@@ -49,11 +49,11 @@ def budget_curve(
     neither for nor against a suspect. It is not retrained; one made for few queries may do better.
 
     Args:
-        table: names suspects and training models.
-        answers: of all of them.
-        queries: N queries.
-        orders: random orders of the queries, at least 2.
-        seed: of the orders.
+        table: score table, which names suspects and training models.
+        answers: answers of all models of the table to all queries.
+        queries: query set of N queries.
+        orders: number of random orders of the queries, at least 2.
+        seed: seed of the orders.
 
     Returns:
         One point for each of 1 to N queries.

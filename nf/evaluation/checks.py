@@ -1,4 +1,4 @@
-"""What every metric asks of its scores."""
+"""The check that every metric makes of its scores."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

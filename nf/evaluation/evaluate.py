@@ -18,7 +18,14 @@ from nf.evaluation.roc import perfect_range, roc_auc, tpr_at_fpr
 
 @dataclass(frozen=True)
 class Errors:
-    """Wrong verdicts at the threshold, and out of how many; stolen if score >= threshold."""
+    """Wrong verdicts at the threshold; a suspect is called stolen if its score is at least the threshold.
+
+    Attributes:
+        false_positives: number of independent suspects that are called stolen.
+        negatives: number of independent suspects.
+        false_negatives: number of stolen suspects that are not called stolen.
+        positives: number of stolen suspects.
+    """
 
     false_positives: int
     negatives: int
@@ -28,22 +35,22 @@ class Errors:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one scheme reaches on the suspects.
+    """Metrics of one scheme on the suspects.
 
     Attributes:
         scheme: name of the scheme.
-        query_set: digest of the query set that the suspects were asked.
-        threshold: of the verdict, chosen on training models.
-        confidence: of all intervals.
-        aruc: area under the robustness-uniqueness curves.
-        roc_auc: area under the ROC curve.
-        tpr_at_fpr_0: recognised share of positives when no negative may be accused.
-        tpr_at_fpr_1: likewise when one in a hundred may.
-        perfect_range: thresholds without any error, or None.
+        query_set: digest of the query set that the suspects answered.
+        threshold: threshold of the verdict in [0, 1], chosen on training models.
+        confidence: confidence of all intervals, in (0, 1).
+        aruc: area under the robustness-uniqueness curves, in [0, 1].
+        roc_auc: area under the ROC curve, in [0, 1].
+        tpr_at_fpr_0: share of positives that are recognised if no negative may be accused.
+        tpr_at_fpr_1: share of positives that are recognised if one in a hundred negatives may be accused.
+        perfect_range: interval of thresholds without any error, or ``None`` if there is none.
         at_threshold: wrong verdicts at ``threshold``.
-        mean_positive: mean score of positives.
-        mean_negative: mean score of negatives.
-        margin: by attack.
+        mean_positive: mean score of positives, in [0, 1].
+        mean_negative: mean score of negatives, in [0, 1].
+        margin: mean and lowest margin by attack.
     """
 
     scheme: str
@@ -61,7 +68,7 @@ class Evaluation:
     margin: Mapping[str, MarginSummary]
 
     def to_json(self) -> dict[str, Any]:
-        """Nested plain values; numbers sit where ``dvc metrics`` shows them."""
+        """Nested plain values, in the form that ``dvc metrics`` shows."""
         record: dict[str, Any] = {
             name: getattr(self, name)
             for name in ("scheme", "query_set", "threshold", "confidence", "mean_positive", "mean_negative")
@@ -94,13 +101,13 @@ def evaluate(
     """Evaluate ``scheme`` on the suspects of ``table``; rows of the training pool are left out of every number.
 
     Args:
-        table: scores in [0, 1], high = stolen.
+        table: scores of all suspects in [0, 1], high for stolen.
         scheme: name of the scheme.
-        query_set: digest of its query set.
-        threshold: in [0, 1]; a suspect at or above it is called stolen.
-        resamples: of the bootstrap.
-        confidence: of its intervals, in (0, 1).
-        seed: of the resampling; each metric derives its own from it.
+        query_set: digest of the scheme's query set.
+        threshold: threshold in [0, 1]; a suspect at or above it is called stolen.
+        resamples: number of resamples of the bootstrap, at least 1.
+        confidence: confidence of the intervals, in (0, 1).
+        seed: seed of the resampling; each metric derives its own from it.
 
     Raises:
         ConfigError: there is no positive or no negative suspect, or a score or setting is out of range.

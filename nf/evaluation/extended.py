@@ -1,4 +1,4 @@
-"""FingerBench+: suspects beyond the paper's, group by group and never mixed into its 154."""
+"""FingerBench+: suspects beyond the paper's, evaluated by group and never mixed into the paper's 154."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,21 +11,21 @@ from nf.core.scores import Score, ScoreTable
 from nf.evaluation.aruc import aruc
 from nf.evaluation.intervals import Estimate, estimate
 
-# What an attack of the pool ``plus`` is called as a group.
+# Name of the group that the models of an attack of the pool ``plus`` form.
 EXTENDED_GROUPS = {"train": "twin", "distill": "cross-data", "compress": "compressed", "defend": "defended"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rates of one group's models, and how many of them the verdict calls stolen.
+    """Scores of one group's models, and the number of them that the verdict calls stolen.
 
     Attributes:
-        role: ``negative`` for twins: each one called stolen is an honest model accused.
-        models: how many there are.
-        called_stolen: how many score at or above the threshold.
-        mean: of the scores.
-        minimum: of the scores.
-        maximum: of the scores.
+        role: ``positive``, or ``negative`` for twins, of which each one called stolen is accused wrongly.
+        models: number of models in the group.
+        called_stolen: number of models that score at or above the threshold.
+        mean: mean of the scores, in [0, 1].
+        minimum: lowest score, in [0, 1].
+        maximum: highest score, in [0, 1].
     """
 
     role: Role
@@ -38,18 +38,18 @@ class Group:
 
 @dataclass(frozen=True)
 class ExtendedEvaluation:
-    """What one scheme reaches on FingerBench+.
+    """Metrics of one scheme on FingerBench+.
 
     Attributes:
-        groups: by name.
-        aruc_twins: area of FingerBench's positives against the twins, or None if there are no twins.
+        groups: scores of each group by its name.
+        aruc_twins: ARUC of FingerBench's positives against the twins, or ``None`` if there are no twins.
     """
 
     groups: Mapping[str, Group]
     aruc_twins: Estimate | None
 
     def to_json(self) -> dict[str, Any]:
-        """Nested plain values; numbers sit where ``dvc metrics`` shows them."""
+        """Nested plain values, in the form that ``dvc metrics`` shows."""
         record: dict[str, Any] = {name: asdict(group) for name, group in self.groups.items()}
         if self.aruc_twins is not None:
             interval = self.aruc_twins.interval
@@ -67,11 +67,11 @@ def evaluate_extended(
     """Evaluate the pool ``plus`` of ``table`` at the threshold that also holds for the paper's suspects.
 
     Args:
-        table: scores in [0, 1], high = stolen.
-        threshold: in [0, 1]; a suspect at or above it is called stolen.
-        resamples: of the bootstrap.
-        confidence: of its interval, in (0, 1).
-        seed: of the resampling.
+        table: scores of all suspects in [0, 1], high for stolen.
+        threshold: threshold in [0, 1]; a suspect at or above it is called stolen.
+        resamples: number of resamples of the bootstrap, at least 1.
+        confidence: confidence of the interval, in (0, 1).
+        seed: seed of the resampling.
 
     Raises:
         ConfigError: there are twins and no positive suspect, or a setting is out of range.

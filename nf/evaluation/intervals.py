@@ -10,7 +10,7 @@ from nf.core.errors import ConfigError
 from nf.evaluation.checks import as_scores
 
 Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-"""Maps scores of shape (..., P) and (..., N) to (...)."""
+"""Function from scores of shape (..., P) of positives and (..., N) of negatives to values of shape (...)."""
 
 # Resamples are evaluated in blocks: pairwise statistics need P x N numbers for each.
 _BLOCK = 256
@@ -18,7 +18,12 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class Interval:
-    """From ``low`` to ``high``."""
+    """A closed interval.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+    """
 
     low: float
     high: float
@@ -26,7 +31,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric's value on the suspects and its interval."""
+    """A metric with its interval.
+
+    Attributes:
+        value: value of the metric on the suspects.
+        interval: bootstrap interval of the metric.
+    """
 
     value: float
     interval: Interval
@@ -38,12 +48,12 @@ def bootstrap(
     """Percentile bootstrap, stratified: positives and negatives are drawn with replacement within their own role.
 
     Args:
-        statistic: maps (B, P) and (B, N) resampled scores to (B,) values.
+        statistic: function from (B, P) and (B, N) resampled scores to (B,) values.
         pos: (P,) scores of positives in [0, 1].
         neg: (N,) scores of negatives in [0, 1].
         resamples: number of resamples, at least 1.
         confidence: share of the resamples inside the interval, in (0, 1).
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Raises:
         ConfigError: a side has no score, a score is outside [0, 1], or ``resamples`` or ``confidence`` is unusable.
@@ -67,6 +77,6 @@ def bootstrap(
 def estimate(
     statistic: Statistic, pos: ArrayLike, neg: ArrayLike, *, resamples: int, confidence: float, seed: int
 ) -> Estimate:
-    """``statistic`` of all the scores, with its ``bootstrap`` interval; arguments and errors as there."""
+    """``statistic`` of all scores, with its interval; arguments and errors are those of ``bootstrap``."""
     interval = bootstrap(statistic, pos, neg, resamples=resamples, confidence=confidence, seed=seed)
     return Estimate(float(statistic(np.asarray(pos, np.float64), np.asarray(neg, np.float64))), interval)

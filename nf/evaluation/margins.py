@@ -1,4 +1,4 @@
-"""Matching rate margins: what a stolen model has above the honest one that went through the same (paper, 4.1)."""
+"""Margins: score of a stolen model minus that of the independent model after the same attack (paper, 4.1)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,17 @@ from nf.core.scores import ScoreTable
 
 @dataclass(frozen=True)
 class Margin:
-    """One positive beside its mirror; both rates are in [0, 1]."""
+    """One positive beside its mirror.
+
+    Attributes:
+        suspect: id of the positive.
+        mirror: id of its mirror.
+        attack: attack that both went through.
+        level: strength or mode of the attack, empty if it has none.
+        architecture: architecture of the positive.
+        positive: score of the positive, in [0, 1].
+        negative: score of the mirror, in [0, 1].
+    """
 
     suspect: str
     mirror: str
@@ -21,13 +31,19 @@ class Margin:
 
     @property
     def margin(self) -> float:
-        """Rate of the positive minus that of its mirror, in [-1, 1]."""
+        """Score of the positive minus that of its mirror, in [-1, 1]."""
         return self.positive - self.negative
 
 
 @dataclass(frozen=True)
 class MarginSummary:
-    """Mean and lowest margin of some pairs."""
+    """Mean and lowest margin of a group of pairs.
+
+    Attributes:
+        mean: mean margin, in [-1, 1].
+        minimum: lowest margin, in [-1, 1].
+        pairs: number of pairs.
+    """
 
     mean: float
     minimum: float

@@ -16,9 +16,9 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
     """Write ``curves.csv``, ``rates.csv``, ``margins.csv`` and ``budget.csv`` into ``folder``.
 
     Args:
-        table: its suspects are what the first three are about.
-        budget: the points of ``nf.evaluation.budget.budget_curve``.
-        folder: is made if need be.
+        table: scores of the suspects, for the first three files.
+        budget: points of ``nf.evaluation.budget_curve``, for the last file.
+        folder: folder of the files; made if missing.
 
     Raises:
         ConfigError: there is no positive or no negative suspect, or a score is outside [0, 1].

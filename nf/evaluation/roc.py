@@ -55,14 +55,15 @@ def tpr_at_fpr(pos: ArrayLike, neg: ArrayLike, fpr: float) -> NDArray[np.float64
 
 
 def perfect_range(pos: ArrayLike, neg: ArrayLike) -> Interval | None:
-    """Thresholds at which TPR and TNR are both 1, or None.
+    """Find the thresholds at which TPR and TNR are both 1.
 
     Args:
         pos: (P,) scores of positives in [0, 1].
         neg: (N,) scores of negatives in [0, 1].
 
     Returns:
-        The highest negative and the lowest positive score; every t with low < t <= high is perfect.
+        The highest negative and the lowest positive score, of which every t with low < t <= high is perfect; ``None``
+        if no threshold is.
 
     Raises:
         ConfigError: a side has no score, or one outside [0, 1].

@@ -1,4 +1,4 @@
-"""AKH: what the source model gets wrong (QuRD, AAAI 2025). It costs nothing, and every scheme should beat it."""
+"""AKH: images that the source model gets wrong (QuRD, AAAI 2025); it costs nothing, and every scheme should beat it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from nf.models import predicted_labels
 
 @dataclass(frozen=True)
 class AkhConfig:
-    """How far to look for mistakes.
+    """How many images are searched for mistakes.
 
     Attributes:
-        cutmix_rounds: mixtures of all test images to try where test images and their mirror images do not suffice.
+        cutmix_rounds: number of times that all test images are mixed in pairs if test images and their mirror images
+            do not have enough mistakes.
     """
 
     cutmix_rounds: int = 50
@@ -28,17 +29,17 @@ class AkhConfig:
 
 
 class Akh(Scheme):
-    """Test images that the source model misclassifies, then mirrored ones, then mixtures of two; its labels."""
+    """Test images that the source model misclassifies, then mirrored ones, then mixtures of two, with its labels."""
 
     name = "akh"
     Config = AkhConfig
     config: AkhConfig
 
     def run(self, task: Task) -> Draft:
-        """Gather mistakes, the plainest first.
+        """Gather mistakes: of test images first, of mixtures last.
 
         Raises:
-            NotEnoughQueriesError: the source model makes too few.
+            NotEnoughQueriesError: the source model makes too few mistakes.
         """
         generator = torch.Generator().manual_seed(task.seed)
         images, labels, found = [], [], {"test": 0, "flip": 0, "cutmix": 0}
@@ -57,7 +58,7 @@ class Akh(Scheme):
 
 
 def _trials(data: Inputs, rounds: int, generator: torch.Generator) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Kind, (N, C, H, W) uint8 images and their true labels: (1, N), or (2, N) where there are two parts."""
+    """Kind, (N, C, H, W) uint8 images and true labels: (1, N), or (2, N) for mixtures of two images."""
     order = torch.randperm(len(data.test_images), generator=generator)
     images, truths = data.test_images[order], data.test_labels[order]
     yield "test", images, truths[None]

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import nf
 from nf.core.answers import Answers
 from nf.core.errors import ConfigError
 from nf.core.queries import QuerySet
 from nf.core.thresholds import midpoint_threshold, sense_floor
 from nf.core.verifier import Verifier
+from nf.core.version import VERSION
 from nf.data import to_float
 from nf.gan import Gan
 from nf.models import predicted_logits, weights_hash
@@ -31,10 +31,10 @@ class Inputs:
     """The owner's own images.
 
     Attributes:
-        images: (N, C, H, W) uint8, what the source model learned from.
-        labels: (N,) int64.
-        test_images: (M, C, H, W) uint8, what no model learned from.
-        test_labels: (M,) int64.
+        images: (N, C, H, W) uint8, images that the source model learned from.
+        labels: (N,) int64 class of each of ``images``.
+        test_images: (M, C, H, W) uint8, images that no model learned from.
+        test_labels: (M,) int64 class of each of ``test_images``.
         num_classes: number of classes.
     """
 
@@ -51,13 +51,13 @@ class TrainingModels:
 
     Attributes:
         source: the model to protect.
-        positives: models stolen from it.
-        negatives: honest models.
-        positive_ids: names of ``positives`` in the transcript.
-        negative_ids: names of ``negatives``.
+        positives: models stolen from the source.
+        negatives: independent models.
+        positive_ids: name of each of ``positives`` in the transcript.
+        negative_ids: name of each of ``negatives`` in the transcript.
 
     Raises:
-        ConfigError: a pool is empty, names do not fit, or a model is in training mode.
+        ConfigError: a pool is empty, there are more or fewer names than models, or a model is in training mode.
     """
 
     source: nn.Module
@@ -83,7 +83,7 @@ class TrainingModels:
 
     @property
     def device(self) -> torch.device:
-        """Where the models are."""
+        """Torch device of the models."""
         return next(self.source.parameters()).device
 
     def map(self, change: Callable[[nn.Module], nn.Module]) -> "TrainingModels":
@@ -104,7 +104,16 @@ class TrainingModels:
 
 @dataclass(frozen=True)
 class Task:
-    """All that ``Scheme.run`` gets."""
+    """All that ``Scheme.run`` gets.
+
+    Attributes:
+        models: source model and training models.
+        data: the owner's images.
+        gan: GAN to make images with, or ``None``.
+        queries: number of queries to make.
+        seed: root seed of all random draws.
+        progress: function that is called as (steps done, steps in all, figures worth showing), or ``None``.
+    """
 
     models: TrainingModels
     data: Inputs
@@ -114,10 +123,10 @@ class Task:
     progress: SchemeProgress | None
 
     def require_gan(self) -> Gan:
-        """The GAN, for schemes that cannot do without.
+        """The GAN, for schemes that need one.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: the task has no GAN.
         """
         if self.gan is None:
             raise ConfigError("gan: expected one to make images with, got none")
@@ -129,11 +138,11 @@ class Draft:
     """What ``Scheme.run`` returns.
 
     Attributes:
-        images: (queries, C, H, W) uint8.
-        labels: (queries,) int64, what the source model and its thieves answer.
-        negative_labels: (queries,) int64, what honest models answer; -1 where the scheme does not say.
-        notes: more for the transcript.
-        verifier: for schemes whose score is not the matching rate.
+        images: (queries, C, H, W) uint8 query images.
+        labels: (queries,) int64 label that the source model and its thieves give each query.
+        negative_labels: (queries,) int64 label that independent models give; -1 from a scheme that does not say.
+        notes: further plain values for the transcript.
+        verifier: network that computes the score; ``None`` if the score is the matching rate.
     """
 
     images: Tensor
@@ -147,9 +156,9 @@ class Scheme(ABC):
     """A way to make queries.
 
     Attributes:
-        name: key in ``nf.fingerprints.SCHEMES``.
+        name: key of the scheme in ``nf.fingerprints.SCHEMES``.
         Config: frozen dataclass of hyper-parameters, the scheme's section in ``params.yaml``.
-        needs_gan: whether it makes its images with a GAN.
+        needs_gan: whether the scheme makes its images with a GAN.
     """
 
     name: ClassVar[str]
@@ -162,8 +171,13 @@ class Scheme(ABC):
         self.config = config
 
     @property
+    def gans(self) -> tuple[str, ...]:
+        """Name of the GAN that it makes its images with, if it takes one."""
+        return (self.config.gan,) if self.needs_gan else ()
+
+    @property
     def wants_twins(self) -> bool:
-        """Whether honest models trained on the owner's own data shall be among the negatives."""
+        """Whether twins, independent models trained on the owner's own data, shall be among the negatives."""
         return False
 
     @final
@@ -183,16 +197,19 @@ class Scheme(ABC):
         their gradients are added up in any order there.
 
         Args:
-            models: source, positives and negatives.
+            models: source model and training models, in eval mode.
             data: the owner's images.
-            gan: for schemes that need one.
-            queries: how many.
-            seed: root of all random draws.
-            progress: called with the steps done, their total, and figures worth showing.
+            gan: GAN for schemes that need one.
+            queries: number of queries to make, at least 1.
+            seed: root seed of all random draws.
+            progress: function that is called as (steps done, steps in all, figures worth showing).
+
+        Returns:
+            The query set, whose card has the transcript and the threshold.
 
         Raises:
             ConfigError: an argument cannot be used.
-            NotEnoughQueriesError: fewer queries than asked for survive the scheme's own tests.
+            NotEnoughQueriesError: fewer than ``queries`` queries survive the scheme's own tests.
         """
         self._check_arguments(data, queries)
         task = Task(models, data, gan, queries, seed, progress)
@@ -208,10 +225,15 @@ class Scheme(ABC):
 
     @abstractmethod
     def run(self, task: Task) -> Draft:
-        """Make exactly ``task.queries`` queries."""
+        """Make exactly ``task.queries`` queries.
+
+        Raises:
+            ConfigError: the settings do not fit the task.
+            NotEnoughQueriesError: too few queries survive the scheme's own tests.
+        """
 
     def provenance(self, task: Task) -> dict[str, Any]:
-        """The part of the transcript that is known before any query is made: settings, models and versions."""
+        """The part of the transcript that is known before queries are made: settings, models and versions."""
         models = task.models
         return {
             "scheme": self.name,
@@ -224,7 +246,7 @@ class Scheme(ABC):
                 "negatives": _hashes(models.negative_ids, models.negatives),
             },
             "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
-            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": nf.__version__},
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": VERSION},
         }
 
     def _check_arguments(self, data: Inputs, queries: int) -> None:
@@ -236,7 +258,7 @@ class Scheme(ABC):
             )
 
     def _check_draft(self, draft: Draft, task: Task) -> None:
-        """Hold a scheme to its promise; a violation is a bug of the scheme, not of its user."""
+        """Check shapes, types and ranges of ``draft``; a violation is a bug of the scheme, not of its user."""
         shape = (task.queries, *task.data.images.shape[1:])
         if draft.images.dtype != torch.uint8 or draft.images.shape != shape:
             raise RuntimeError(
@@ -251,7 +273,7 @@ class Scheme(ABC):
                 )
 
     def _card(self, queries: QuerySet, task: Task) -> dict[str, Any]:
-        """The transcript that a third party can replay. It holds no times, so that equal work gives equal bytes."""
+        """The transcript that a third party can repeat. It holds no times, so that equal work gives equal bytes."""
         models = task.models
         answers = {name: _answers(model, queries) for name, model in models.by_id().items()}
         scores = {name: queries.score(given) for name, given in answers.items()}

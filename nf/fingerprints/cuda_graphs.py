@@ -1,6 +1,6 @@
-"""Networks on a GPU: recorded once and replayed, as starting their hundreds of kernels one by one takes longer.
+"""Networks as CUDA graphs: recorded once and replayed, as starting their hundreds of kernels one by one takes longer.
 
-A replay of a network for a few hundred small images leaves most of a GPU idle, so several are replayed at a time.
+One network on a few hundred small images leaves most of a GPU idle, so several graphs run at a time.
 """
 
 import warnings
@@ -14,14 +14,19 @@ from torch import Tensor
 from nf.models import record_cuda_graph
 
 Network = Callable[..., Tensor]
-"""Tensors -> a tensor, by frozen weights."""
+"""Function from tensors to a tensor, with frozen weights."""
 
 Call = tuple[Network, tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
 class _Recording:
-    """Recorded kernels and the network that they come from: they read its weights, and do not keep them alive."""
+    """Recorded kernels, which read the network's weights, and the network, which keeps these weights in memory.
+
+    Attributes:
+        kernels: the CUDA graphs, as a function of tensors.
+        network: the network that was recorded.
+    """
 
     kernels: Network
     network: Network
@@ -33,22 +38,22 @@ class _Recording:
 def graphed(network: Network, *examples: Tensor) -> Network:
     """``network`` as two CUDA graphs, one forward and one backward; on another device the network itself.
 
-    Its weights must stay where they are. Each answer, and each gradient, holds until the next of its kind: use it
-    before the network is called again, and walk back before that, too.
+    Its weights must stay where they are. The next call overwrites the result, and the next backward pass the gradients:
+    use a result, and walk back from it, before the network is called again.
 
     Args:
-        network: a frozen module, or a function of tensors that calls some.
-        examples: one tensor for each that the network takes: later ones must have the same shapes and types, and
-            gradients reach those that require them here.
+        network: frozen module, or function of tensors that calls frozen modules.
+        examples: one tensor for each argument of the network. Later arguments must have the same shapes and types, and
+            gradients reach those whose examples require them.
 
     Returns:
-        A function of as many tensors, differentiable once.
+        A function of as many tensors as there are examples, differentiable once.
     """
     if examples[0].device.type != "cuda":
         return network
     held = tuple(example.detach().clone().requires_grad_(example.requires_grad) for example in examples)
     with warnings.catch_warnings():
-        # It warms up on one stream and records on another, and warns of that itself; nothing else uses either.
+        # Torch warms up on one stream and records on another, and warns of that itself; nothing else uses either.
         warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
         # Through a function, as a module would be changed in place.
         kernels = torch.cuda.make_graphed_callables(lambda *inputs: network(*inputs), held)
@@ -56,10 +61,10 @@ def graphed(network: Network, *examples: Tensor) -> Network:
 
 
 class _StreamGraph:
-    """Kernels on a stream of their own, which run beside those of other branches.
+    """A network recorded on a stream of its own, so that several run at the same time.
 
-    Not the recordings of ``graphed``: those come from one stream, and what a library sets aside for a stream, such as
-    the workspace of cuBLAS, is theirs together. At the same time they would write over one another's.
+    The recordings of ``graphed`` cannot do that: they come from one stream and share what a library allocates for a
+    stream, such as the workspace of cuBLAS. At the same time they would overwrite each other's.
     """
 
     def __init__(self, network: Network, examples: Sequence[Tensor]) -> None:
@@ -73,7 +78,7 @@ class _StreamGraph:
         self.join()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Begin; the answer is there after ``join``, and holds until the next call."""
+        """Start the kernels; the result is valid after ``join`` and until the next call."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream), torch.no_grad():
             for held, given in zip(self._held, inputs, strict=True):
@@ -81,7 +86,7 @@ class _StreamGraph:
             return self._replay()
 
     def join(self) -> None:
-        """Have the current stream wait for the answer."""
+        """Have the current stream wait for the result."""
         torch.cuda.current_stream().wait_stream(self._stream)
 
 
@@ -89,17 +94,21 @@ def stream_graphed(network: Network, *examples: Tensor) -> Network:
     """``network`` as a recording for ``run_concurrently``; on another device the network itself.
 
     Args:
-        network: a function of tensors whose answer needs no gradient; it may compute gradients inside. Its weights must
+        network: function of tensors whose result needs no gradient; it may compute gradients inside. Its weights must
             stay where they are.
-        examples: one tensor for each that it takes: later ones must have the same shapes and types.
+        examples: one tensor for each argument of the network; later arguments must have the same shapes and types.
     """
     return _StreamGraph(network, examples) if examples[0].device.type == "cuda" else network
 
 
 def run_concurrently(calls: Sequence[Call]) -> list[Tensor]:
-    """The answer of each network to its tensors: of branches at once, of others in turn.
+    """Call networks: those of ``stream_graphed`` at the same time, others one after another.
 
-    No branch may be among them twice. Its answer holds until it is called again.
+    Args:
+        calls: each network with its arguments; no network of ``stream_graphed`` may be there twice.
+
+    Returns:
+        The result of each call. That of a network of ``stream_graphed`` is valid until its next call.
     """
     answers = [network(*inputs) for network, inputs in calls]
     for network, _ in calls:
@@ -109,10 +118,10 @@ def run_concurrently(calls: Sequence[Call]) -> list[Tensor]:
 
 
 def bf16_autocast(network: Network, device: torch.device) -> Network:
-    """``network`` with its products in bfloat16 on a GPU and float32 answers; on another device the network itself.
+    """``network`` with products in bfloat16 on a GPU and float32 results; on another device the network itself.
 
-    For gradients, not for decisions: an answer of 16 is rounded to steps of 1/8, which moves the direction of a descent
-    by a percent or so, and could turn the sign of a margin near zero.
+    It is meant for gradients, not for decisions: a logit of 16 is rounded to steps of 1/8, which moves the direction of
+    a descent by a percent or so, and could turn the sign of a margin near zero.
     """
     if device.type != "cuda":
         return network

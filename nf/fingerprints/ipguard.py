@@ -19,11 +19,11 @@ class IPGuardConfig:
     """The published settings, but for ``margins``: the paper's k is 10, and results depend strongly on it.
 
     Attributes:
-        margins: values of k to try, in units of the source model's logits; the one whose queries tell the training
-            models apart best is used.
-        candidates: training images to start from, for each k.
-        iterations: steps before an image is given up.
-        learning_rate: of Adam on the pixels.
+        margins: values of k to try, in units of the source model's logits; the one whose queries separate stolen from
+            independent training models best is used.
+        candidates: number of training images to start from, for each k.
+        iterations: number of steps before an image is given up.
+        learning_rate: Adam's learning rate on the pixels, in units of the [0, 1] range.
     """
 
     margins: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
@@ -46,10 +46,10 @@ class IPGuard(Scheme):
     config: IPGuardConfig
 
     def run(self, task: Task) -> Draft:
-        """All k side by side, then the best; ``sweep`` in the notes has what became of each.
+        """Move images for all k side by side and keep the best k; ``sweep`` in the notes has the outcome of each k.
 
         Raises:
-            NotEnoughQueriesError: at no k do enough images arrive at the boundary.
+            NotEnoughQueriesError: for no k do enough images arrive at the boundary.
         """
         starts, labels, targets = self._starts(task)
         count, tried = len(starts), len(self.config.margins)
@@ -83,7 +83,7 @@ class IPGuard(Scheme):
     def _approach(
         self, task: Task, starts: Tensor, labels: Tensor, targets: Tensor, margins: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Descend ``boundary_loss`` until it is zero: (N, C, H, W) where each image stopped, (N,) bool if it did."""
+        """Descend ``boundary_loss`` until it is zero: (N, C, H, W) images, and (N,) bool, whether each arrived."""
         source, adam = freeze(task.models.source), PixelAdam(starts, self.config.learning_rate)
         reached, arrived = starts.clone(), torch.zeros_like(labels, dtype=torch.bool)
         moving = torch.arange(len(starts), device=starts.device)
@@ -107,10 +107,10 @@ def boundary_loss(logits: Tensor, labels: Tensor, targets: Tensor, margins: Tens
     """How far images are from the boundary between two classes (paper, equation 3).
 
     Args:
-        logits: (N, classes) Z.
-        labels: (N,) int64, i.
-        targets: (N,) int64, j.
-        margins: (N,) k.
+        logits: (N, classes) logits Z.
+        labels: (N,) int64 labels i that the images start with.
+        targets: (N,) int64 labels j on the other side of the boundary.
+        margins: (N,) margins k in logits.
 
     Returns:
         (N,) relu(Z_i - Z_j + k) + relu(max_{t != i, j} Z_t - Z_i): zero where j leads i by k and i all others.
@@ -127,7 +127,7 @@ def _draft(images: Tensor, models: TrainingModels) -> Draft:
 
 
 def _separation(draft: Draft, models: TrainingModels) -> float:
-    """Mean matching rate of the positives minus that of the negatives: the area between their curves."""
+    """Mean matching rate of the positives minus that of the negatives, in [-1, 1]: the area between their curves."""
 
     def mean_rate(pool: tuple[nn.Module, ...]) -> float:
         matches = [predicted_labels(model, to_float(draft.images)) == draft.labels for model in pool]

@@ -24,17 +24,18 @@ class MetaFingerConfig:
     """The published settings; the share of models held out and the noise of shadow copies are not published.
 
     Attributes:
-        candidates: training images that each round starts from; none is taken again before all have had their turn.
-        max_rounds: rounds before giving up.
-        epochs: walks through the positives, each of them the anchor once.
-        learning_rate: of Adam on the pixels.
-        chunk: positives, and negatives, that are compared with the anchor in a step.
-        alpha: weight of the negatives.
-        held_out: models of each pool, and as many shadow copies, that choose and screen images.
-        prune: share of weights that every other shadow copy loses.
-        noise_level: the others get N(0, std(w) / noise_level) on each weight of a convolution.
-        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``.
-        strength: how strong they are.
+        candidates: number of training images that each round starts from; none is taken again before all have had
+            their turn.
+        max_rounds: number of rounds before giving up.
+        epochs: number of walks through the positives; in each, every positive is the anchor once.
+        learning_rate: Adam's learning rate on the pixels, in units of the [0, 1] range.
+        chunk: number of positives, and of negatives, that are compared with the anchor in a step.
+        alpha: weight of the negatives in the loss.
+        held_out: number of models of each pool that, with a shadow copy of each, choose and screen images.
+        prune: share of weights that every other shadow copy loses, in [0, 1).
+        noise_level: divisor of the noise N(0, std(w) / noise_level) on the convolutions of the other shadow copies.
+        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``, one of which is drawn for every step.
+        strength: strength of the transforms.
     """
 
     candidates: int = 200
@@ -81,10 +82,10 @@ class MetaFinger(Scheme):
     config: MetaFingerConfig
 
     def run(self, task: Task) -> Draft:
-        """Rounds of optimise and screen until there are enough.
+        """Optimise and screen images, round by round, until there are enough.
 
         Raises:
-            NotEnoughQueriesError: ``max_rounds`` did not suffice.
+            NotEnoughQueriesError: ``max_rounds`` rounds gave too few queries.
             ConfigError: the pools are too small to hold models out.
         """
         learning, judging, held_out = self._split(task.models, derive_seed(task.seed, "split"))
@@ -116,7 +117,7 @@ class MetaFinger(Scheme):
         )
 
     def _split(self, models: TrainingModels, seed: int) -> tuple[_Pools, _Pools, list[str]]:
-        """Models to learn from and models to judge by, both with a shadow copy of each; ids of the latter."""
+        """Models to learn from and held-out models, both with a shadow copy of each, and ids of the held-out ones."""
         generator = torch.Generator().manual_seed(seed)
         learning, judging, held_out = [], [], []
         for pool, ids in ((models.positives, models.positive_ids), (models.negatives, models.negative_ids)):
@@ -144,7 +145,7 @@ class MetaFinger(Scheme):
     def _optimise(
         self, task: Task, starts: Tensor, learning: _Pools, judging: _Pools, generator: torch.Generator, number: int
     ) -> Tensor:
-        """(N, C, H, W) uint8: each image as it was when the held-out models first disagreed about it most.
+        """(N, C, H, W) uint8: each image at the first step at which the held-out models disagreed about it most.
 
         Of equally good iterates, the earliest is the least distorted.
         """
@@ -169,7 +170,7 @@ class MetaFinger(Scheme):
     def _steps(
         self, pools: _Pools, generator: torch.Generator
     ) -> Iterator[tuple[nn.Module, list[nn.Module], list[nn.Module]]]:
-        """Every positive as anchor once, in random order, with some of both pools to compare it with."""
+        """Every positive as anchor once, in random order, with positives and negatives to compare it with."""
         for index in torch.randperm(len(pools.positives), generator=generator).tolist():
             others = [model for place, model in enumerate(pools.positives) if place != index]
             yield (
@@ -186,13 +187,13 @@ def _draw(pool: Sequence[nn.Module], count: int, generator: torch.Generator) -> 
 def fingerprint_loss(
     images: Tensor, anchor: nn.Module, positives: Sequence[nn.Module], negatives: Sequence[nn.Module], *, alpha: float
 ) -> Tensor:
-    """How unlike the anchor positives answer, less ``alpha`` times how unlike it negatives do (paper, equation 3).
+    """How far positives are from the anchor's answers, minus ``alpha`` times how far negatives are (equation 3).
 
     Args:
-        images: (N, C, H, W), transformed.
-        anchor: a positive.
-        positives: others of them.
-        negatives: honest models.
+        images: (N, C, H, W) float32 transformed images.
+        anchor: positive that the others are compared with.
+        positives: other positives.
+        negatives: independent models.
         alpha: weight of the negatives.
 
     Returns:
@@ -209,9 +210,11 @@ def fingerprint_loss(
 
 
 def _disagreement(images: Tensor, judging: _Pools) -> tuple[Tensor, Tensor]:
-    """Share of held-out negatives that answer otherwise than the positives, (N,) float64, and the positives' label.
+    """How many held-out negatives give each image another label than the positives.
 
-    It is 0 where the positives do not agree among themselves.
+    Returns:
+        (N,) float64 shares in [0, 1], 0 where the positives do not agree among themselves; (N,) int64 labels of the
+        positives.
     """
     pixels = to_float(images)
     agreed, labels = agreement_mask(judging.positives, pixels)

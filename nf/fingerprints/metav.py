@@ -19,16 +19,16 @@ from nf.models import freeze, predicted_labels
 
 @dataclass(frozen=True)
 class MetaVConfig:
-    """The authors' code is not public; sizes are those of a published offspring for graphs.
+    """Settings of MetaV. The authors' code is not public; sizes are those of a published successor for graphs.
 
     Attributes:
-        steps: updates of images and verifier, each on all training models.
-        image_learning_rate: of Adam on the pixels.
-        learning_rate: of Adam on the verifier.
-        weight_decay: of the verifier.
-        hidden: widths of its hidden layers.
-        dropout: before each layer but the first.
-        start: brightest pixel of the noise that images start from.
+        steps: number of updates of images and verifier, each on all training models.
+        image_learning_rate: Adam's learning rate on the pixels, in units of the [0, 1] range.
+        learning_rate: Adam's learning rate on the verifier's weights.
+        weight_decay: weight of the verifier's squared weights in its loss.
+        hidden: number of outputs of each hidden layer of the verifier.
+        dropout: share of inputs that are dropped before each layer but the first, in [0, 1).
+        start: brightest pixel of the noise that images start from, in [0, 1].
     """
 
     steps: int = 1000
@@ -48,14 +48,14 @@ class MetaVConfig:
 
 
 class MetaV(Scheme):
-    """Queries whose probabilities, all in a row, a small network tells stolen and honest models apart by."""
+    """Queries from whose probabilities, all in a row, a small network tells whether a model is stolen."""
 
     name = "metav"
     Config = MetaVConfig
     config: MetaVConfig
 
     def run(self, task: Task) -> Draft:
-        """Descend the verifier's cross-entropy in its weights and in the pixels."""
+        """Descend the verifier's cross-entropy in its weights and in the pixels of the queries."""
         config, device = self.config, task.models.device
         generator = torch.Generator().manual_seed(derive_seed(task.seed, "images"))
         shape = (task.queries, *task.data.images.shape[1:])

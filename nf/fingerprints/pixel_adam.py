@@ -12,8 +12,8 @@ class Adam:
     ``torch.optim`` keeps its state by tensor, not by row, and its Adam takes seconds to import.
 
     Args:
-        like: a tensor of the shape that is optimised.
-        learning_rate: length of the first step of each entry.
+        like: tensor of the shape that is optimised.
+        learning_rate: length of the first step of each entry, in units of the tensor.
     """
 
     def __init__(self, like: Tensor, learning_rate: float) -> None:
@@ -22,7 +22,7 @@ class Adam:
         self._steps = 0
 
     def step(self, gradient: Tensor) -> Tensor:
-        """What to add to the tensor that has this ``gradient``."""
+        """The change to add to the tensor, whose ``gradient`` this is, for its next step."""
         self._steps += 1
         self._mean = _BETA1 * self._mean + (1 - _BETA1) * gradient
         self._square = _BETA2 * self._square + (1 - _BETA2) * gradient**2
@@ -39,10 +39,10 @@ class PixelAdam:
     """Images that are moved by Adam and stay in [0, 1].
 
     Attributes:
-        images: (N, C, H, W) float32, where they are now.
+        images: (N, C, H, W) float32 current images in [0, 1].
 
     Args:
-        images: where to start.
+        images: (N, C, H, W) float32 images in [0, 1] to start from.
         learning_rate: length of the first step of each pixel, in units of the [0, 1] range.
     """
 
@@ -51,7 +51,7 @@ class PixelAdam:
         self._adam = Adam(images, learning_rate)
 
     def leaf(self) -> Tensor:
-        """The images as a tensor to differentiate by."""
+        """The current images as a new leaf tensor to differentiate by."""
         return self.images.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
 
     def step(self, gradient: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Random test images: what a scheme must beat to be worth anything."""
+"""Random test images: the baseline that every scheme must beat."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from nf.models import predicted_labels
 
 @dataclass(frozen=True)
 class RandomConfig:
-    """Nothing to choose."""
+    """A section without settings."""
 
 
 class RandomImages(Scheme):

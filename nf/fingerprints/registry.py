@@ -1,4 +1,4 @@
-"""All schemes. To add one is a file with a subclass of ``Scheme`` and a line here."""
+"""All schemes. To add one, write a file with a subclass of ``Scheme`` and add a line here."""
 
 from collections.abc import Mapping
 from typing import Any

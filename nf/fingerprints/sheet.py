@@ -10,12 +10,15 @@ _LINE = 9  # characters that fit under a tile
 
 
 def sheet(path: Path, queries: QuerySet, class_names: Sequence[str]) -> None:
-    """Draw all queries with "stolen/honest" under each: the class that thieves answer, and the one that others do.
+    """Draw all queries, each over the class that thieves answer and, after a slash, that of independent models.
 
     Args:
-        path: PNG to write.
-        queries: a negative label of -1 is left out.
-        class_names: one per class.
+        path: PNG file to write.
+        queries: query set to draw; a negative label of -1 is left out.
+        class_names: name of each class, in the order of the labels.
+
+    Raises:
+        ArtifactError: the file cannot be written.
     """
     between = "/" if sum(sorted(map(len, class_names))[-2:]) < _LINE else "\n/"
     captions = [

@@ -23,13 +23,13 @@ class Strength:
     Attributes:
         noise: standard deviation of the Gaussian noise, in units of the [0, 1] range.
         translation: longest shift in pixels, in each direction.
-        translation_probability: how often a translation shifts at all.
+        translation_probability: probability in [0, 1] that a translation shifts at all.
         shear: largest shift of the image's border per unit of the other axis.
         blur: standard deviation of the Gaussian blur in pixels.
-        blur_probability: how often it blurs at all.
+        blur_probability: probability in [0, 1] that the Gaussian blur blurs at all.
         uniform_noise: largest value of the uniform noise, in units of the [0, 1] range.
-        canvas: side of the canvas that a resized image is laid on, relative to the image's own.
-        smallest: least side of the resized image, likewise.
+        canvas: side of the canvas that a resized image is laid on, relative to the side of the image.
+        smallest: smallest side of the resized image, relative to the side of the image.
     """
 
     noise: float = 0.02
@@ -56,7 +56,7 @@ Transform = Callable[[Tensor, torch.Generator, Strength], Tensor]
 
 
 def _beside(draw: Tensor, images: Tensor) -> Tensor:
-    """``draw`` as the images are typed, on their device; the host does not wait for the copy."""
+    """``draw`` on the device and in the type of ``images``; the host does not wait for the copy."""
     return draw.to(images.device, images.dtype, non_blocking=True)
 
 
@@ -79,7 +79,7 @@ def noise(images: Tensor, generator: torch.Generator, strength: Strength) -> Ten
 
 
 def translate(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
-    """Shift by whole pixels up to ``strength.translation``, filled with zeros, or leave as they are."""
+    """Shift by whole pixels up to ``strength.translation`` and fill with zeros, or leave the images as they are."""
     limit, (height, width) = strength.translation, images.shape[2:]
     moved = torch.rand((), generator=generator).item() < strength.translation_probability
     down, right = torch.randint(-limit, limit + 1, (2,), generator=generator).tolist()
@@ -98,7 +98,7 @@ def shear(images: Tensor, generator: torch.Generator, strength: Strength) -> Ten
 
 
 def gaussian_blur(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
-    """Blur with a 3x3 Gaussian, or leave as they are."""
+    """Blur with a 3x3 Gaussian, or leave the images as they are."""
     if torch.rand((), generator=generator).item() >= strength.blur_probability:
         return images
     side = math.exp(-1 / (2 * strength.blur**2))
@@ -132,10 +132,10 @@ def uniform_noise(images: Tensor, generator: torch.Generator, strength: Strength
 
 
 def rescale(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
-    """Resize to a random side, lay at a random place on a larger grey canvas, and shrink that to the old size.
+    """Resize to a random side, place at random on a larger grey canvas, and shrink the canvas to the old size.
 
-    Published for 32 pixels with sides 24 to 39 on a canvas of 40, which then goes to the models as it is. Not all
-    networks take another size than their own.
+    The published transform takes 32 pixels to sides of 24 to 39 on a canvas of 40, which then goes to the models as it
+    is. Here the canvas is shrunk, as not all networks take another size than their own.
     """
     size = images.shape[2]
     canvas, smallest = round(strength.canvas * size), round(strength.smallest * size)
@@ -166,7 +166,7 @@ def check_transforms(names: Sequence[str]) -> None:
     """Check that ``names`` are transforms.
 
     Raises:
-        ValueError: there are none, or one stands there twice.
+        ValueError: ``names`` is empty or has a name twice.
         UnknownNameError: one is not a key of ``TRANSFORMS``.
     """
     if not names:
@@ -184,8 +184,8 @@ def random_transform(images: Tensor, names: Sequence[str], generator: torch.Gene
     Args:
         images: (N, C, H, W) around [0, 1].
         names: keys of ``TRANSFORMS``.
-        generator: on the CPU, so that every device sees the same draws.
-        strength: see ``Strength``.
+        generator: source of the draws, on the CPU, so that every device gets the same draws.
+        strength: strength of the transforms.
 
     Returns:
         (N, C, H, W), differentiable in ``images``; noise may leave [0, 1] by a little.

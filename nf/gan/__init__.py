@@ -1,4 +1,4 @@
-"""GANs: one trainer for all, frozen samplers with images in [0, 1], quality in the eyes of a classifier."""
+"""GANs: one trainer for all, frozen samplers with images in [0, 1], quality measured with a classifier's features."""
 
 from nf.gan.artifacts import load_gan, read_history
 from nf.gan.definition import ImageShape

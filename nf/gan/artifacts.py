@@ -13,7 +13,7 @@ from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json, write_text
-from nf.core.paths import CARD_FILE, SAMPLES_FILE
+from nf.core.paths import CARD_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
 from nf.gan.generator import Gan
@@ -21,18 +21,21 @@ from nf.gan.imported.artifacts import load_imported
 from nf.gan.registry import find_gan
 from nf.gan.samples import save_samples
 
-_NETWORKS = ("generator", "discriminator")
+_FILES = {"generator": GENERATOR_FILE, "discriminator": DISCRIMINATOR_FILE}
 
 
 def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -> None:
     """Write the weights of ``gan``, a sheet of samples and, last, the card: a folder with a card is whole.
 
     Args:
-        gan: what was trained.
-        folder: where to.
-        seed: the root seed of the training, for the card.
+        gan: the trained GAN.
+        folder: folder of the files; made if missing.
+        seed: root seed of the training, for the sheet and the card.
         images: number of training images, for the card.
-        identity: of the training, for the card: what it makes depends on nothing else.
+        identity: hash of all that the training's result depends on, for the card.
+
+    Raises:
+        ArtifactError: a file cannot be written.
     """
     config = asdict(gan.config)
     card: dict[str, Any] = {
@@ -47,10 +50,10 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
         "parameters": {},
         "sha256": {},
     }
-    for name in _NETWORKS:
+    for name in _FILES:
         network: nn.Module = getattr(gan, name)
         data = save({key: value.cpu().contiguous() for key, value in network.state_dict().items()})
-        write_bytes(_weights_path(folder, name), data)
+        write_bytes(folder / _FILES[name], data)
         card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
         card["sha256"][name] = sha256_bytes(data)
     save_samples(gan, folder / SAMPLES_FILE, seed)
@@ -58,10 +61,17 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
 
 
 def load_gan(folder: Path, device: str = "cpu") -> Gan:
-    """Read a GAN that ``train_gan`` or ``import_gan`` wrote, frozen, onto ``device``.
+    """Read a GAN that ``train_gan`` or ``import_gan`` wrote.
+
+    Args:
+        folder: folder of the GAN's files.
+        device: torch device that the weights are put on.
+
+    Returns:
+        The frozen GAN.
 
     Raises:
-        ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
+        ArtifactError: a file is missing or damaged, or does not match the hash in the card.
     """
     card = read_json(folder / CARD_FILE, advice=f"train the GAN with `nf gan {folder.name}`")
     if "imported" in card:
@@ -73,18 +83,14 @@ def load_gan(folder: Path, device: str = "cpu") -> Gan:
         definition = find_gan(card["name"])
         config = parse_section(definition.config, card["config"], "config")
         shape = parse_section(ImageShape, card["shape"], "shape")
-        digests = {name: str(card["sha256"][name]) for name in _NETWORKS}
+        digests = {name: str(card["sha256"][name]) for name in _FILES}
     except (KeyError, TypeError, ConfigError) as error:
         raise ArtifactError(f"{folder / CARD_FILE} is not the card of a GAN: {error}; train it again") from error
     networks = build_networks(definition, config, shape)
-    for name, network in zip(_NETWORKS, networks, strict=True):
-        _load_weights(network, _weights_path(folder, name), digests[name])
+    for name, network in zip(_FILES, networks, strict=True):
+        _load_weights(network, folder / _FILES[name], digests[name])
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Gan(definition, config, shape, *networks)
-
-
-def _weights_path(folder: Path, name: str) -> Path:
-    return folder / f"{name}.safetensors"
 
 
 def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
@@ -104,14 +110,23 @@ def _load_weights(network: nn.Module, path: Path, digest: str) -> None:
 
 
 class History:
-    """Rows of numbers by name, the first of them ``step``; the file at ``path`` always holds all rows."""
+    """How a training went, as rows of a CSV file.
+
+    Attributes:
+        path: CSV file, which always holds all rows.
+        rows: numbers by the name of their column; the first column is ``step``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, float]] = []
 
     def add(self, step: int, numbers: dict[str, float]) -> None:
-        """Append a row and write the file."""
+        """Append the row of ``numbers`` at ``step`` and write the file.
+
+        Raises:
+            ArtifactError: the file cannot be written.
+        """
         self.rows.append({"step": step, **numbers})
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, list(self.rows[0]), lineterminator="\n")

@@ -6,16 +6,21 @@ from torch import Tensor
 
 
 def mirror(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Mirror each image (N, C, H, W) left to right with probability one half."""
+    """Mirror each of ``images`` (N, C, H, W) left to right with probability one half, drawn from ``rng``."""
     chosen = torch.rand(len(images), 1, 1, 1, generator=rng) < 0.5
     return torch.where(chosen.to(images.device, non_blocking=True), images.flip(-1), images)
 
 
 def translate(images: Tensor, max_shift: int, rng: torch.Generator) -> Tensor:
-    """Shift each image (N, C, H, W) by up to ``max_shift`` whole pixels along both axes; differentiable.
+    """Shift each image by whole pixels along both axes; differentiable.
 
-    What comes in from outside is 0, mid-grey in [-1, 1]: a generator cannot pass its own shifts off as these
+    Pixels that come in from outside are 0, mid-grey in [-1, 1]: a generator cannot pass its own shifts off as these
     (Zhao et al., Differentiable Augmentation, 2020).
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        max_shift: longest shift in pixels in each direction; 0 returns the images as they are.
+        rng: source of the shifts.
     """
     if max_shift == 0:
         return images

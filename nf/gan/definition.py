@@ -1,4 +1,4 @@
-"""What makes one GAN: its hyper-parameters, its networks and what the two players minimise."""
+"""What makes one GAN: its hyper-parameters, its two networks and their losses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,12 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclass(frozen=True)
 class ImageShape:
-    """The images that a GAN is built for: square, ``num_classes`` is 0 for a GAN that knows no classes.
+    """The square images that a GAN is built for.
+
+    Attributes:
+        image_size: height and width in pixels.
+        channels: number of channels: 1 (grey) or 3 (RGB).
+        num_classes: number of classes; 0 for a GAN that knows no classes.
 
     Raises:
         ConfigError: a size or a number of channels that the networks are not made for.
@@ -36,7 +41,7 @@ class ImageShape:
 
     @property
     def doublings(self) -> int:
-        """How often a map of 4x4 doubles until it is as large as the images."""
+        """Number of times that a map of 4x4 must double its side to be as large as the images."""
         return (self.image_size // 4).bit_length() - 1
 
 
@@ -45,23 +50,24 @@ class GanConfig:
     """What all GANs have in common; the defaults are those of the smaller ones for CIFAR-10.
 
     Attributes:
-        latent_dim: dimensions of z.
-        generator_channels: width of the generator's feature maps, a multiple of 8.
-        discriminator_channels: width of the discriminator's.
-        steps: updates of the generator.
-        batch_size: images per update.
-        d_steps: updates of the discriminator per update of the generator.
-        learning_rate_g: Adam's rate for the generator.
-        learning_rate_d: Adam's rate for the discriminator.
-        beta1: Adam's decay of the first moment.
-        beta2: Adam's decay of the second moment.
-        flip: mirror real images at random.
-        max_shift: shift all images that the discriminator sees, real and generated, by up to so many pixels; it keeps
-            a discriminator from learning a small data set by heart.
-        ema_decay: decay of the average of the generator's weights that is kept in its place; ``None`` keeps the last.
-        ema_start: step at which the average begins.
-        checkpoint_every: steps between two saved states, from which a killed run goes on, and between two rows of the
-            history with a sheet of samples each.
+        latent_dim: number of dimensions of a latent z.
+        generator_channels: number of channels of the generator's feature maps, a multiple of 8.
+        discriminator_channels: number of channels of the discriminator's feature maps, a multiple of 8.
+        steps: number of updates of the generator.
+        batch_size: number of images per update.
+        d_steps: number of updates of the discriminator per update of the generator.
+        learning_rate_g: Adam's learning rate for the generator.
+        learning_rate_d: Adam's learning rate for the discriminator.
+        beta1: Adam's decay of the first moment, in [0, 1).
+        beta2: Adam's decay of the second moment, in [0, 1).
+        flip: whether real images are mirrored at random.
+        max_shift: longest random shift in pixels of all images that the discriminator is given, real and generated; it
+            keeps a discriminator from learning a small data set by heart.
+        ema_decay: decay in [0, 1) of the running average of the generator's weights, which becomes the trained
+            generator; ``None`` takes the last weights instead.
+        ema_start: number of the step at which the average begins.
+        checkpoint_every: number of steps between two saved states, from which a killed run goes on, and between two
+            rows of the history with a sheet of samples each.
         precision: ``float32``, or ``bfloat16`` for autocast where the processor has it: nearly twice as fast.
     """
 
@@ -93,12 +99,19 @@ class GanConfig:
 C = TypeVar("C", bound=GanConfig)
 
 Terms = Mapping[str, Tensor]
-"""The terms of a loss by name: scalars whose sum is minimised. The players' own is called ``adversarial``."""
+"""Terms of a loss by name: scalars whose sum is minimised. The loss of the GAN itself is called ``adversarial``."""
 
 
 @dataclass(frozen=True)
 class GanPair(Generic[C]):
-    """The two players, as the losses see them; images are in [-1, 1] here."""
+    """Generator and discriminator as the losses call them; images are in [-1, 1] here.
+
+    Attributes:
+        generator: network (z, labels) -> images.
+        discriminator: network (images, labels) -> logits.
+        config: hyper-parameters of the GAN.
+        rng: source of the random shifts.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -106,44 +119,59 @@ class GanPair(Generic[C]):
     rng: torch.Generator
 
     def generate(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Images (N, C, H, W) float32 for latents (N, latent_dim) and labels (N,)."""
+        """Images (N, C, H, W) float32 in [-1, 1] for latents (N, latent_dim) and labels (N,)."""
         images: Tensor = self.generator(z, labels)
         return images.float()  # under autocast they come rounded
 
     def augment(self, images: Tensor) -> Tensor:
-        """Images as the discriminator sees them: each shifted at random where the config says so."""
+        """``images`` (N, C, H, W) as given to the discriminator: shifted at random by up to ``max_shift`` pixels."""
         return translate(images, self.config.max_shift, self.rng)
 
     def discriminate(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Logits (N,) of images, shifted first."""
+        """Logits (N,) of ``images`` (N, C, H, W) in [-1, 1] with ``labels`` (N,), after ``augment``."""
         logits: Tensor = self.discriminator(self.augment(images), labels)
         return logits
 
 
 class DiscriminatorLoss(Protocol[C]):
-    """What a discriminator pays on real ``images`` of ``labels`` and fakes made of ``z`` and ``fake_labels``."""
+    """The loss that a discriminator minimises."""
 
     def __call__(self, pair: GanPair[C], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
-        """The terms, differentiable with respect to the discriminator's weights."""
+        """Compute the terms, differentiable with respect to the discriminator's weights.
+
+        Args:
+            pair: the two networks.
+            images: (N, C, H, W) float32, real images in [-1, 1].
+            labels: (N,) int64, classes of the real images.
+            z: (N, latent_dim) latents of generated images.
+            fake_labels: (N,) int64, classes of the generated images.
+        """
         ...
 
 
 class GeneratorLoss(Protocol[C]):
-    """What a generator pays on fakes made of ``z`` and ``labels``."""
+    """The loss that a generator minimises."""
 
     def __call__(self, pair: GanPair[C], z: Tensor, labels: Tensor) -> Terms:
-        """The terms, differentiable with respect to the generator's weights."""
+        """Compute the terms, differentiable with respect to the generator's weights.
+
+        Args:
+            pair: the two networks.
+            z: (N, latent_dim) latents of generated images.
+            labels: (N,) int64, classes of the generated images.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class GanKind:
-    """What a trained GAN is used by.
+    """The properties of a GAN that matter once it is trained.
 
     Attributes:
-        name: what it is called.
-        prior: draws (n, latent_dim) latents.
-        naturalness_loss: (logits (N,), sign) -> (N,), the term of fingerprints that fits its discriminator's loss.
+        name: name of the GAN, for cards and messages.
+        prior: function (n, latent_dim, generator) that draws (n, latent_dim) latents.
+        naturalness_loss: function (logits (N,), sign) -> losses (N,), the term of fingerprints that fits the
+            discriminator's loss.
     """
 
     name: str
@@ -153,18 +181,19 @@ class GanKind:
 
 @dataclass(frozen=True, kw_only=True)
 class GanDefinition(GanKind, Generic[C]):
-    """One entry of ``GANS``: its name is the key.
+    """One entry of ``GANS``: its name is the key. G is the generator, D the discriminator.
 
     Attributes:
-        config: the dataclass of its section in ``params.yaml``.
-        conditional: images are made for a class; without, the networks get no classes and labels are all 0.
-        generator: builds G: (z (N, latent_dim), labels (N,)) -> images in [-1, 1].
-        discriminator: builds D: (images in [-1, 1], labels (N,)) -> logits (N,).
-        spectral_generator: hold G's weights at spectral norm 1 while it trains.
-        spectral_discriminator: likewise for D.
-        d_loss: what D minimises.
-        g_loss: what G minimises.
-        draws_before: neither loss draws random numbers besides shifts, so that on a GPU an update can be recorded.
+        config: dataclass of the GAN's section in ``params.yaml``.
+        conditional: whether images are made for a class; if not, the networks know no classes and all labels are 0.
+        generator: function (config, shape) that builds G: (z (N, latent_dim), labels (N,)) -> images in [-1, 1].
+        discriminator: function (config, shape) that builds D: (images in [-1, 1], labels (N,)) -> logits (N,).
+        spectral_generator: whether the weights of G are held at spectral norm 1 while it trains.
+        spectral_discriminator: whether the weights of D are held at spectral norm 1 while it trains.
+        d_loss: loss that D minimises.
+        g_loss: loss that G minimises.
+        graph_capturable: whether an update can be recorded as a CUDA graph if images are not shifted: neither loss
+            draws random numbers or differentiates twice.
     """
 
     config: type[C]
@@ -192,7 +221,7 @@ PRIORS = {"normal": normal_prior, "uniform": uniform_prior}
 
 
 def build_networks(definition: GanDefinition[C], config: C, shape: ImageShape) -> tuple[nn.Module, nn.Module]:
-    """Generator and discriminator with weights still to be filled in; torch's global generator stays as it was."""
+    """Generator and discriminator whose weights are left to be filled in; torch's global generator stays as it was."""
     with torch.random.fork_rng(devices=[]):
         return definition.generator(config, shape), definition.discriminator(config, shape)
 
@@ -200,6 +229,17 @@ def build_networks(definition: GanDefinition[C], config: C, shape: ImageShape) -
 def draw_latents(
     kind: GanKind, latent_dim: int, shape: ImageShape, n: int, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Latents (n, latent_dim) of the prior and labels (n,) int64, uniform over the classes; all 0 if there are none."""
+    """Draw latents and labels on the device of ``rng``.
+
+    Args:
+        kind: GAN whose prior is drawn from.
+        latent_dim: number of dimensions of a latent.
+        shape: images of the GAN, for the number of classes.
+        n: number of latents.
+        rng: source of the draws.
+
+    Returns:
+        (n, latent_dim) float32, and (n,) int64 uniform over the classes, or all 0 if there are no classes.
+    """
     z = kind.prior(n, latent_dim, rng)
     return z, torch.randint(max(shape.num_classes, 1), (n,), generator=rng, device=rng.device)

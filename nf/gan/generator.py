@@ -11,7 +11,7 @@ from nf.gan.losses import Sign
 
 
 class LatentConfig(Protocol):
-    """A frozen dataclass that says, among other things, how long a latent is."""
+    """A frozen dataclass with, among other settings, the length of a latent."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -25,11 +25,11 @@ class Gan:
     """Generator and discriminator in evaluation mode, weights frozen; gradients reach latents and images only.
 
     Attributes:
-        name: what it is called; for one that was trained here, its key in ``GANS``.
-        config: the hyper-parameters it was trained with, or what was stated about it.
+        name: name of the GAN; for one that was trained here, its key in ``GANS``.
+        config: hyper-parameters of its training, or, for an imported GAN, what was stated about it.
         shape: size and channels of its images, number of its classes.
-        generator: (z, labels) -> images in [-1, 1].
-        discriminator: (images in [-1, 1], labels) -> logits; None if it has none.
+        generator: network (z (N, latent_dim), labels (N,)) -> images in [-1, 1].
+        discriminator: network (images in [-1, 1], labels (N,)) -> logits (N,); ``None`` for a GAN without one.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class Gan:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes that images can be asked of, 0 if the GAN knows none."""
+        """Number of classes that images can be made for, 0 if the GAN knows no classes."""
         return self.shape.num_classes
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """Torch device of the weights."""
         return next((weight.device for weight in self.generator.state_dict().values()), torch.device("cpu"))
 
     def sample_latents(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw what ``generate`` takes.
+        """Draw ``n`` latents and labels for ``generate``.
 
         Returns:
             z (n, latent_dim) float32 from the prior and labels (n,) int64, uniform over the classes.
@@ -83,10 +83,10 @@ class Gan:
         return torch.cat([self.generate(*part) for part in parts])
 
     def require_discriminator(self) -> nn.Module:
-        """The discriminator.
+        """The discriminator, for work that needs one.
 
         Raises:
-            ConfigError: it has none.
+            ConfigError: the GAN has no discriminator.
         """
         if self.discriminator is None:
             raise ConfigError(
@@ -99,11 +99,11 @@ class Gan:
         """Logits (n,) of images (n, C, H, W) in [0, 1] with labels (n,), high for real; differentiable.
 
         Raises:
-            ConfigError: it has no discriminator.
+            ConfigError: the GAN has no discriminator.
         """
         logits: Tensor = self.require_discriminator()(2 * images - 1, labels)
         return logits
 
     def naturalness_loss(self, logits: Tensor, sign: Sign) -> Tensor:
-        """L_D of NaturalFinger on discriminator logits (n,), one value per image; ``nf.gan.losses`` has the signs."""
+        """L_D of NaturalFinger on discriminator logits (n,): (n,) losses; ``nf.gan.losses`` explains the signs."""
         return self._kind.naturalness_loss(logits, sign)

@@ -1,4 +1,4 @@
-"""How close generated images come to real ones, in the eyes of a classifier of the project."""
+"""How close generated images come to real ones, measured with the features of a classifier of the project."""
 
 import math
 from typing import Protocol
@@ -15,14 +15,14 @@ _NEIGHBOUR = 3
 
 
 class FeatureClassifier(Protocol):
-    """A classifier of images in [0, 1] that also shows its features, in evaluation mode."""
+    """A classifier in evaluation mode that also returns its features."""
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Logits (N, classes)."""
+        """(N, C, H, W) float32 in [0, 1] -> (N, classes) logits."""
         ...
 
     def features(self, images: Tensor) -> Tensor:
-        """Features (N, D)."""
+        """(N, C, H, W) float32 in [0, 1] -> (N, D) features."""
         ...
 
 
@@ -32,8 +32,8 @@ def frechet_distance(features_a: NDArray[np.floating], features_b: NDArray[np.fl
     It is an "FID" only on the features of one particular Inception network, so it goes by the name of the network here.
 
     Args:
-        features_a: (N, D), N >= 2.
-        features_b: (M, D), M >= 2.
+        features_a: (N, D) features of one set of images, N >= 2.
+        features_b: (M, D) features of the other set, M >= 2.
 
     Returns:
         |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)), at least zero; A, B are the covariances.
@@ -60,12 +60,12 @@ def precision_recall(
 ) -> tuple[float, float]:
     """How much of one set lies where the other does, both ways (Kynkäänniemi et al., 2019, Eq. 1 and 2).
 
-    A set covers the balls around its points that reach to the third nearest other point, or the given one.
+    A set covers the balls around its points that reach to the ``neighbour``-th nearest other point of the set.
 
     Args:
-        real: (N, D) features of real images; a set should be as large as the other.
-        fake: (M, D) features of generated ones.
-        neighbour: which neighbour the balls reach to.
+        real: (N, D) features of real images; both sets should have the same size.
+        fake: (M, D) features of generated images.
+        neighbour: rank of the neighbour that the balls reach to, at least 1.
 
     Returns:
         Precision: the share of fakes that the real images cover; recall: the share of real images that fakes cover.
@@ -86,21 +86,22 @@ def precision_recall(
 def sample_quality(
     gan: Gan, classifier: FeatureClassifier, real_images: Tensor, seed: int, samples: int = 2_000
 ) -> dict[str, float]:
-    """What ``classifier`` makes of images of ``gan``.
+    """Measure generated images with a classifier.
 
     Args:
-        gan: the GAN to look at.
-        classifier: in evaluation mode, on the GAN's device, with the GAN's classes if it has any.
+        gan: the GAN to measure.
+        classifier: classifier in evaluation mode, on the GAN's device, with the GAN's classes if it has any.
         real_images: (N, C, H, W) float32 in [0, 1].
-        seed: of the latents.
+        seed: seed of the latents.
         samples: number of images to generate.
 
     Returns:
         ``frechet``: Fréchet distance between the classifier's features of generated and real images;
-        ``precision``, ``recall``: see ``precision_recall``, on equally many features of each;
-        ``agreement``: share of images that the classifier gives the label they were made for, if they have one;
-        ``coverage``: share of classes that it finds among the images;
-        ``entropy``: of the histogram of its labels, over its largest value, so that 1 is balanced.
+        ``precision``, ``recall``: see ``precision_recall``, on equally many features of both;
+        ``agreement``: share of generated images to which the classifier gives the label that they were made for; left
+        out for a GAN without classes;
+        ``coverage``: share of the classes that the classifier finds among the generated images;
+        ``entropy``: entropy of the histogram of its labels over the largest possible one, so that 1 is balanced.
     """
     z, labels = gan.sample_latents(samples, torch.Generator().manual_seed(seed))
     generated = gan.generate_in_batches(z, labels, _CHUNK).split(_CHUNK)

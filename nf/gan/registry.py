@@ -25,7 +25,7 @@ def find_gan(name: str) -> GanDefinition[Any]:
     """The definition called ``name``.
 
     Raises:
-        UnknownNameError: there is none; the message lists those that are.
+        UnknownNameError: no GAN has this name; the message lists those that exist.
     """
     if name not in GANS:
         raise UnknownNameError("gan", name, GANS)

@@ -1,4 +1,4 @@
-"""Sheets of samples."""
+"""Contact sheets of generated images."""
 
 from pathlib import Path
 
@@ -13,7 +13,16 @@ _COLUMNS = 10
 
 
 def save_samples(gan: Gan, path: Path, seed: int) -> None:
-    """Draw a sheet of ten rows, or of one row a class; equal ``seed``, equal latents."""
+    """Draw a contact sheet of ten samples a row.
+
+    Args:
+        gan: GAN to sample.
+        path: PNG file to write: one row for each class, or ten rows for a GAN without classes.
+        seed: seed of the latents.
+
+    Raises:
+        ArtifactError: the file cannot be written.
+    """
     rng = torch.Generator().manual_seed(derive_seed(seed, "samples"))
     z, labels = gan.sample_latents(_COLUMNS * (gan.num_classes or _COLUMNS), rng)
     if gan.num_classes:

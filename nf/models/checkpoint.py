@@ -18,14 +18,21 @@ from nf.models.registry import build_classifier
 def save_model(
     folder: Path, model: Classifier, build: Mapping[str, Any], card: Mapping[str, Any], *, half: bool = False
 ) -> dict[str, Any]:
-    """Write weights, then the card: a folder with a card is complete. Returns the card.
+    """Write weights, then the card, so that a folder with a card is complete.
 
     Args:
-        folder: made if missing.
-        model: on any device.
-        build: the arguments of ``build_classifier`` that make this model.
-        card: what else is known of it.
-        half: write filters and matrices as float16; exact after ``round_weights``, and read back as float32.
+        folder: folder of the files; made if missing.
+        model: model to save, on any device.
+        build: arguments of ``build_classifier`` that build this model, without the seed.
+        card: further entries of the card.
+        half: whether filters and matrices are written as float16; exact after ``round_weights``. They are read back as
+            float32.
+
+    Returns:
+        The whole card.
+
+    Raises:
+        ArtifactError: a file cannot be written.
     """
     state = model.state_dict() | (_rounded(model) if half else {})
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
@@ -37,7 +44,7 @@ def save_model(
 
 
 def round_weights(model: Classifier) -> None:
-    """Round filters and matrices, in place, to what float16 can hold."""
+    """Round filters and matrices of ``model``, in place, to values that float16 can hold."""
     model.load_state_dict(_rounded(model), strict=False)
 
 
@@ -47,7 +54,10 @@ def _rounded(model: Classifier) -> dict[str, torch.Tensor]:
 
 
 def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
-    """Rebuild a model from its card, in eval mode, and return it with the card.
+    """Rebuild the model in ``folder`` from its card.
+
+    Returns:
+        The model, on the CPU in eval mode, and its card.
 
     Raises:
         ArtifactError: a file is missing, or the weights do not match the card.
@@ -69,7 +79,14 @@ def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
 
 
 def load_weights(model: Classifier, path: Path) -> Classifier:
-    """Fill ``model`` with the weights in a safetensors file that came without a card, and return it in eval mode.
+    """Fill ``model`` with the weights in a safetensors file that came without a card.
+
+    Args:
+        model: network to fill, in place.
+        path: safetensors file with all of the network's weights by name.
+
+    Returns:
+        The same model, in eval mode.
 
     Raises:
         ArtifactError: the file is missing, damaged, or has other weights than the architecture.
@@ -86,7 +103,7 @@ def load_weights(model: Classifier, path: Path) -> Classifier:
 
 
 def is_current(folder: Path, recipe: str) -> bool:
-    """Whether ``folder`` holds a whole model made from ``recipe``.
+    """Whether ``folder`` holds a whole model made from ``recipe``, a hash of ``nf.core.lineage.recipe_hashes``.
 
     Raises:
         ArtifactError: it holds a model of that recipe whose weights are damaged or missing.

@@ -10,10 +10,17 @@ class Classifier(nn.Module):
     """Images in [0, 1] to logits; the normalisation is inside, so that a model means the same wherever it goes.
 
     Attributes:
-        body: (N, C, H, W) normalised images to (N, ``feature_dim``) pooled features.
-        classifier: the last layer, which fine-tuning replaces.
-        mean: (1, C, 1, 1) buffer, per channel, in units of the [0, 1] range.
-        std: likewise.
+        body: network from (N, C, H, W) normalised images to (N, ``feature_dim``) pooled features.
+        classifier: linear last layer, which fine-tuning may re-initialise.
+        mean: (1, C, 1, 1) buffer that is subtracted from each channel, in units of the [0, 1] range.
+        std: (1, C, 1, 1) buffer that each channel is divided by, in units of the [0, 1] range.
+
+    Args:
+        body: as the attribute.
+        feature_dim: number of features that ``body`` returns.
+        num_classes: number of logits.
+        mean: C numbers, in units of the [0, 1] range.
+        std: C positive numbers, in units of the [0, 1] range.
     """
 
     mean: Tensor
@@ -29,7 +36,7 @@ class Classifier(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(1, -1, 1, 1))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer reads: (N, C, H, W) float32 in [0, 1] -> (N, ``feature_dim``)."""
+        """Features that the last layer reads: (N, C, H, W) float32 in [0, 1] -> (N, ``feature_dim``)."""
         features: Tensor = self.body((x - self.mean) / self.std)
         return features
 

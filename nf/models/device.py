@@ -8,7 +8,7 @@ from nf.core.errors import ConfigError
 
 
 def resolve_device(wanted: Literal["auto", "cpu", "cuda"]) -> str:
-    """``cpu`` or ``cuda``; ``auto`` is the GPU where torch finds one.
+    """Name of the torch device for the setting ``wanted``: ``auto`` is ``cuda`` if torch finds a GPU, else ``cpu``.
 
     Raises:
         ConfigError: ``cuda`` is wanted and there is none.

@@ -1,7 +1,7 @@
-"""What training does otherwise on a GPU, all in one place: precision, optimiser, and how an update is launched.
+"""All that differs when training on a GPU: precision, optimiser, and how an update is launched.
 
 An update of a small network is several hundred short kernels, and launching them one by one takes longer than running
-them. There, an update is recorded once as a CUDA graph and replayed as one launch.
+them. On a GPU, an update is therefore recorded once as a CUDA graph and replayed as one launch.
 """
 
 import logging
@@ -23,7 +23,7 @@ Update = Callable[..., Tensor]
 """The tensors of a batch, such as images and targets -> the loss, or several, with the weights updated."""
 
 Recorder = Callable[[Callable[[], Tensor], Sequence[torch.Generator]], Callable[[], Tensor]]
-"""(work on fixed buffers, generators that it draws from) -> what repeats that work and returns its result."""
+"""(work on fixed buffers, generators that it draws from) -> function that repeats the work and returns its result."""
 
 # Libraries choose and set up their kernels in the first calls, which must not be recorded. These updates count.
 _WARM_UP = 3
@@ -33,12 +33,12 @@ _Shapes = tuple[torch.Size, ...]
 
 @dataclass(frozen=True)
 class Engine:
-    """How a kind of device trains.
+    """How one kind of device trains.
 
     Attributes:
-        half: forward passes in bfloat16 (autocast), weights and losses in float32.
-        fused: one kernel updates all weights and reads the learning rate from the device.
-        record: turns an update into one launch; ``None`` where launches cost nothing.
+        half: whether forward passes run in bfloat16 (autocast); weights and losses stay float32.
+        fused: whether one kernel updates all weights and reads the learning rate from the device.
+        record: function that turns an update into one launch; ``None`` on a device where launches cost nothing.
     """
 
     half: bool = False
@@ -46,15 +46,21 @@ class Engine:
     record: Recorder | None = None
 
     def at(self, precision: str | None) -> "Engine":
-        """The same with forward passes in ``float32`` or ``bfloat16``; ``None`` leaves the device's own."""
+        """This engine with forward passes in ``float32`` or ``bfloat16``; ``None`` keeps the device's own precision."""
         return self if precision is None else replace(self, half=precision == "bfloat16")
 
     def autocast(self, device: torch.device) -> torch.autocast:
-        """Where the loss is computed. Autocast's own cache is off: nothing that it keeps may outlive a recording."""
+        """Context in which losses are computed; autocast's cache is off, as it must not outlive a recording."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.half, cache_enabled=False)
 
     def sgd(self, groups: list[dict[str, Any]], config: TrainingConfig, device: torch.device) -> torch.optim.SGD:
-        """SGD over ``groups`` at the config's learning rate."""
+        """SGD with the config's learning rate and momentum.
+
+        Args:
+            groups: parameter groups of ``torch.optim.SGD``, with their weight decay.
+            config: schedule of the training.
+            device: device of the parameters.
+        """
         # A number would be recorded with the update, a tensor is read anew each time.
         rate = torch.tensor(config.learning_rate, device=device) if self.fused else config.learning_rate
         return torch.optim.SGD(
@@ -69,12 +75,27 @@ class Engine:
     def adam(
         self, parameters: Iterable[nn.Parameter], learning_rate: float, betas: tuple[float, float] = (0.9, 0.999)
     ) -> torch.optim.Adam:
-        """Adam at a constant learning rate; where updates are recorded, the count of its steps lies on the device."""
+        """Adam at a constant learning rate.
+
+        Args:
+            parameters: weights to update.
+            learning_rate: step size of every update.
+            betas: decays of the first and second moment, in [0, 1).
+        """
         return torch.optim.Adam(parameters, learning_rate, betas, fused=True, capturable=self.record is not None)
 
     @contextmanager
     def running(self, update: Update, device: torch.device, generators: Sequence[torch.Generator]) -> Iterator[Update]:
-        """Yield ``update`` in the form that suits the device; a loss that it returns is overwritten by the next."""
+        """Run updates in the form that suits the device.
+
+        Args:
+            update: update to run, called with tensors on ``device``.
+            device: device of the training.
+            generators: all generators on ``device`` that ``update`` draws from.
+
+        Yields:
+            ``update``, or its recorded form, whose next call overwrites the loss that it returned.
+        """
         if self.record is None:
             yield update
         else:
@@ -85,8 +106,13 @@ class Engine:
 class RecordedUpdate:
     """An update that is recorded for each size of batch after a few plain calls, and replayed from then on.
 
-    What cannot be recorded is run plainly, with a warning: whatever waits for the device (``.item()``, a branch on a
-    tensor) or draws from a generator that is not among ``generators``.
+    An update that cannot be recorded runs plainly, with a warning. These are updates that wait for the device
+    (``.item()``, an ``if`` on a tensor) or draw from a generator that is not among ``generators``.
+
+    Args:
+        update: update to record.
+        generators: all generators on the device that ``update`` draws from.
+        record: see ``Recorder``.
     """
 
     def __init__(self, update: Update, generators: Sequence[torch.Generator], record: Recorder) -> None:
@@ -121,7 +147,10 @@ class RecordedUpdate:
 
 
 def record_cuda_graph(work: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Callable[[], Tensor]:
-    """A ``Recorder``: nothing is computed while recording, and each replay draws random numbers anew."""
+    """Record ``work`` as a CUDA graph; see ``Recorder``.
+
+    Nothing is computed while recording, and each replay draws random numbers anew.
+    """
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
@@ -137,7 +166,7 @@ def record_cuda_graph(work: Callable[[], Tensor], generators: Sequence[torch.Gen
 
 @contextmanager
 def _side_stream(device: torch.device) -> Iterator[None]:
-    """Recording is not possible on the default stream; backward passes stay on the stream of their first call."""
+    """Train on another stream: the default one cannot be recorded, and backward passes stay where they first ran."""
     if device.type != "cuda":
         yield
         return
@@ -152,7 +181,7 @@ def _side_stream(device: torch.device) -> Iterator[None]:
 
 @cache
 def _training_stream() -> torch.cuda.Stream:
-    """One for the whole process: the memory allocator keeps what is free apart by stream."""
+    """One stream for the whole process: the memory allocator keeps free memory separately for each stream."""
     return torch.cuda.Stream()
 
 
@@ -160,4 +189,4 @@ ENGINES: dict[str, Engine] = {
     "cpu": Engine(),
     "cuda": Engine(half=True, fused=True, record=record_cuda_graph),
 }
-"""By ``torch.device.type``."""
+"""Engine by ``torch.device.type``."""

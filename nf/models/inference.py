@@ -1,4 +1,4 @@
-"""Networks at inference: frozen and folded for gradients on their input, asked for labels, named by a hash."""
+"""Networks at inference: frozen and folded for gradients on their input, queried for labels, named by a hash."""
 
 import copy
 import logging
@@ -32,30 +32,39 @@ def freeze(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def predicted_logits(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
-    """Logits (N, classes) that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    """Logits of ``network``, without gradients.
+
+    Args:
+        network: classifier in eval mode.
+        images: (N, C, H, W) float32 in [0, 1], on the network's device.
+        batch_size: largest number of images in a forward pass.
+
+    Returns:
+        (N, classes) float32.
+    """
     return torch.cat([network(part) for part in torch.split(images, batch_size)])
 
 
 def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
-    """Labels (N,) int64 that ``network`` gives ``images``, (N, C, H, W) float32 in [0, 1]."""
+    """Labels (N,) int64 of ``network``; arguments as ``predicted_logits``."""
     return predicted_logits(network, images, batch_size=batch_size).argmax(dim=1)
 
 
 def weights_hash(network: nn.Module) -> str:
-    """SHA-256 of the network's weights as safetensors: in the zoo the hash of a file of float32 weights."""
+    """SHA-256 of the network's weights as safetensors; for a float32 model of the zoo, the hash of its weights file."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     return sha256_bytes(save(state))
 
 
 def agreement_mask(models: Sequence[nn.Module], images: Tensor) -> tuple[Tensor, Tensor]:
-    """Which images all ``models`` give one label: the paper's sign of a sample of good quality.
+    """Find the images to which all ``models`` give one label: the paper's sign of a sample of good quality.
 
     Args:
-        models: the positive training models.
+        models: the positive training models, in eval mode; at least one.
         images: (N, C, H, W) float32 in [0, 1].
 
     Returns:
-        Mask (N,) bool, and the first model's labels (N,) int64.
+        (N,) bool, True where all agree, and (N,) int64, the first model's labels.
     """
     labels = predicted_labels(models[0], images)
     agreed = torch.ones_like(labels, dtype=torch.bool)

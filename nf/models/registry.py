@@ -32,7 +32,15 @@ class Builder(Protocol):
     """Builds the body of an architecture."""
 
     def __call__(self, *, width: float, in_channels: int) -> tuple[nn.Module, int]:
-        """(body, number of features) with the published channels times ``width``."""
+        """Build the body.
+
+        Args:
+            width: factor on the published number of channels of every layer.
+            in_channels: channels of the images: 1 or 3.
+
+        Returns:
+            The body, from (N, C, H, W) to (N, features), and its number of features.
+        """
         ...
 
 
@@ -67,11 +75,14 @@ FULL_SIZE: dict[str, Builder] = {
     "se_resnet18": partial(se_resnet18, full_size=True),
     "squeezenet": partial(squeezenet, full_size=True),
 }
-"""Those whose stem halves the image, without that: larger maps, for up to four times the work."""
+"""Architectures whose stem halves the image, built without that: larger maps, for up to four times the work."""
 
 
 def build_body(architecture: str, *, width: float, in_channels: int, full_size: bool = False) -> tuple[nn.Module, int]:
-    """(body, number of features); see ``build_classifier``.
+    """Build the body of ``architecture``; arguments as ``build_classifier``.
+
+    Returns:
+        The body, from (N, C, H, W) to (N, features), and its number of features.
 
     Raises:
         UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.
@@ -99,14 +110,14 @@ def build_classifier(
 
     Args:
         architecture: key of ``ARCHITECTURES``.
-        width: factor on every channel count; 1 is the published network.
-        in_channels: 1 or 3.
-        num_classes: at least 2.
-        mean: per channel, in units of the [0, 1] range.
-        std: likewise, positive.
-        seed: of the initial weights, in [0, 2**63); with None they are still to be filled in, and nothing is drawn, so
-            that threads may do it at once.
-        full_size: leave the halving of the image out of the stem; for those in ``FULL_SIZE``.
+        width: factor on the published number of channels of every layer; 1 is the published network.
+        in_channels: channels of the images: 1 or 3.
+        num_classes: number of logits, at least 2.
+        mean: mean of each channel, in units of the [0, 1] range.
+        std: standard deviation of each channel, positive, in units of the [0, 1] range.
+        seed: seed of the initial weights, in [0, 2**63). With ``None`` the weights are left to be filled in and nothing
+            is drawn, so that several threads may build at once.
+        full_size: whether the stem leaves out the halving of the image; only for keys of ``FULL_SIZE``.
 
     Raises:
         UnknownNameError: there is no such architecture, or its stem halves nothing and it is wanted at full size.

@@ -16,13 +16,22 @@ from nf.models.classifier import Classifier
 from nf.models.engine import ENGINES, Engine
 
 Objective = Callable[[Classifier, Tensor, Tensor], Tensor]
-"""(model, images in [0, 1], targets of the batch) -> scalar loss. On a GPU its kernels are recorded and replayed."""
+"""(model, images (N, C, H, W) float32 in [0, 1], targets of the batch) -> scalar loss.
+
+On a GPU its kernels are recorded and replayed.
+"""
 
 _NO_AUGMENTATION = Augment(padding=0, flip=False)
 
 
 def cross_entropy(model: Classifier, images: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy with int64 labels (N,) or with a teacher's probabilities (N, classes)."""
+    """Mean cross-entropy of the model's logits.
+
+    Args:
+        model: classifier in training.
+        images: (N, C, H, W) float32 in [0, 1].
+        targets: (N,) int64 labels, or (N, classes) float32 probabilities of a teacher.
+    """
     return functional.cross_entropy(model(images), targets)
 
 
@@ -43,17 +52,18 @@ def fit(
     """Train ``model`` in place and leave it in eval mode.
 
     Args:
-        model: on any device; the data is moved there once, as bytes.
-        images: (N, C, H, W) uint8.
-        targets: (N,) labels or (N, classes) probabilities, as ``objective`` takes them.
-        config: the schedule.
-        seed: order of the images, augmentation and dropout.
-        augment: drawn anew for every batch.
-        objective: the loss.
-        trainable: ``classifier`` freezes everything before the last layer, batch statistics included.
-        after_step: called after each update, e.g. to hold a pruning mask; recorded like ``objective``.
-        draws_from: generators that ``objective`` uses, on the model's device.
-        precision: of forward passes, as in ``ZooConfig``.
+        model: classifier to train, on any device; the data is moved there once, as bytes.
+        images: (N, C, H, W) uint8 in [0, 255].
+        targets: (N,) int64 labels or (N, classes) float32 probabilities, as ``objective`` takes them.
+        config: epochs, batch size and schedule of the learning rate.
+        seed: seed of the order of the images, of augmentation and of dropout.
+        augment: augmentation, with new draws for every batch.
+        objective: loss that is minimised.
+        trainable: ``all`` layers, or ``classifier``, which freezes everything before the last layer, batch statistics
+            included.
+        after_step: function that is called after each update, e.g. to hold a pruning mask; recorded as ``objective``.
+        draws_from: generators on the model's device that ``objective`` draws from.
+        precision: precision of forward passes, as in ``ZooConfig``.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -104,7 +114,16 @@ def fit(
 
 
 def random_batches(count: int, steps: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """A random order of all images in ``steps`` batches of nearly equal size: batch norm sees no batch of one."""
+    """Shuffle indices into batches of nearly equal size, so that batch norm gets no batch of one.
+
+    Args:
+        count: number of images.
+        steps: number of batches.
+        generator: source of the order; its device is that of the result.
+
+    Returns:
+        ``steps`` int64 tensors, which together hold each index from 0 to ``count`` - 1 once.
+    """
     return torch.randperm(count, generator=generator, device=generator.device).tensor_split(steps)
 
 
@@ -128,7 +147,16 @@ def _schedule(optimizer: torch.optim.SGD, config: TrainingConfig, total_steps: i
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tensor:
-    """Logits (N, classes) of ``images`` (N, C, H, W) uint8, in eval mode, on the CPU."""
+    """Logits of ``model`` in eval mode.
+
+    Args:
+        model: classifier, on any device.
+        images: (N, C, H, W) uint8 in [0, 255].
+        batch_size: largest number of images in a forward pass.
+
+    Returns:
+        (N, classes) float32, on the CPU.
+    """
     device = next(model.parameters()).device
     model.eval()
     batches = [model(to_float(part.to(device))).float().cpu() for part in images.split(batch_size)]
@@ -136,5 +164,5 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tenso
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of ``images`` (N, C, H, W) uint8 whose top label equals that in ``labels`` (N,)."""
+    """Share in [0, 1] of ``images`` (N, C, H, W) uint8 that ``model`` gives the label in ``labels`` (N,)."""
     return float((predict(model, images).argmax(1) == labels).float().mean())

@@ -1,4 +1,4 @@
-"""What became known of a watched suspect over time, and what of it is news."""
+"""The observations of a watched suspect over time, and which of them are news."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,13 +16,13 @@ class Observation:
     """One attempt to verify a suspect: a verdict, or the reason why there is none.
 
     Attributes:
-        at: ISO 8601 with offset.
-        query_set: digest of the set that it was asked with.
-        score: in [0, 1].
-        threshold: in [0, 1].
-        stolen: the verdict.
-        one_hot: whether a verifier that wants probabilities had to make do with labels.
-        error: why the suspect gave no answer; score, threshold and verdict are ``None`` then.
+        at: time of the attempt, in ISO 8601 with offset.
+        query_set: digest of the query set that the suspect was sent.
+        score: score of the suspect in [0, 1], or ``None`` without a verdict.
+        threshold: threshold of the verdict in [0, 1], or ``None`` without a verdict.
+        stolen: whether the suspect was called stolen, or ``None`` without a verdict.
+        one_hot: whether a verifier that takes probabilities was given labels instead.
+        error: reason why the suspect gave no answer, or ``None`` with a verdict.
     """
 
     at: str
@@ -40,12 +40,12 @@ class Observation:
 
 @dataclass(frozen=True)
 class Change:
-    """A verdict that differs from what was last announced; plain values for a message.
+    """A verdict that differs from the one that was last announced.
 
     Attributes:
-        suspect: its name.
-        stolen: the verdict now.
-        observation: that it rests on.
+        suspect: name of the suspect.
+        stolen: whether the suspect is called stolen now.
+        observation: observation that the verdict rests on.
     """
 
     suspect: str
@@ -53,7 +53,7 @@ class Change:
     observation: Observation
 
     def to_json(self) -> dict[str, Any]:
-        """``suspect``, ``verdict``, ``previous`` and what the verdict rests on."""
+        """Plain values for a message: ``suspect``, ``verdict``, ``previous`` and the values of the observation."""
         words = ("not stolen", "stolen")
         observation = self.observation
         return {
@@ -91,13 +91,13 @@ def append_history(path: Path, observation: Observation) -> None:
 
 
 def find_changes(histories: Mapping[str, tuple[Observation, ...]], announced: Mapping[str, bool]) -> Iterator[Change]:
-    """What is to be announced of suspects' histories, by name.
+    """Find the verdicts that are to be announced.
 
     A suspect counts as honest until the contrary is announced, and an attempt without a verdict changes nothing.
 
     Args:
-        histories: the oldest observation first.
-        announced: the verdict that was last announced of a suspect.
+        histories: observations of each suspect, the oldest first, by the suspect's name.
+        announced: whether each suspect was called stolen when last announced, by the suspect's name.
     """
     for suspect, history in histories.items():
         verdicts = [observation for observation in history if observation.stolen is not None]

@@ -1,4 +1,4 @@
-"""The query sets of a profile over the months: which is in use, who has seen it, which are burnt."""
+"""The query sets of a profile over the months: which is in use, who has seen it, which are retired."""
 
 import fcntl
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from nf.core.sections import parse_section
 
 LEDGER_FILE = "ledger.json"
 
-Status = Literal["fresh", "shown", "burnt"]
+Status = Literal["fresh", "shown", "retired"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class IssuedSet:
     """One line of the ledger.
 
     Attributes:
-        digest: of the query set (``QuerySet.digest``).
-        scheme: that made it.
-        seed: that it was made under.
-        issued_at: ISO 8601 with offset, as all times here.
-        burnt_at: when a newer set took its place.
-        seen_by: when each suspect was first asked, by its name.
+        digest: digest of the query set (``QuerySet.digest``).
+        scheme: name of the scheme that made the set.
+        seed: seed that the set was made under.
+        issued_at: time at which the set was issued, in ISO 8601 with offset.
+        burnt_at: time at which a newer set replaced it, in ISO 8601 with offset; ``None`` while it is in use.
+        seen_by: time at which each suspect was first sent the set, in ISO 8601 with offset, by the suspect's name.
     """
 
     digest: str
@@ -39,9 +39,9 @@ class IssuedSet:
 
     @property
     def status(self) -> Status:
-        """``fresh``: nobody has seen it; ``shown``: somebody has; ``burnt``: nobody is to be asked with it again."""
+        """``fresh``: no suspect has seen it; ``shown``: some suspect has; ``retired``: it is not to be sent again."""
         if self.burnt_at is not None:
-            return "burnt"
+            return "retired"
         return "shown" if self.seen_by else "fresh"
 
 
@@ -51,18 +51,18 @@ class Ledger:
     Several processes may use it: each change reads, changes and writes the file under a lock.
 
     Args:
-        folder: ``Layout.issued``.
+        folder: folder of the issued sets (``Layout.issued``).
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def folder(self, digest: str) -> Path:
-        """Where the set of that digest lies."""
+        """Folder of the query set with this ``digest``."""
         return self._folder / digest[:16]
 
     def sets(self) -> tuple[IssuedSet, ...]:
-        """All that were ever issued, the oldest first.
+        """All query sets that were ever issued, the oldest first.
 
         Raises:
             ArtifactError: the ledger is damaged.
@@ -76,23 +76,23 @@ class Ledger:
             raise ArtifactError(f"{error}; {restore(path)}") from error
 
     def current(self) -> IssuedSet:
-        """The newest set that is not burnt.
+        """The newest set that is not retired.
 
         Raises:
-            ArtifactError: there is none.
+            ArtifactError: there is no such set, or the ledger is damaged.
         """
-        usable = [issued for issued in self.sets() if issued.status != "burnt"]
+        usable = [issued for issued in self.sets() if issued.status != "retired"]
         if not usable:
             raise ArtifactError(
-                f"{self._folder}: expected a query set that is not burnt, found none; run `refingerprint`"
+                f"{self._folder}: expected a query set that is not retired, found none; run `refingerprint`"
             )
         return usable[-1]
 
     def issue(self, new: IssuedSet) -> None:
-        """Enter ``new``, whose folder is written, and burn every older set at the same moment.
+        """Enter ``new``, whose folder is written already, and retire every older set at the same moment.
 
         Raises:
-            ArtifactError: the set was issued before: a query set is new only under a new seed.
+            ArtifactError: the set was issued before, as the seed is not new; or the ledger is damaged.
         """
         with self._locked() as sets:
             for index, known in enumerate(sets):
@@ -105,21 +105,26 @@ class Ledger:
             sets.append(new)
 
     def show(self, digest: str, suspect: str, at: str) -> None:
-        """Note that ``suspect`` is about to see a set; who saw it before stays as noted.
+        """Note that a suspect is about to see a set; an earlier note of the same suspect stays.
+
+        Args:
+            digest: digest of the query set.
+            suspect: name of the suspect.
+            at: present time, in ISO 8601 with offset.
 
         Raises:
-            ArtifactError: there is no such set, or it has been burnt since it was looked up.
+            ArtifactError: there is no such set, or it has been retired since it was looked up.
         """
         with self._locked() as sets:
             for index, known in enumerate(sets):
-                if known.digest == digest and known.status != "burnt":
+                if known.digest == digest and known.status != "retired":
                     sets[index] = replace(known, seen_by={suspect: at, **known.seen_by})
                     return
-            raise ArtifactError(f"expected a query set that is not burnt, got {digest[:16]}; ask with the newest one")
+            raise ArtifactError(f"expected a query set that is not retired, got {digest[:16]}; use the newest one")
 
     @contextmanager
     def _locked(self) -> Iterator[list[IssuedSet]]:
-        """The lines, to be changed in place; written when the block ends well."""
+        """The lines, to be changed in place; they are written if the block raises nothing."""
         # Beside the folder, which DVC keeps whole.
         with open_lock(self._folder.with_name(f".{self._folder.name}.lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -132,17 +137,18 @@ def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False
     """Note that ``suspect`` is about to see the query set in ``folder``, if that is one of a ledger.
 
     Args:
-        folder: of the query set.
-        digest: of the query set.
-        suspect: its file or address; of an address, what stands behind ``?`` is left out.
-        long_ago: whether its answers are there already, so that a set that was burnt since may be read by them.
+        folder: folder of the query set.
+        digest: digest of the query set.
+        suspect: file or address of the suspect; of an address, what stands behind ``?`` is left out.
+        long_ago: whether its answers are there already, so that a set that was retired since may be read by them.
 
     Raises:
-        ArtifactError: the set has been burnt and the suspect is yet to be asked, or the ledger is damaged or read-only.
+        ArtifactError: the set has been retired and the suspect is yet to be asked, or the ledger is damaged or
+            read-only.
     """
     ledger = Ledger(folder.resolve().parent)
     known = next((issued for issued in ledger.sets() if issued.digest == digest), None)
-    if known is not None and not (long_ago and known.status == "burnt"):
+    if known is not None and not (long_ago and known.status == "retired"):
         ledger.show(digest, suspect.partition("?")[0], datetime.now(UTC).isoformat(timespec="seconds"))
 
 

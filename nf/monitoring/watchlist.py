@@ -1,4 +1,4 @@
-"""``watchlist.yaml``: the suspects that are asked again and again."""
+"""``watchlist.yaml``: the suspects that are verified on a schedule."""
 
 import re
 from dataclasses import dataclass
@@ -21,19 +21,18 @@ class WatchedSuspect:
     """One suspect of the list.
 
     Attributes:
-        name: small letters, digits and ``.-_``; files are named after it.
-        onnx: its file, relative to the list.
-        address: in the place of a file that of a model behind HTTP; see ``HttpSuspect``.
-        preset: how the address is spoken to, if not as ``HttpSuspect`` does; see ``nf.suspects.presets``.
-        adapter: in the place of both a YAML file, relative to the list, that describes a server; see
-            ``nf.suspects.adapter``.
-        token_from: environment variable with a bearer token for the address.
-        output: what it answers with; control images show it where it is not stated.
-        input: how it takes images, in words; see ``nf.suspects.interface.parse_input``.
-        size: in pixels, as in 224 or 240x320.
-        labels: file with its names of the owner's classes, relative to the list.
-        interface: YAML file with all of that, relative to the list.
-        timeout: seconds that it may take.
+        name: name of the suspect, of small letters, digits and ``.-_``; files are named after it.
+        onnx: path of an ONNX file, relative to the list; ``None`` for any other suspect.
+        address: address of a model behind HTTP, see ``HttpSuspect``; ``None`` for any other suspect.
+        preset: kind of server at the address, if it is not as ``HttpSuspect`` expects; see ``nf.suspects.presets``.
+        adapter: path of a YAML file that describes a server, relative to the list; see ``nf.suspects.adapter``.
+        token_from: name of the environment variable with a bearer token for the address.
+        output: form of the suspect's answers; control images show it where it is not stated.
+        input: how the suspect takes images, in words; see ``nf.suspects.interface.parse_input``.
+        size: height and width of its images in pixels, as in 224 or 240x320.
+        labels: path of a file with its names of the owner's classes, relative to the list.
+        interface: path of a YAML file with all of that, relative to the list.
+        timeout: longest time in seconds that a file may take to answer all images, or a server to answer one.
     """
 
     name: str
@@ -74,7 +73,11 @@ class WatchedSuspect:
 
 @dataclass(frozen=True)
 class Watchlist:
-    """What ``watchlist.yaml`` holds."""
+    """The contents of ``watchlist.yaml``.
+
+    Attributes:
+        suspects: suspects of the list, in its order.
+    """
 
     suspects: tuple[WatchedSuspect, ...]
 
@@ -116,7 +119,11 @@ def stated_of(suspect: WatchedSuspect, folder: Path) -> Interface:
 
 
 def open_watched(suspect: WatchedSuspect, folder: Path) -> Predictor:
-    """The suspect as a black box; ``folder`` is the one that holds the list.
+    """Open a suspect of the list as a black box.
+
+    Args:
+        suspect: entry of the list.
+        folder: folder of the list, to which files are relative.
 
     Raises:
         ConfigError: the variable for its token is not set, a file that it names cannot be used, or there is no folder

@@ -16,23 +16,18 @@ from nf.evaluation import EXTENDED_GROUPS, margins, summarise
 from nf.report import figures
 from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
-from nf.report.names import architecture_name, attack_name, scheme_name
-from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
+from nf.report.names import DETECTORS, architecture_name, attack_name, scheme_name
+from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_GANS, PAPER_PROFILES
 from nf.report.ranking import failures, reach, standings
 from nf.report.rendering import environment, svg_markup
-from nf.report.variants import PAPER_GANS, VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
+from nf.report.variants import VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"
-_DETECTORS = {
-    "naive": "noise and FGSM (the paper's)",
-    "other_gan": "samples of another GAN",
-    "half_of_queries": "half of the queries",
-}
 
 
 @dataclass(frozen=True)
 class ComparisonInputs:
-    """Everything that the comparison shows; what is left out is said to be not measured.
+    """Everything that the comparison shows; missing parts are shown as not measured.
 
     Attributes:
         profile: name of the profile.
@@ -56,7 +51,7 @@ class ComparisonInputs:
 
 
 def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
-    """The figures by name; those that the data cannot fill are left out."""
+    """Figures by name; figures without data are left out."""
     suspects = _tables(inputs.schemes, "suspects")
     thresholds = {scheme_name(s.name): float(s.evaluation["threshold"]) for s in inputs.schemes}
     query_sets = {scheme_name(s.name): s.queries for s in inputs.schemes if s.queries is not None}
@@ -75,14 +70,14 @@ def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
         "figure-9-gans": figures.gans_figure(gan_rows(_variants(inputs))),
     }
     for scheme in inputs.schemes:
-        plus = plus_table(scheme.table)
-        if plus.rows:
+        extended = extended_table(scheme.table)
+        if extended.rows:
             name = scheme_name(scheme.name)
-            drawn[f"plus-{scheme.name}"] = figures.rates_figure(plus, thresholds[name])
+            drawn[f"plus-{scheme.name}"] = figures.rates_figure(extended, thresholds[name])
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def plus_table(table: ScoreTable) -> ScoreTable:
+def extended_table(table: ScoreTable) -> ScoreTable:
     """The suspects of FingerBench+ with the name of their group in place of the attack's."""
     rows = table.select(pool="plus").rows
     return ScoreTable(tuple(replace(row, attack=EXTENDED_GROUPS[row.attack]) for row in rows))
@@ -121,7 +116,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "groups": {group: attack_name(group) for group in EXTENDED_GROUPS.values()},
         "twins": _twins(inputs.schemes),
         "zoo": _zoo(inputs.schemes[0].table),
-        "detectors": _DETECTORS,
+        "detectors": DETECTORS,
         "detector_accuracies": _detector_accuracies(inputs),
         "ablation": ablation_rows(rows),
         "gans": gan_rows(rows),
@@ -140,9 +135,9 @@ def _tables(schemes: Iterable[SchemeResult], pool: str) -> dict[str, ScoreTable]
 
 
 def _detector_accuracies(inputs: ComparisonInputs) -> list[tuple[str, str, Mapping[str, float]]]:
-    """(whose queries they judge, what they learned from, accuracies): detectors that judge all schemes stand once."""
+    """(scheme whose queries they look at, what they learned from, accuracies); ``all`` where these are the same."""
     lines = []
-    for kind, title in _DETECTORS.items():
+    for kind, title in DETECTORS.items():
         found = {
             scheme_name(scheme.name): inputs.detection[scheme.name][kind]["accuracy"]
             for scheme in inputs.schemes
@@ -160,10 +155,10 @@ def _variants(inputs: ComparisonInputs) -> list[VariantRow]:
 
 
 def _twins(schemes: Iterable[SchemeResult]) -> list[tuple[str, list[float]]]:
-    """Each twin's architecture and its rate by scheme."""
+    """Architecture of each twin, and its score by each scheme."""
     rates: dict[str, list[float]] = {}
     for scheme in schemes:
-        for row in plus_table(scheme.table).rows:
+        for row in extended_table(scheme.table).rows:
             if row.attack == EXTENDED_GROUPS["train"]:
                 rates.setdefault(architecture_name(row.architecture), []).append(row.score)
     return list(rates.items())

@@ -13,7 +13,13 @@ from nf.report.names import label_name
 
 @dataclass(frozen=True)
 class QueryTile:
-    """A query with the label of the source and its thieves, and the one of unrelated models, if the scheme has it."""
+    """A query as the page shows it.
+
+    Attributes:
+        uri: PNG of the image as a data URI.
+        label: name of the label that the source and its thieves give.
+        negative_label: name of the label that independent models give; ``None`` if the scheme does not say.
+    """
 
     uri: str
     label: str

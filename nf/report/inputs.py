@@ -16,8 +16,8 @@ class SchemeResult:
     Attributes:
         name: key of ``nf.fingerprints.SCHEMES``.
         evaluation: the scheme's ``metrics/<scheme>.json``, as ``nf.evaluation.Evaluation.to_json`` gives it.
-        table: its scores; rows of the training pool are not shown.
-        queries: its query set with the card.
+        table: scores of all suspects; rows of the training pool are not shown.
+        queries: query set of the scheme, with its card.
     """
 
     name: str
@@ -32,8 +32,8 @@ class GanResult:
 
     Attributes:
         name: key of ``nf.gan.GANS``, or that of an imported one.
-        quality: numbers by key; the Fréchet distance is called ``frechet_<architecture>``.
-        sheet: PNG of samples.
+        quality: numbers of ``quality.json`` by key; the Fréchet distance is called ``frechet_<architecture>``.
+        sheet: path of the PNG with samples.
     """
 
     name: str
@@ -43,7 +43,15 @@ class GanResult:
 
 @dataclass(frozen=True)
 class ZooAccuracy:
-    """One suspect's accuracy in [0, 1] on the test images."""
+    """Accuracy of one suspect.
+
+    Attributes:
+        suspect: id of the suspect.
+        architecture: key of its architecture.
+        attack: key of the attack that made it.
+        role: ``positive`` or ``negative``.
+        accuracy: share of the test images that it labels correctly, in [0, 1].
+    """
 
     suspect: str
     architecture: str
@@ -57,10 +65,10 @@ class ParitySummary:
     """How far the exported models agree with what was trained.
 
     Attributes:
-        models: exported models.
-        images: images that each was compared on.
-        max_abs_difference: largest difference between two logits.
-        label_changes: models of which any image got another label.
+        models: number of exported models.
+        images: number of images on which each model was compared.
+        max_abs_difference: largest absolute difference between the two logits of an image and a class.
+        label_changes: number of models whose file gives any image another label.
     """
 
     models: int
@@ -71,17 +79,17 @@ class ParitySummary:
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Everything that the page shows; what is left out is said to be not measured.
+    """Everything that the page shows; missing parts are shown as not measured.
 
     Attributes:
         profile: name of the profile.
         description: what the profile is, as the end of "This run used ...".
-        scheme: that the page is about.
-        class_names: names of the labels; numbers where there are none.
-        gan: that its queries were made with, if any.
-        accuracies: of the suspects.
-        parity: of the ONNX export.
-        timings: seconds by stage.
+        scheme: results of the scheme that the page is about.
+        class_names: names of the labels; numbers are shown where there are none.
+        gan: GAN that the queries were made with, or ``None``.
+        accuracies: accuracy of each suspect.
+        parity: agreement of the ONNX files with their models, or ``None``.
+        timings: duration of each stage's last run in seconds, by stage.
         facts: (label, value) pairs: data, models, commit, versions, machine.
     """
 

@@ -36,6 +36,13 @@ GANS = {
     "reacgan": "ReACGAN",
 }
 
+# What each kind of detector has learned from.
+DETECTORS = {
+    "naive": "noise and FGSM",
+    "other_gan": "another GAN's samples",
+    "half_of_queries": "half of the queries",
+}
+
 
 def label_name(class_names: Sequence[str], label: int) -> str:
     """Name of a class, or its number where ``class_names`` has none."""

@@ -13,11 +13,30 @@ PAPER_PROFILES = ("cifar10", "cifar10-brief", "cifar10-small")
 # By scheme: section 4.2, and table 2.
 PAPER_ARUC = {"naturalfinger": 0.9112, "metav": 0.7782}
 PAPER_DETECTION = {"naturalfinger": 0.003, "metafinger": 1.0, "metav": 0.48, "ipguard": 0.85}
+# ARUC by what is on: adversarial label, input transformation, discriminator loss (table 3).
+PAPER_ABLATION = {
+    (False, False, False): 0.79,
+    (True, False, False): 0.84,
+    (False, True, False): 0.86,
+    (False, False, True): 0.80,
+    (True, True, False): 0.87,
+    (True, False, True): 0.86,
+    (False, True, True): 0.86,
+    (True, True, True): 0.91,
+}
+# ARUC by GAN (figure 9).
+PAPER_GANS = {"sagan": 0.91, "wgan_gp": 0.86, "logan": 0.88, "contragan": 0.86, "icrgan": 0.84, "reacgan": 0.847}
 
 
 @dataclass(frozen=True)
 class PaperComparison:
-    """One line: what it is, what the paper reports and what this run reached."""
+    """One line of the comparison with the paper.
+
+    Attributes:
+        name: name of the quantity.
+        paper: value that the paper reports, as text.
+        ours: value that this run reached, as text.
+    """
 
     name: str
     paper: str
@@ -33,7 +52,7 @@ def comparisons(table: ScoreTable, evaluation: Mapping[str, Any]) -> list[PaperC
         return f"{points(min(values))} points" if values else "not measured"
 
     return [
-        PaperComparison("ARUC", "0.911", decimal(evaluation["aruc"])),
+        PaperComparison("ARUC", decimal(PAPER_ARUC["naturalfinger"]), decimal(evaluation["aruc"])),
         PaperComparison("Lowest margin under fine-tuning", "over 95 points", lowest(lambda m: m.attack == "finetune")),
         PaperComparison(
             "Lowest margin with up to 70% of weights pruned",

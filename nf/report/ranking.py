@@ -1,4 +1,4 @@
-"""How the first scheme stands among the others, computed: where another is better, and on what it fails."""
+"""The first scheme among the others: on which measures another is better, and on which attacks it fails."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,14 @@ from nf.report.names import attack_name, scheme_name
 
 @dataclass(frozen=True)
 class Standing:
-    """A measure on which another scheme is better than the first."""
+    """A measure on which another scheme is better than the first.
+
+    Attributes:
+        measure: name of the measure.
+        best: display name of the best scheme.
+        best_value: value of the best scheme, as text.
+        own_value: value of the first scheme, as text.
+    """
 
     measure: str
     best: str
@@ -30,10 +37,10 @@ class _Measure:
 
 
 def standings(schemes: Sequence[SchemeResult], detection: Mapping[str, Mapping[str, Any]]) -> list[Standing]:
-    """Every measure on which the first scheme is not the best, with the scheme that is.
+    """Find every measure on which the first scheme is not the best, with the scheme that is.
 
     Args:
-        schemes: the first is the project's own.
+        schemes: results of all schemes, of which the first is the project's own.
         detection: records of the stage ``detect`` by scheme; schemes without one are left out of that measure.
     """
     behind = []
@@ -52,7 +59,7 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
     def metric(key: str) -> Callable[[SchemeResult], float | None]:
         return lambda scheme: float(scheme.evaluation[key])
 
-    def plus(group: str) -> Callable[[SchemeResult], float | None]:
+    def extended(group: str) -> Callable[[SchemeResult], float | None]:
         def read(scheme: SchemeResult) -> float | None:
             found = scheme.evaluation.get("plus", {}).get(group)
             return found["called_stolen"] / found["models"] if found else None
@@ -79,10 +86,10 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
         _Measure("TPR at FPR 0", metric("tpr_at_fpr_0"), decimal),
         _Measure("Stolen suspects missed at the threshold", errors("false_negatives"), "{:.0f}".format, False),
         _Measure("Honest suspects accused at the threshold", errors("false_positives"), "{:.0f}".format, False),
-        _Measure("Twins accused at the threshold", plus("twin"), percent, False),
-        _Measure("Students of other data recognised", plus("cross-data"), percent),
-        _Measure("Compressed copies recognised", plus("compressed"), percent),
-        _Measure("Copies behind input defences recognised", plus("defended"), percent),
+        _Measure("Twins accused at the threshold", extended("twin"), percent, False),
+        _Measure("Students of other data recognised", extended("cross-data"), percent),
+        _Measure("Compressed copies recognised", extended("compressed"), percent),
+        _Measure("Copies behind input defences recognised", extended("defended"), percent),
         _Measure("Queries that the naive detector finds", detected, lambda share: percent(share, 1), False),
         *(
             _Measure(
@@ -97,7 +104,13 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
 
 @dataclass(frozen=True)
 class Reach:
-    """Mean rates of models that are further and further from those that the queries were made with."""
+    """Mean scores of one group of models.
+
+    Attributes:
+        models: name of the group.
+        stolen: mean score of its stolen models in [0, 1], or ``None`` if it has none.
+        honest: mean score of its independent models in [0, 1], or ``None`` if it has none.
+    """
 
     models: str
     stolen: float | None
@@ -105,10 +118,10 @@ class Reach:
 
 
 def reach(scheme: SchemeResult) -> list[Reach]:
-    """Mean rates of the training models, of suspects with their architectures and of suspects with other ones.
+    """Mean scores of the training models, of suspects with their architectures and of suspects with other ones.
 
-    A step from the first to the second line is what the queries lose on other models, one to the third what they lose
-    on other architectures.
+    The difference between the first two lines is what queries lose on other models, that between the last two what they
+    lose on other architectures.
     """
     training = scheme.table.select(pool="training").rows
     known = {row.architecture for row in training}
@@ -128,7 +141,15 @@ def _mean(rows: Iterable[Score], role: str) -> float | None:
 
 @dataclass(frozen=True)
 class Failures:
-    """Wrong verdicts of one scheme on one attack's models."""
+    """Wrong verdicts of one scheme on one attack's models.
+
+    Attributes:
+        attack: name of the attack.
+        missed: number of stolen models that were called honest.
+        stolen: number of stolen models.
+        accused: number of independent models that were called stolen.
+        honest: number of independent models.
+    """
 
     attack: str
     missed: int

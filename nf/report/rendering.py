@@ -1,4 +1,4 @@
-"""What all pages share: the template environment, and drawings as markup."""
+"""Code that all pages share: the template environment, and drawings as markup."""
 
 from pathlib import Path
 
@@ -29,5 +29,13 @@ def environment() -> Environment:
 
 
 def svg_markup(figure: Figure | None, name: str, description: str) -> Markup:
-    """Empty for no figure. The markup is matplotlib's, which escapes the names that it draws."""
+    """Markup of a figure for a page; empty if ``figure`` is ``None``.
+
+    The markup is matplotlib's, which escapes the names that it draws.
+
+    Args:
+        figure: figure to draw.
+        name: prefix of all ids in the markup, unique on the page.
+        description: text for screen readers.
+    """
     return Markup(to_svg(figure, name, description)) if figure else Markup("")

@@ -27,7 +27,7 @@ _SCORES = {
 
 
 def write_report(inputs: ReportInputs, path: Path) -> None:
-    """Write the page to ``path``: no script, no font, no picture from elsewhere; equal inputs give equal bytes.
+    """Write the page to ``path``, with no script and nothing loaded from elsewhere; equal inputs give equal bytes.
 
     Raises:
         ArtifactError: a picture or the mirror of a suspect is missing, or ``path`` cannot be written.

@@ -18,7 +18,16 @@ _QUALITY = {
 
 @dataclass(frozen=True)
 class SuspectRow:
-    """A line of the full table; ``wrong`` if the verdict is."""
+    """A line of the table of all suspects.
+
+    Attributes:
+        score: score of the suspect.
+        attack: display name of the attack that made the suspect.
+        architecture: display name of the suspect's architecture.
+        stolen: whether the suspect is stolen.
+        verdict: whether the suspect is called stolen.
+        accuracy: share of the test images that the suspect labels correctly, or ``None`` if that is not known.
+    """
 
     score: Score
     attack: str
@@ -29,7 +38,7 @@ class SuspectRow:
 
     @property
     def wrong(self) -> bool:
-        """Whether a thief is missed or an honest model accused."""
+        """Whether a stolen model is missed or an independent model accused."""
         return self.stolen != self.verdict
 
 
@@ -51,7 +60,14 @@ def suspect_rows(table: ScoreTable, threshold: float, accuracies: Iterable[ZooAc
 
 @dataclass(frozen=True)
 class AccuracyRange:
-    """Mean, lowest and highest accuracy of some models."""
+    """Accuracies of a group of models.
+
+    Attributes:
+        models: number of models.
+        mean: mean accuracy, in [0, 1].
+        low: lowest accuracy, in [0, 1].
+        high: highest accuracy, in [0, 1].
+    """
 
     models: int
     mean: float
@@ -60,13 +76,19 @@ class AccuracyRange:
 
     @classmethod
     def of(cls, values: list[float]) -> "AccuracyRange | None":
-        """The spread of ``values``, or None if there are none."""
+        """The range of ``values``, or ``None`` if there are no values."""
         return cls(len(values), sum(values) / len(values), min(values), max(values)) if values else None
 
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """Accuracies of one attack or architecture."""
+    """Accuracies of the models of one attack or architecture.
+
+    Attributes:
+        name: display name of the attack or architecture.
+        stolen: accuracies of its stolen models, or ``None`` if it has none.
+        honest: accuracies of its independent models, or ``None`` if it has none.
+    """
 
     name: str
     stolen: AccuracyRange | None

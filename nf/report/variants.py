@@ -8,31 +8,23 @@ from typing import Any
 
 from scipy import stats
 
+from nf.report.paper import PAPER_ABLATION
+
 VariantRecord = Mapping[str, Any]
-"""What the stage ``variant`` writes."""
-
-# Adversarial label, input transformation, discriminator loss -> ARUC (paper, table 3).
-PAPER_ABLATION = {
-    (False, False, False): 0.79,
-    (True, False, False): 0.84,
-    (False, True, False): 0.86,
-    (False, False, True): 0.80,
-    (True, True, False): 0.87,
-    (True, False, True): 0.86,
-    (False, True, True): 0.86,
-    (True, True, True): 0.91,
-}
-
-
-# ARUC by GAN (paper, figure 9).
-PAPER_GANS = {"sagan": 0.91, "wgan_gp": 0.86, "logan": 0.88, "contragan": 0.86, "icrgan": 0.84, "reacgan": 0.847}
+"""Contents of a file that the stage ``variant`` writes."""
 
 _ABLATED = {"label", "transforms", "discriminator"}
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean over seeds of a metric in [0, 1], and its Student interval within it; no interval for a single seed."""
+    """Mean of a metric over seeds, with its Student interval.
+
+    Attributes:
+        mean: mean of the metric, in [0, 1].
+        low: lower end of the interval, at least 0; ``None`` for a single seed.
+        high: upper end of the interval, at most 1; ``None`` for a single seed.
+    """
 
     mean: float
     low: float | None
@@ -43,8 +35,8 @@ class Spread:
         """The spread of at least one value.
 
         Args:
-            values: one a seed.
-            confidence: of the interval, in (0, 1).
+            values: metric of each seed, in [0, 1].
+            confidence: confidence of the interval, in (0, 1).
         """
         centre = mean(values)
         if len(values) == 1:
@@ -58,21 +50,21 @@ class VariantRow:
     """One variant over its seeds.
 
     Attributes:
-        name: of the variant.
+        name: name of the variant.
         label: whether the second label is adversarial and not random.
         transform: whether inputs are transformed.
-        discriminator: ``none``, ``published`` or ``corrected``.
-        ablated: whether it differs from the scheme as it is in these three alone.
-        gan: whose images it starts from.
-        gan_alone: whether it differs from the scheme as it is in its GAN at most.
-        seeds: that found enough queries.
-        short: seeds that did not.
-        aruc: against the paper's negatives, or None if no seed found enough queries.
-        aruc_twins: against twins, or None likewise or if there are none.
-        accused: mean share of honest suspects that are called stolen, or None.
-        twins_accused: mean share of twins that are, or None.
-        missed: mean share of stolen suspects that are not, or None.
-        paper: the paper's ARUC for this combination or None.
+        discriminator: sign of the discriminator's term: ``none``, ``published`` or ``corrected``.
+        ablated: whether the variant differs from the unchanged scheme in these three parts alone.
+        gan: name of the GAN whose images the variant starts from.
+        gan_alone: whether the variant differs from the unchanged scheme in its GAN at most.
+        seeds: number of seeds under which enough queries were found.
+        short: number of seeds under which too few queries were found.
+        aruc: ARUC against the paper's negatives, or ``None`` if no seed gave enough queries.
+        aruc_twins: ARUC against twins, or ``None`` if no seed gave enough queries or there are no twins.
+        accused: mean share of independent suspects that are called stolen, or ``None`` if no seed gave enough queries.
+        twins_accused: mean share of twins that are called stolen, or ``None`` if ``aruc_twins`` is.
+        missed: mean share of stolen suspects that are called honest, or ``None`` if no seed gave enough queries.
+        paper: ARUC that the paper reports for this combination, or ``None`` if it reports none.
     """
 
     name: str
@@ -96,8 +88,8 @@ def variant_rows(records: Iterable[VariantRecord], confidence: float) -> list[Va
     """A row for each variant of NaturalFinger, in the order in which they first occur.
 
     Args:
-        records: one a variant and seed.
-        confidence: of the intervals.
+        records: records of the stage ``variant``, one for each variant and seed.
+        confidence: confidence of the intervals, in (0, 1).
     """
     by_name: dict[str, list[VariantRecord]] = {}
     for record in records:
@@ -157,6 +149,6 @@ def gan_rows(rows: Iterable[VariantRow]) -> list[VariantRow]:
 
 
 def other_rows(rows: Sequence[VariantRow]) -> list[VariantRow]:
-    """What neither table 3 nor figure 9 has, beside the scheme as it is; empty if they have all."""
+    """The unchanged scheme and variants that are neither in table 3 nor in figure 9; empty if there are none."""
     others = [row for row in rows if not (row.ablated or row.gan_alone)]
     return [row for row in rows if row in others or row.name == "label-transform-corrected"] if others else []

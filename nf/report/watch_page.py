@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nf.core.files import write_text
 from nf.monitoring import IssuedSet, Observation
-from nf.report.figures.history import history_figure
+from nf.report.figures.watch_history import history_figure
 from nf.report.rendering import environment, svg_markup
 from nf.verdict import Calibration
 
@@ -15,7 +15,12 @@ _TEMPLATE = "watch.html.j2"
 
 @dataclass(frozen=True)
 class WatchedHistory:
-    """A suspect and what became known of it, the oldest first; at least one observation."""
+    """A watched suspect.
+
+    Attributes:
+        name: name of the suspect.
+        history: observations of the suspect, the oldest first, at least one.
+    """
 
     name: str
     history: tuple[Observation, ...]
@@ -27,7 +32,7 @@ class WatchedHistory:
 
     @property
     def verdict(self) -> Observation | None:
-        """The newest attempt that came to a verdict, which stands until another does."""
+        """The newest attempt that gave a verdict, or ``None`` if none did."""
         return next((observation for observation in reversed(self.history) if observation.stolen is not None), None)
 
 
@@ -37,11 +42,11 @@ def write_watch_page(
     """Write the page to ``path`` and each suspect's drawing as ``<name>.svg`` beside it; nothing is fetched to show it.
 
     Args:
-        path: of the page.
+        path: HTML file to write.
         profile: name of the profile.
-        issued: the query set in use.
-        calibration: its error rates on the zoo.
-        suspects: in the order of the page.
+        issued: query set in use.
+        calibration: error rates of this query set on the zoo.
+        suspects: watched suspects, in the order of the page.
 
     Raises:
         ArtifactError: a file cannot be written.

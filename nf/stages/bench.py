@@ -1,8 +1,7 @@
 """All schemes against all suspects: in one process, as ``nf bench`` runs them, or each in a process elsewhere."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -10,19 +9,20 @@ import torch
 from nf.core.files import read_json
 from nf.core.paths import Layout
 from nf.core.threads import TORCH_RNG_LOCK
-from nf.fingerprints import make_scheme
-from nf.stages.evaluate import evaluate
-from nf.stages.fingerprint import fingerprint, has_query_set
+from nf.core.variants import VariantId
+from nf.stages.graph import Part, Wanted, scheme_parts, variant_parts
 from nf.stages.run import Run, silent
-from nf.stages.score import score
-from nf.stages.variant import variant
-
-_STAGES = ("fingerprint", "score", "evaluate")
 
 
 @dataclass(frozen=True)
 class BenchRow:
-    """What a scheme reached: its ``metrics/<scheme>.json``, and the seconds of its stages' last runs."""
+    """The result of one scheme.
+
+    Attributes:
+        scheme: name of the scheme.
+        metrics: contents of ``metrics/<scheme>.json``.
+        seconds: duration of the scheme's stages in their last runs, in seconds.
+    """
 
     scheme: str
     metrics: Mapping[str, Any]
@@ -39,33 +39,32 @@ def bench(run: Run, schemes: Sequence[str], *, fresh: bool = False) -> list[Benc
         UnknownNameError: the profile or the registry has no such scheme; nothing has begun then.
         NFError: whatever the three stages raise.
     """
-    for scheme in schemes:
-        make_scheme(scheme, run.profile.section("schemes", scheme))  # the last one's typo must not wait for the others
+    Wanted.of(run.profile, schemes=schemes)  # the last one's typo must not wait for the others
     rows = []
     for scheme in schemes:
-        for name, step in _steps(run, scheme, fresh=fresh).items():
-            with run.stage(name):
-                step()
+        parts = list(scheme_parts(run, run, scheme))
+        _make(run, parts, fresh=fresh)
         known = run.seconds()
-        seconds = sum(known.get(f"{stage}@{scheme}", 0.0) for stage in _STAGES)
+        seconds = sum(known.get(part.name, 0.0) for part in parts)
         rows.append(BenchRow(scheme, read_json(run.layout.metrics(scheme)), seconds))
     return sorted(rows, key=lambda row: -row.metrics["aruc"])
 
 
-def _steps(run: Run, scheme: str, *, fresh: bool = False) -> dict[str, Callable[[], Any]]:
-    """The stages that ``scheme`` still needs, by their names in ``dvc.yaml``."""
-    kept = not fresh and has_query_set(run, scheme)
-    made = {} if kept else {f"fingerprint@{scheme}": partial(fingerprint, run, scheme)}
-    return {
-        **made,
-        f"score@{scheme}": partial(score, run, scheme),
-        f"evaluate@{scheme}": partial(evaluate, run, scheme),
-    }
+def _make(run: Run, parts: Iterable[Part], *, fresh: bool = False) -> None:
+    """Make ``parts`` one after another; a query set that is there is kept, unless ``fresh``."""
+    for part in parts:
+        if fresh or not (part.name.startswith("fingerprint@") and part.is_there()):
+            with run.stage(part.name):
+                part.make()
 
 
 @dataclass(frozen=True)
 class Bench:
-    """The work of one scheme or variant, for whatever process ``work`` is called in: it can be sent there."""
+    """The work of one scheme or variant; it can be sent to another process.
+
+    Attributes:
+        run: profile and place of the artifacts, by paths that are valid in every process.
+    """
 
     run: Run
 
@@ -76,14 +75,15 @@ class Bench:
         return cls(Run(replace(run.profile, execution=execution), Layout(run.layout.root.resolve()), silent))
 
     def work(self, item: str) -> None:
-        """Do the scheme ``item``, or the variant ``<name>/<seed>``.
+        """Do the scheme ``item``, or the variant ``<name>-<seed>``.
 
         Raises:
             NFError: whatever the stages raise.
         """
         with TORCH_RNG_LOCK:
             torch.set_num_threads(1)
-            steps = {f"variant@{item}": partial(variant, self.run, item)} if "/" in item else _steps(self.run, item)
-            for name, step in steps.items():
-                with self.run.stage(name):
-                    step()
+            run = self.run
+            if item.rpartition("-")[0] in run.profile.variants.each:
+                _make(run, variant_parts(run, run, VariantId.parse(item)))
+            else:
+                _make(run, scheme_parts(run, run, item))

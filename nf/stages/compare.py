@@ -1,14 +1,16 @@
 """Stage ``compare``: all schemes side by side, in the paper's tables and figures and beyond."""
 
-import csv
 import logging
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json
-from nf.core.paths import BUDGET_FILE, CARD_FILE, PAGE_FILE
+from nf.core.files import read_csv, read_json
+from nf.core.paths import BUDGET_FILE, CARD_FILE, METRICS_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
+from nf.core.variants import VariantId
+from nf.evaluation import BudgetPoint
 from nf.report import ComparisonInputs, write_comparison
 from nf.stages.freshness import query_set_is_current, variant_is_current
 from nf.stages.report import check_query_set, scheme_result
@@ -21,7 +23,7 @@ def compare(run: Run) -> Path:
     """Write ``comparison/index.html`` and its figures, and return the path of the page.
 
     It shows every scheme of the profile that is evaluated, and whatever of detection and variants is there. What was
-    made with other settings, images or models than those of now is left out, with a warning.
+    made with other settings, images or models than the current ones is left out, with a warning.
 
     Raises:
         ArtifactError: no scheme is evaluated, or a record is damaged.
@@ -30,7 +32,7 @@ def compare(run: Run) -> Path:
     _warn_of_others("nf bench", [name for name in _with_metrics(run) if name not in names])
     _warn_of_others("nf variant", [_item(record) for record in _variant_records(run) if record not in variants])
     if not names:
-        raise ArtifactError(f"expected metrics of now in {run.layout.root / 'metrics'}, found none; run `nf bench`")
+        raise ArtifactError(f"expected current metrics in {run.layout.root / 'metrics'}, found none; run `nf bench`")
     inputs = ComparisonInputs(
         profile=run.profile.name,
         description=run.profile.description,
@@ -46,12 +48,12 @@ def compare(run: Run) -> Path:
 
 
 def evaluated_schemes(run: Run) -> list[str]:
-    """Schemes of the profile that have metrics of a query set that stands, in the order of ``params.yaml``."""
+    """Schemes of the profile that have metrics of a current query set, in the order of ``params.yaml``."""
     return [name for name in _with_metrics(run) if query_set_is_current(run, name)]
 
 
 def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
-    """What detectors find, by evaluated scheme, as far as it is there.
+    """Records of the stage ``detect`` that exist, by evaluated scheme.
 
     Raises:
         ArtifactError: a record is damaged, or of another query set than the scheme's.
@@ -65,7 +67,7 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
-    """Records of the profile's variants that are there and stand, in the order of ``params.yaml``, then by seed."""
+    """Records of the profile's variants that are there and current, in the order of ``params.yaml``, then by seed."""
     return tuple(record for record in _variant_records(run) if variant_is_current(run, record))
 
 
@@ -74,15 +76,18 @@ def _with_metrics(run: Run) -> list[str]:
 
 
 def _variant_records(run: Run) -> list[dict[str, Any]]:
+    there = [VariantId.parse(path.parent.name) for path in run.layout.variants.glob(f"*/{METRICS_FILE}")]
+    in_order = sorted(there, key=lambda variant: variant.seed)
     return [
-        read_json(path)
+        read_json(run.layout.variant(variant))
         for name in run.profile.variants.each
-        for path in sorted(run.layout.variant(name, 0).parents[1].glob("*/metrics.json"), key=_seed)
+        for variant in in_order
+        if variant.name == name
     ]
 
 
 def _item(record: dict[str, Any]) -> str:
-    return f"{record['variant']}/{record['seed']}"
+    return str(VariantId(record["variant"], record["seed"]))
 
 
 def _warn_of_others(command: str, left_out: list[str]) -> None:
@@ -94,10 +99,6 @@ def _warn_of_others(command: str, left_out: list[str]) -> None:
 
 
 def _columns(path: Path) -> dict[str, list[float]]:
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
-
-
-def _seed(path: Path) -> int:
-    return int(path.parent.name)
+    names = [field.name for field in fields(BudgetPoint)]
+    rows = read_csv(path, dict.fromkeys(names, float), advice=f"run `nf evaluate {path.parent.name}`")
+    return {name: [row[name] for row in rows] for name in names}

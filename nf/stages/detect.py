@@ -1,4 +1,4 @@
-"""Stage ``detect``: would a thief's detector refuse the queries (paper, table 2)? And one who knows half of them?"""
+"""Stage ``detect``: how many queries detectors find (paper, table 2), also those of a thief who knows half of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +19,10 @@ from nf.stages.run import Run
 
 
 def detect(run: Run, scheme: str) -> Path:
-    """Let detectors of three kinds judge the queries of ``scheme``, and return the path of the record.
+    """Look for the queries of ``scheme`` with detectors of three kinds, and return the path of the record.
 
     ``naive`` and ``other_gan`` come from the stage ``detectors``; ``half_of_queries`` learn here from one half of the
-    queries and judge the other. ``accuracy`` is what they reach on images that they have not seen.
+    queries and are tested on the other. ``accuracy`` is measured on images that the detectors did not learn from.
 
     Raises:
         ArtifactError: the images, the query set or the detectors are missing or damaged, or detectors have learned

@@ -1,4 +1,4 @@
-"""Stage ``detectors``: what a thief trains who has seen no query (paper, section 4.5). Every scheme meets the same."""
+"""Stage ``detectors``: detectors of a thief who has seen no query (paper, section 4.5), the same for every scheme."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Stage ``evaluate``: what a scheme's scores amount to."""
+"""Stage ``evaluate``: the metrics of a scheme, from its scores."""
 
 import math
 from pathlib import Path
@@ -69,11 +69,11 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict
         confidence=settings.confidence,
         seed=seed,
     )
-    plus = evaluate_extended(
+    extended = evaluate_extended(
         table,
         threshold=queries.card["threshold"],
         resamples=settings.resamples,
         confidence=settings.confidence,
         seed=derive_seed(seed, "bootstrap", "plus"),
     )
-    return {**evaluation.to_json(), "plus": plus.to_json()}
+    return {**evaluation.to_json(), "plus": extended.to_json()}

@@ -26,7 +26,7 @@ def export(run: Run) -> Path:
     lineage = fingerbench(run.profile.zoo)
     splits = Splits.load(run.layout.data)
     images = splits["test"].images[:PARITY_IMAGES]
-    files = {run.layout.zoo / spec.id: run.layout.onnx / f"{spec.id}.onnx" for spec in lineage.trained().specs}
+    files = {run.layout.zoo / spec.id: run.layout.exported(spec.id) for spec in lineage.trained().specs}
     rows = []
     for folder, parity in export_all(files, images, OnnxSuspect, workers=run.profile.execution.workers):
         if parity.max_abs_difference > _TOLERANCE:
@@ -46,9 +46,9 @@ def _export_copies(run: Run, lineage: Lineage, splits: Splits) -> None:
     test, own = splits["test"].images, splits["finetune"].images[:_CALIBRATION_IMAGES]
     rows = []
     for spec in lineage.specs:
-        if spec.attack != "compress":
+        if spec.attack != "compress" or spec.parent is None:
             continue
-        original, copy = (run.layout.onnx / f"{name}.onnx" for name in (spec.parent, spec.id))
+        original, copy = run.layout.exported(spec.parent), run.layout.exported(spec.id)
         compress(original, copy, spec.level, own)
         labels, expected = (OnnxSuspect(path)(test).argmax(axis=1) for path in (copy, original))
         rows.append((spec.id, f"{(labels == expected).mean():.6g}", len(test), copy.stat().st_size))

@@ -42,7 +42,11 @@ def fingerprint(run: Run, scheme: str) -> Path:
 
 def make_queries(run: Run, scheme: str, section: Mapping[str, Any], *, count: int, seed: int) -> QuerySet:
     """``count`` queries of ``scheme`` with the hyper-parameters in ``section``; errors as ``fingerprint``."""
-    maker = make_scheme(scheme, section)
+    return make_queries_by(run, make_scheme(scheme, section), count=count, seed=seed)
+
+
+def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QuerySet:
+    """``count`` queries of a scheme that is made already, maybe with steps of one's own; errors as ``fingerprint``."""
     splits = Splits.load(run.layout.data)
     task = _task(run, maker, splits, count, seed)
     queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
@@ -78,7 +82,7 @@ def has_query_set(run: Run, scheme: str) -> bool:
 
 
 def _data_hash(splits: Splits) -> dict[str, str]:
-    """Of the images that a scheme is given."""
+    """Hashes of the images that a scheme is given."""
     return {name: splits.hashes[name] for name in ("A", "test")}
 
 

@@ -14,7 +14,7 @@ from nf.stages.run import Run
 
 
 def query_set_is_current(run: Run, scheme: str) -> bool:
-    """Whether the query set of ``scheme`` was made with the settings and images of now.
+    """Whether the query set of ``scheme`` was made with the current settings and images.
 
     Raises:
         UnknownNameError: there is no such scheme.
@@ -47,6 +47,6 @@ def variant_basis(run: Run, name: str) -> dict[str, Any]:
 
 
 def variant_is_current(run: Run, record: dict[str, Any]) -> bool:
-    """Whether a variant's ``record`` is about the settings and models of now."""
+    """Whether a variant's ``record`` is about the current settings and models."""
     whole = (run.layout.zoo / SUMMARY_FILE).exists()
     return whole and canonical_json(record.get("basis")) == canonical_json(variant_basis(run, record["variant"]))

@@ -1,4 +1,4 @@
-"""Stage ``gan``: train a GAN on the owner's images and measure its samples in the eyes of the source model."""
+"""Stage ``gan``: train a GAN on the owner's images and measure its samples with the source model."""
 
 from pathlib import Path
 
@@ -24,10 +24,11 @@ _SAMPLES_ALONG_THE_WAY = 500
 def gan(run: Run, name: str) -> Path:
     """Train the GAN ``name`` on split A and return its folder; a killed run goes on from its last checkpoint.
 
-    One that is trained already, with these settings on these images beside this source model, is only measured.
+    A GAN that is trained already, with the same settings, images and source model, is only measured.
 
-    ``quality.json`` holds what ``nf.gan.sample_quality`` finds in the eyes of the source model, the Fréchet distance
-    named after its architecture; ``history.csv`` holds losses and the same numbers on fewer samples along the way.
+    ``quality.json`` holds the numbers of ``nf.gan.sample_quality`` with the source model as classifier, the Fréchet
+    distance named after its architecture; ``history.csv`` holds losses and the same numbers on fewer samples along the
+    way.
 
     Raises:
         UnknownNameError: the profile or the registry has no such GAN.
@@ -96,7 +97,7 @@ def trained_gans(run: Run) -> list[str]:
 
 
 def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:
-    """Quality beside ``images`` (uint8) in the eyes of the source model."""
+    """Quality of samples beside ``images`` (N, C, H, W) uint8, measured with the source model."""
     source, card = load_model(run.layout.zoo / SOURCE_ID)
     quality = sample_quality(gan, source.to(gan.device), to_float(images), seed=seed, samples=samples)
     quality[f"frechet_{card['architecture']}"] = quality.pop("frechet")

@@ -16,8 +16,8 @@ from nf.stages.score import score_suspects
 def issue(run: Run, scheme: str, seed: int) -> IssuedSet:
     """Make a query set of ``scheme`` under ``seed``, measure it on the zoo's suspects and issue it.
 
-    The zoo is the owner's: asking its models shows the queries to nobody. The ledger is written last, so that a run
-    that is killed has issued nothing.
+    The zoo is the owner's: querying its models shows the images to nobody else. The ledger is written last, so that a
+    run that is killed has issued nothing.
 
     Raises:
         UnknownNameError: the profile or the registry has no such scheme.

@@ -10,9 +10,9 @@ _PACKAGES = ("torch", "onnxruntime-gpu", "numpy", "scikit-learn", "prefect", "ml
 
 
 def git_commit(folder: Path = Path()) -> str:
-    """The commit that ``folder`` is at, with ``+changes`` where the tree differs from it.
+    """The commit of the repository at ``folder``, with ``+changes`` if the tree differs from it.
 
-    Outside git it is what ``NF_COMMIT`` says, as in the images of ``docker/``, or ``unknown``.
+    Outside git it is the value of ``NF_COMMIT``, as in the images of ``docker/``, or ``unknown``.
     """
     command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+changes", "--exclude=*"]
     try:
@@ -23,7 +23,7 @@ def git_commit(folder: Path = Path()) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that results depend on, as far as they are installed."""
+    """Versions of Python and of the packages that results depend on, as far as they are installed, by name."""
     known = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:

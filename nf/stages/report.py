@@ -1,6 +1,5 @@
 """Stage ``report``: everything that the other stages found, on one page."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json
+from nf.core.files import read_csv, read_json
 from nf.core.paths import CARD_FILE, PAGE_FILE, PARITY_FILE, QUALITY_FILE, SAMPLES_FILE, SUMMARY_FILE
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
@@ -85,8 +84,7 @@ def check_query_set(path: Path, record: Mapping[str, Any], queries: QuerySet, *,
 
 def gans_of(run: Run, scheme: str) -> tuple[str, ...]:
     """The GAN that ``scheme`` takes its queries from, if it takes one."""
-    maker = make_scheme(scheme, run.profile.section("schemes", scheme))
-    return (maker.config.gan,) if maker.needs_gan else ()
+    return make_scheme(scheme, run.profile.section("schemes", scheme)).gans
 
 
 def _gan(run: Run, name: str) -> GanResult:
@@ -98,12 +96,11 @@ def _parity(run: Run) -> ParitySummary | None:
     path = run.layout.onnx / PARITY_FILE
     if not path.exists():
         return None
-    with path.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = read_csv(path, {"max_abs_difference": float, "labels_equal": str, "images": int}, advice="run `nf export`")
     return ParitySummary(
         models=len(rows),
-        images=int(rows[0]["images"]),
-        max_abs_difference=max(float(row["max_abs_difference"]) for row in rows),
+        images=rows[0]["images"],
+        max_abs_difference=max(row["max_abs_difference"] for row in rows),
         label_changes=sum(row["labels_equal"] != "True" for row in rows),
     )
 

@@ -13,7 +13,7 @@ from nf.core.files import open_lock, read_json, write_json
 from nf.core.paths import Layout
 
 Progress = Callable[[int, int, str], None]
-"""(done, total, what was just done) -> None."""
+"""Function (steps done, steps in all, what was just done) -> None."""
 
 
 _ONE_PLACE = ("detectors", "report")
@@ -26,7 +26,13 @@ def silent(done: int, total: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """One profile and where its artifacts lie; ``progress`` is told what long work is doing."""
+    """What every stage is given.
+
+    Attributes:
+        profile: settings of the profile.
+        layout: folders of the profile's artifacts.
+        progress: function that long work calls after each step.
+    """
 
     profile: Profile
     layout: Layout

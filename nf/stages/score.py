@@ -1,4 +1,4 @@
-"""Stage ``score``: every suspect answers the queries through onnxruntime, as a stranger's model would."""
+"""Stage ``score``: every suspect answers the queries through onnxruntime, as a model from outside would."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,7 +42,7 @@ def score_suspects(run: Run, queries: QuerySet) -> tuple[ScoreTable, AnswerTable
     specs = fingerbench(run.profile.zoo).specs
 
     def score_one(spec: ModelSpec) -> tuple[Score, Answers]:
-        suspect = CountingPredictor(open_zoo_suspect(run.layout.onnx, spec), budget=len(queries))
+        suspect = CountingPredictor(open_zoo_suspect(run.layout, spec), budget=len(queries))
         answers = ask(suspect, queries)
         kept = answers if queries.verifier else replace(answers, probabilities=None)
         return Score.of(spec, queries.score(answers), suspect.queries), kept

@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nf.core.errors import ConfigError, NotEnoughQueriesError
+from nf.core.errors import NotEnoughQueriesError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
+from nf.core.variants import VariantId
 from nf.fingerprints import make_scheme
 from nf.stages.evaluate import measure
 from nf.stages.fingerprint import make_queries
@@ -21,18 +22,18 @@ class VariantQueries:
     """A variant of which the queries are made.
 
     Attributes:
-        item: ``<name>/<seed>``.
+        id: the variant's name and seed.
         record: what is known of it before anybody is asked.
         queries: none where too few were found, which ``record`` then tells.
     """
 
-    item: str
+    id: VariantId
     record: dict[str, Any]
     queries: QuerySet | None
 
 
 def variant(run: Run, item: str) -> Path:
-    """Make, ask and evaluate the variant ``<name>/<seed>`` of the profile, and return the path of its metrics.
+    """Make, ask and evaluate the profile's variant ``item``, such as ``twins-0``, and return the path of its metrics.
 
     All variants share the draws of a seed, so that they differ in their settings only. One that does not find enough
     queries is a result too: its record says how many candidates passed each test, under ``shortage``.
@@ -43,30 +44,29 @@ def variant(run: Run, item: str) -> Path:
         ArtifactError: a model or the GAN is missing or damaged.
         SuspectError: a suspect cannot be loaded or asked.
     """
-    return ask_variant(run, make_variant(run, item))
+    return ask_variant(run, make_variant(run, VariantId.parse(item)))
 
 
-def make_variant(run: Run, item: str) -> VariantQueries:
-    """The queries of the variant ``item``, for ``ask_variant``; errors as ``variant``."""
-    name, seed = _parse(item)
-    settings, section = run.profile.variants, run.profile.variant_section(name)
-    chosen = settings.each[name]
+def make_variant(run: Run, variant: VariantId) -> VariantQueries:
+    """The queries of ``variant``, for ``ask_variant``; errors as the stage."""
+    settings, section = run.profile.variants, run.profile.variant_section(variant.name)
+    chosen = settings.each[variant.name]
     record: dict[str, Any] = {
-        "variant": name,
-        "seed": seed,
+        "variant": variant.name,
+        "seed": variant.seed,
         "scheme": chosen.scheme,
         "changes": dict(chosen.changes),
         "parameters": asdict(make_scheme(chosen.scheme, section).config),
-        "basis": variant_basis(run, name),
+        "basis": variant_basis(run, variant.name),
     }
-    own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, seed)
+    own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, variant.seed)
     try:
         queries = make_queries(
             with_fewer_models(run, settings.models), chosen.scheme, section, count=settings.queries, seed=own_seed
         )
     except NotEnoughQueriesError as error:
-        return VariantQueries(item, record | {"shortage": str(error)}, None)
-    return VariantQueries(item, record, queries)
+        return VariantQueries(variant, record | {"shortage": str(error)}, None)
+    return VariantQueries(variant, record, queries)
 
 
 def ask_variant(run: Run, made: VariantQueries) -> Path:
@@ -75,7 +75,6 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
     Raises:
         SuspectError: a suspect cannot be loaded or asked.
     """
-    name, seed = _parse(made.item)
     run = with_fewer_models(run, run.profile.variants.models)
     record, queries = made.record, made.queries
     if queries is not None:
@@ -85,7 +84,7 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
             "training_models": len(queries.card["training_scores"]),
             "metrics": measure(run, record["scheme"], queries, table),
         }
-    path = run.layout.variant(name, seed)
+    path = run.layout.variant(made.id)
     write_json(path, record)
     return path
 
@@ -96,10 +95,3 @@ def with_fewer_models(run: Run, models: int | None) -> Run:
         return run
     zoo = run.profile.zoo
     return replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(models))))
-
-
-def _parse(item: str) -> tuple[str, int]:
-    name, _, seed = item.rpartition("/")
-    if not name or not seed.isdecimal():
-        raise ConfigError(f"variant: expected <name>/<seed>, such as twins/0, got {item!r}")
-    return name, int(seed)

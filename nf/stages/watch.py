@@ -1,4 +1,4 @@
-"""Watching: every suspect of the list is asked with the query set in use, and its history is kept and drawn."""
+"""Watching: every suspect of the list is sent the query set in use, and its history is kept and drawn."""
 
 from pathlib import Path
 
@@ -35,22 +35,22 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     or not with sense, leaves a line in its history and no exception.
 
     Args:
-        run: profile and place.
-        issued: the set in use.
-        suspect: from the watch list.
-        folder: that holds the watch list.
+        run: profile and place of the artifacts.
+        issued: query set in use.
+        suspect: entry of the watch list.
+        folder: folder of the watch list.
 
     Raises:
-        ArtifactError: query set, ledger or history are damaged, or the set has been burnt meanwhile.
+        ArtifactError: query set, ledger or history are damaged, or the set has been retired meanwhile.
         ConfigError: the variable for the suspect's token is not set.
     """
     ledger, at = Ledger(run.layout.issued), now()
     queries = QuerySet.load(ledger.folder(issued.digest))
     check_card(queries)
-    asked = open_watched(suspect, folder)
+    predictor = open_watched(suspect, folder)
     try:
         examined = examine(
-            asked,
+            predictor,
             queries,
             stated_of(suspect, folder),
             before_queries=lambda: ledger.show(issued.digest, suspect.name, at),
@@ -65,7 +65,7 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
 
 
 def draw_watch(run: Run, watchlist: Watchlist) -> Path:
-    """Write the page about all suspects of the list that have been asked, and return its path."""
+    """Write the page about all suspects of the list that have been queried, and return its path."""
     ledger = Ledger(run.layout.issued)
     issued = ledger.current()
     calibration = load_calibration(

@@ -39,7 +39,7 @@ def plan_zoo(run: Run) -> ZooPlan:
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     """Ids still to be built, parents first; models that the plan does not list are deleted.
 
-    What query sets are made from comes before the other suspects: a zoo that is cut can do with it.
+    Models that query sets are made from come before the other suspects, so that an unfinished zoo can be used.
     """
     run.layout.zoo.mkdir(parents=True, exist_ok=True)
     remove_unlisted(plan, run.layout.zoo)
@@ -85,7 +85,13 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
 
 @dataclass(frozen=True)
 class ZooProgress:
-    """How far the zoo in ``folder`` is: ``built`` of ``total`` models."""
+    """How far a zoo is built.
+
+    Attributes:
+        folder: folder of the zoo.
+        built: number of models that are built.
+        total: number of models in all.
+    """
 
     folder: Path
     built: int
@@ -98,10 +104,13 @@ def zoo(run: Run, *, max_seconds: float | None = None) -> ZooProgress:
     The summary is written once all models are there.
     """
     plan = plan_zoo(run)
-    left = build_models(run, plan, missing_models(run, plan), max_seconds=max_seconds)
-    if left:
-        (run.layout.zoo / SUMMARY_FILE).unlink(missing_ok=True)
-    else:
+    missing = missing_models(run, plan)
+    if missing:
+        (run.layout.zoo / SUMMARY_FILE).unlink(
+            missing_ok=True
+        )  # first, as whatever ends the building leaves it partial
+    left = build_models(run, plan, missing, max_seconds=max_seconds)
+    if not left:
         summarise_zoo(run, plan)
     total = len(plan.lineage.specs)
     return ZooProgress(run.layout.zoo, total - len(left), total)
@@ -121,10 +130,10 @@ def build_models(run: Run, plan: ZooPlan, todo: list[str], *, max_seconds: float
     """Build ``todo``, listed parents first, in the profile's worker processes; returns what is left of it.
 
     Args:
-        run: the profile and its folder.
+        run: profile and place of the artifacts.
         plan: the zoo.
-        todo: ids from ``missing_models``.
-        max_seconds: after so many no model is begun; those under way are finished.
+        todo: ids of models to build, from ``missing_models``.
+        max_seconds: time in seconds after which no model is begun; those under way are finished.
 
     Raises:
         NFError: a model failed. No further one is begun then, nor after Ctrl-C.

@@ -1,18 +1,17 @@
-"""Suspects of the zoo as strangers meet them: ONNX files, some of them behind an input defence."""
-
-from pathlib import Path
+"""Suspects of the zoo as others meet them: ONNX files, some of them behind an input defence."""
 
 from nf.core.lineage import ModelSpec
+from nf.core.paths import Layout
 from nf.core.predictor import Predictor
 from nf.suspects import DefendedSuspect, OnnxSuspect
 
 
-def open_zoo_suspect(folder: Path, spec: ModelSpec) -> Predictor:
-    """The suspect ``spec`` from the ONNX files in ``folder``.
+def open_zoo_suspect(layout: Layout, spec: ModelSpec) -> Predictor:
+    """The suspect ``spec`` from its ONNX file in ``layout``, or from its parent's behind a defence.
 
     Raises:
-        SuspectError: its file is missing or cannot be loaded.
+        SuspectError: the suspect's file is missing or cannot be loaded.
     """
-    if spec.attack == "defend":
-        return DefendedSuspect(OnnxSuspect(folder / f"{spec.parent}.onnx"), spec.level)
-    return OnnxSuspect(folder / f"{spec.id}.onnx")
+    if spec.attack == "defend" and spec.parent is not None:
+        return DefendedSuspect(OnnxSuspect(layout.exported(spec.parent)), spec.level)
+    return OnnxSuspect(layout.exported(spec.id))

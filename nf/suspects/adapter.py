@@ -60,7 +60,7 @@ class Adapter:
     """What an adapter file says; ``$NAME`` in headers, query, password and JSON is an environment variable.
 
     Attributes:
-        address: that is asked.
+        address: address that is asked.
         preset: a key of ``PRESETS`` for what is not said here, or ``v2``.
         headers: sent along.
         query: put behind the address.
@@ -71,7 +71,7 @@ class Adapter:
         key: file with its key.
         send: ``png`` or ``jpeg`` for the image as body, ``base64`` for its text, ``file:FIELD`` for a form.
         form: further fields of the form.
-        json: in the place of ``send`` a body in which ``{nchw}``, ``{nhwc}``, ``{nhw}`` and ``{flat}`` stand for the
+        json: body in the place of ``send``, in which ``{nchw}``, ``{nhwc}``, ``{nhw}`` and ``{flat}`` stand for the
             image's numbers, ``{base64}`` and ``{base64:jpeg}`` for its file.
         read: JMESPath of the class in the answer: a number, a name, scores, {name: score}, or [{label, score}].
         label: key of the name, where it is not one of those that are known.
@@ -81,7 +81,7 @@ class Adapter:
         labels: names of the owner's classes, or a file of them; short for ``interface.labels``.
         timeout: seconds for an image.
         rate: images a second at most.
-        price: of one request.
+        price: price of one request.
         retries: how often one image may be asked again.
         first_wait: seconds before that, where the server does not say; doubled each time.
         longest_wait: seconds that are waited at most.
@@ -179,7 +179,7 @@ def open_adapter(
 
     Args:
         adapter: from a file or an address and the name of a preset.
-        folder: that the files it names are relative to.
+        folder: folder that the files it names are relative to.
         output: what its answers mean.
         stated: how it is asked, over what the adapter says.
         journal: folder for answers as they come.

@@ -106,7 +106,7 @@ class CsvSuspect:
             how: ``kind`` and what is stated of classes.
 
         Raises:
-            SuspectError: see above.
+            SuspectError: the table does not fit the images.
         """
         keys = [image_hash(image) for image in images]
         table = read_table(self._path, keys)

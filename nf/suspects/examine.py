@@ -90,7 +90,7 @@ def examine(
         before_queries: called when the suspect is about to see the first query.
 
     Raises:
-        NoVerdictError: its answers to controls or queries are not those of a classifier of the owner's classes.
+        NoVerdictError: the answers to controls or queries are not those of a classifier of the owner's classes.
         SuspectError: it does not answer, or in a form that cannot be read.
     """
     searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())

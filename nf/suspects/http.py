@@ -19,7 +19,7 @@ class HttpSuspect(ServedSuspect):
     It gets one image a request, as from any customer.
 
     Args:
-        address: of the model, ``https://host/v2/models/<name>``, with ``/versions/<version>`` if one is meant.
+        address: address of the model, ``https://host/v2/models/<name>``, with ``/versions/<version>`` if one is meant.
         output: what its answers mean.
         timeout_seconds: for each image, in the place of what ``manners`` say.
         token: sent as bearer token.

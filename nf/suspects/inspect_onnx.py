@@ -33,7 +33,7 @@ class Port:
     Attributes:
         name: as the file has it.
         dtype: numpy's name of its numbers, ``string``, or another name that no numpy type has.
-        shape: its sizes, ``None`` where the file leaves one open; ``None`` where it says nothing.
+        shape: sizes of its dimensions, ``None`` where the file leaves one open; ``None`` where it says nothing.
         mapping: whether it holds a sequence of maps from classes to scores, as scikit-learn's converters write.
     """
 
@@ -49,7 +49,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs that are no weights, and outputs."""
+    """What a file says of itself.
+
+    Attributes:
+        inputs: inputs that are no weights.
+        outputs: outputs, in the order of the file.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]

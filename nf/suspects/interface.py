@@ -40,13 +40,13 @@ class Interface:
         crop: share of the resized image's sides that is kept, in the middle: 0.875 resizes to 256 and crops 224.
         layout: order of the dimensions; ``flat`` has one number after the other in the order of ``nchw``.
         batch: whether a first dimension counts images; without, it gets one image at a time.
-        channels: of its images; the images' own if ``None``.
+        channels: channels of its images and their order; the images' own if ``None``.
         dtype: numpy's name of its numbers.
         range: what black and white become.
         mean: subtracted then, one number or one for each channel in the suspect's order, in units of ``range``.
-        std: divided by then, likewise.
-        input_name: of several inputs the one that takes the image.
-        output_name: of several outputs the one that answers, by name or by number from 0 on.
+        std: what they are divided by then, one number or one for each channel in the suspect's order.
+        input_name: name, of several inputs, of the one that takes the image.
+        output_name: name, of several outputs, of the one that answers, or its number from 0 on.
         kind: what it answers with; ``names`` are of classes, ``top-k`` pairs of class and score.
         labels: the suspect's names of the owner's classes, in the owner's order.
         offset: the suspect's number of the owner's first class.
@@ -251,7 +251,7 @@ def parse_interface(section: Mapping[str, Any] | None, where: str, folder: Path)
     Args:
         section: ``size`` may be one number, ``range``, ``mean`` and ``std`` too, ``labels`` a file's name.
         where: for messages.
-        folder: that ``labels`` is relative to.
+        folder: folder that ``labels`` is relative to.
 
     Raises:
         ConfigError: a key is not known, or a value is not usable.

@@ -20,7 +20,7 @@ class Journal:
     of its own: only so can a suspect be caught that answers differently each time.
 
     Args:
-        folder: of journals, made where there is none.
+        folder: folder of journals, made where there is none.
         suspect: whom the journal is about, which its file is named after.
 
     Raises:

@@ -38,11 +38,11 @@ def write_labelling_page(
     browser until it is exported.
 
     Args:
-        path: of the page.
+        path: path of the page.
         images: to be shown one after the other.
-        num_classes: of the owner's model.
+        num_classes: number of classes of the owner's model.
         class_names: the owner's, in the order of labels; numbers alone where there are none.
-        key: of the set of images, under which the browser keeps answers.
+        key: key of the set of images, under which the browser keeps answers.
     """
     shown = [{"name": image_name(index, image), "src": _source(image)} for index, image in enumerate(images)]
     titles = list(class_names) or [""] * num_classes

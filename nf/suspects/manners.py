@@ -30,7 +30,7 @@ class Manners:
         retries: how often one image may be asked again, where the server is busy or the connection was cut.
         first_wait: seconds before it is asked again, where the server does not say; doubled each time.
         longest_wait: seconds that are waited at most; a server that wants more ends the run.
-        price: of one request, in whatever currency.
+        price: price of one request, in whatever currency.
     """
 
     timeout: float = 60.0
@@ -50,10 +50,10 @@ class Asked:
     """What a run has cost so far.
 
     Attributes:
-        images: that were answered.
-        requests: that were sent, those included that were not answered.
+        images: number of images that were answered.
+        requests: number of requests that were sent, those included that were not answered.
         remembered: images whose answer stood in the journal already.
-        cost: of the requests, where a price was stated.
+        cost: cost of the requests, where a price was stated.
     """
 
     images: int
@@ -71,9 +71,9 @@ class Caller:
     """Puts questions to a server, one after the other.
 
     Args:
-        client: that sends them.
+        client: client that sends them.
         manners: limits.
-        journal: of answers, if a run that is cut is to go on.
+        journal: journal of answers, if a run that is cut is to go on.
         sleep: for tests.
     """
 

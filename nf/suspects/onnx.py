@@ -39,7 +39,7 @@ class OnnxNetwork:
     Args:
         path: the file.
         batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
-        device: where it computes.
+        device: device that it computes on.
 
     Raises:
         SuspectError: the file cannot or should not be loaded (see ``inspect_onnx``), or the device is missing.
@@ -164,9 +164,9 @@ class OnnxSuspect:
         path: the file.
         output: what its answers mean.
         batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
-        device: where it computes.
-        interface: how it is asked, where the file's shapes leave that open; without, the file takes images as they are,
-            in [0, 1], and has one output.
+        device: device that the suspect computes on.
+        interface: how the suspect is asked, where the file's shapes leave that open; without, the file takes images as
+            they are, in [0, 1], and has one output.
 
     Raises:
         SuspectError: the file cannot or should not be loaded (see ``inspect_onnx``), or the device is missing.
@@ -282,7 +282,10 @@ def _open_session(path: Path, data: bytes, device: Device) -> Any:
         raise SuspectError(f"{path}: expected a valid network, onnxruntime refuses it: {_one_line(error)}") from error
     # onnxruntime falls back to the CPU without an exception.
     if device == "cuda" and _CUDA_PROVIDER[0] not in session.get_providers():
-        raise SuspectError(f"device: expected a GPU for 'cuda', got {', '.join(session.get_providers())}")
+        got = ", ".join(session.get_providers())
+        raise SuspectError(
+            f"device: expected a GPU for 'cuda', got {got}; if there is one, install CUDA with naturalfinger[gpu]"
+        )
     return session
 
 

@@ -46,7 +46,7 @@ def open_suspect(
         place: an address of HTTP, a YAML file that describes one (``nf.suspects.adapter``), a ``.csv`` file of answers,
             or else an ONNX file, which runs in a process of its own.
         output: what its answers mean.
-        timeout_seconds: that a file may take for all images, and a server for each.
+        timeout_seconds: longest time in seconds that a file may take to answer all images, or a server to answer one.
         token_from: environment variable with a bearer token for the address.
         stated: how it is asked, as far as that is known.
         preset: key of ``nf.suspects.presets.PRESETS`` for an address.

@@ -89,10 +89,11 @@ def find(
 
     Args:
         ask: puts images to it; raises ``SuspectError`` where it cannot answer.
-        ways: that its declaration leaves open, the likeliest first, with what is stated; see ``all_ways``.
+        ways: ways of asking that its declaration leaves open, the likeliest first, with what is stated; see
+            ``all_ways``.
         controls: what to ask.
-        num_classes: of the owner.
-        stated: by whoever asks.
+        num_classes: number of the owner's classes.
+        stated: what whoever asks has stated.
         any_size: whether it takes images of any size.
 
     Raises:

@@ -56,11 +56,11 @@ def read(
     """What the answers to images that show ``labels`` can mean.
 
     Args:
-        raws: of each output.
+        raws: raw answers of each output.
         how: the images were put; what it says of answers is taken as said.
         labels: what each image shows.
-        num_classes: of the owner.
-        names: of the owner's classes.
+        num_classes: number of the owner's classes.
+        names: names of the owner's classes.
         reorder: whether to look for the order of classes in the answers.
     """
     for output, raw in raws.items():

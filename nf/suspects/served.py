@@ -29,9 +29,9 @@ class Message:
     """One image on its way to a server.
 
     Attributes:
-        address: that it goes to.
-        content: of the request.
-        headers: of the request, without those that the server knows callers by.
+        address: address that it goes to.
+        content: content of the request.
+        headers: headers of the request, without those that the server knows callers by.
     """
 
     address: str = field(repr=False)

@@ -48,7 +48,7 @@ def read_table(path: Path, keys: Sequence[str]) -> Table:
     The image's name stands in the column that has the most of them.
 
     Args:
-        path: of a text file of lines with a separator between the cells.
+        path: path of a text file of lines with a separator between the cells.
         keys: hash parts; one that stands here twice may have two lines, if they say the same.
 
     Raises:

@@ -41,7 +41,7 @@ class V2:
     """How models behind this protocol are spoken to.
 
     Args:
-        address: of the model, ``https://host/v2/models/<name>``, with ``/versions/<version>`` if one is meant.
+        address: address of the model, ``https://host/v2/models/<name>``, with ``/versions/<version>`` if one is meant.
     """
 
     def __init__(self, address: str) -> None:

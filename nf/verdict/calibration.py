@@ -1,4 +1,4 @@
-"""How often verdicts of one query set were wrong on suspects whose origin is known."""
+"""Calibration: how often verdicts with one query set were wrong on suspects whose origin is known."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ class Calibration:
     """How often verdicts with one query set and threshold were wrong on the benchmark's suspects.
 
     Attributes:
-        false_accusation: honest models called stolen.
-        miss: stolen models called honest.
+        false_accusation: independent models that were called stolen, out of all independent models.
+        miss: stolen models that were called honest, out of all stolen models.
     """
 
     false_accusation: Proportion
@@ -27,8 +27,8 @@ def load_calibration(path: Path, queries: QuerySet) -> Calibration:
     """Read the error rates of ``queries`` at their threshold from the metrics of their scheme.
 
     Args:
-        path: ``metrics/<scheme>.json``, of which ``query_set``, ``threshold`` and ``at_threshold`` are read.
-        queries: that the verdict is taken with.
+        path: file ``metrics/<scheme>.json``, of which ``query_set``, ``threshold`` and ``at_threshold`` are read.
+        queries: query set that the verdict is taken with.
 
     Raises:
         ArtifactError: the file is missing or no metrics, or was made with other queries or at another threshold.

@@ -1,4 +1,4 @@
-"""What a query set's card must say before a verdict can rest on it."""
+"""The entries of a query set's card that a verdict needs."""
 
 from nf.core.errors import ArtifactError
 from nf.core.queries import QuerySet
@@ -7,7 +7,9 @@ _RESTORE = "restore its folder with `dvc checkout --force FOLDER`"
 
 
 def check_card(queries: QuerySet) -> None:
-    """Check that ``queries`` allow a verdict: before a suspect is asked, as those that it has seen are spent.
+    """Check that ``queries`` allow a verdict.
+
+    Call it before a suspect is sent anything: a query set that it has seen is spent.
 
     Raises:
         ArtifactError: the card has no scheme or usable threshold.
@@ -20,7 +22,7 @@ def scheme_of(queries: QuerySet) -> str:
     """The scheme that made ``queries``, as their card says.
 
     Raises:
-        ArtifactError: it names none.
+        ArtifactError: the card names no scheme.
     """
     scheme = queries.card.get("scheme")
     if not isinstance(scheme, str) or not scheme:
@@ -32,7 +34,7 @@ def threshold_of(queries: QuerySet) -> float:
     """The threshold in the card of ``queries``, in [0, 1].
 
     Raises:
-        ArtifactError: there is none that can be used.
+        ArtifactError: the card has no threshold, or one outside [0, 1].
     """
     threshold = queries.card.get("threshold")
     if not isinstance(threshold, int | float) or isinstance(threshold, bool) or not 0 <= threshold <= 1:

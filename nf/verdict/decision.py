@@ -1,4 +1,4 @@
-"""The verdict: a score against a threshold that was chosen before the suspect was seen."""
+"""The verdict: a score against a threshold that was chosen before the suspect was queried."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,16 +17,17 @@ class Verdict:
     """What is claimed of one suspect.
 
     Attributes:
-        scheme: that made the query set, from its card.
-        measure: what the score is: the share of queries answered like a stolen model, or a verifier's probability.
-        score: in [0, 1].
-        threshold: in [0, 1], from the query set's card; chosen on training models only.
+        scheme: name of the scheme that made the query set, from its card.
+        measure: kind of the score: ``matching rate``, the share of queries answered like a stolen model, or
+            ``verifier``, a verifier's probability of "stolen".
+        score: score of the suspect, in [0, 1].
+        threshold: threshold in [0, 1] from the query set's card, chosen on training models only.
         stolen: whether the score reaches the threshold.
-        one_hot: whether a verifier that wants probabilities had to make do with labels.
-        queries: number of images asked.
-        query_set_digest: ``QuerySet.digest``.
-        calibration: error rates of such verdicts, where the benchmark has been run; never of ``one_hot`` ones, as its
-            suspects give probabilities.
+        one_hot: whether a verifier that takes probabilities was given labels instead.
+        queries: number of images that the suspect answered.
+        query_set_digest: digest of the query set (``QuerySet.digest``).
+        calibration: error rates of such verdicts, or ``None`` where the benchmark has not been run; also ``None`` if
+            ``one_hot``, as the benchmark's suspects give probabilities.
     """
 
     scheme: str
@@ -47,12 +48,12 @@ class Verdict:
 
 
 def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None = None) -> Verdict:
-    """The verdict on a suspect that gave ``answers``.
+    """Decide whether a suspect was stolen.
 
     Args:
-        answers: see ``nf.suspects.ask``.
-        queries: their card holds ``scheme`` and ``threshold``.
-        calibration: of these queries; see ``nf.verdict.load_calibration``.
+        answers: answers of the suspect, from ``nf.suspects.ask``.
+        queries: query set, whose card holds ``scheme`` and ``threshold``.
+        calibration: error rates of these queries, from ``nf.verdict.load_calibration``.
 
     Raises:
         SuspectError: the answers do not fit the queries, or give no score.

@@ -1,4 +1,4 @@
-"""A verdict with what a third party needs to repeat it."""
+"""A verdict with all that a third party needs to repeat it."""
 
 import platform
 from pathlib import Path
@@ -7,21 +7,25 @@ from typing import Any
 import numpy as np
 import onnx
 
-from nf import __version__
 from nf.core.errors import SuspectError
 from nf.core.files import sha256_file
 from nf.core.queries import QuerySet
+from nf.core.version import VERSION
 from nf.suspects import Examined, Interface, is_address
 from nf.verdict.card import scheme_of
 from nf.verdict.decision import Verdict
 
 
 def evidence(verdict: Verdict, suspect: str, examined: Examined) -> dict[str, Any]:
-    """``verdict.to_json()`` with what is known of the suspect, how it was asked, and the versions that asked it.
+    """Plain values of a verdict, of its suspect, of how that was asked and of the versions that were used.
 
     Args:
-        suspect: its address, or its file, of which SHA-256 and size go along.
-        examined: how it was asked, and what it answered to control images.
+        verdict: the verdict.
+        suspect: address of the suspect, or path of its file, of which SHA-256 and size are added.
+        examined: how the suspect was asked, and what it answered to control images.
+
+    Returns:
+        ``verdict.to_json()`` with further entries.
 
     Raises:
         SuspectError: the file cannot be read.
@@ -51,7 +55,7 @@ def _facts(suspect: str) -> dict[str, Any]:
     import onnxruntime  # takes longer than all else that a verdict imports
 
     versions = {
-        "nf": __version__,
+        "nf": VERSION,
         "numpy": np.__version__,
         "onnx": onnx.__version__,
         "onnxruntime": onnxruntime.__version__,

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from nf import __version__
 from nf.attacks import Job, Outcome, run_attack
 from nf.core.errors import ArtifactError
 from nf.core.files import TEMPORARY_SUFFIX
 from nf.core.lineage import SOURCE_ID, ModelSpec
+from nf.core.version import VERSION
 from nf.data import Augment, Splits
 from nf.models import (
     Classifier,
@@ -40,10 +40,20 @@ def is_built(plan: ZooPlan, model_id: str, folder: Path) -> bool:
 
 
 def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """Build one model into ``folder/<model_id>`` and return its card.
+    """Build one model into ``folder/<model_id>``.
+
+    Args:
+        plan: the zoo that the model is part of.
+        model_id: id of the model in the plan.
+        splits: images of the profile.
+        folder: folder of the zoo, which holds the model's parent.
+        device: torch device to train on.
+
+    Returns:
+        The model's card.
 
     Raises:
-        ArtifactError: its parent is not built, or the disk is full.
+        ArtifactError: the model's parent is not built, or the disk is full.
         TrainingError: training diverged.
     """
     spec = plan.lineage[model_id]
@@ -77,7 +87,7 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         "data_hash": splits.hashes[spec.data],
         "test_accuracy": _test_accuracy(outcome.model, splits),
         "parameters": sum(parameter.numel() for parameter in outcome.model.parameters()),
-        "versions": {"nf": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {"nf": VERSION, "torch": torch.__version__, "python": platform.python_version()},
     }
     return save_model(folder / model_id, outcome.model, build, card, half=half)
 
@@ -88,7 +98,7 @@ def _test_accuracy(model: Classifier, splits: Splits) -> float:
 
 
 def _round(model: Classifier, splits: Splits) -> dict[str, Any]:
-    """Round the weights of ``model`` and return what its card says of that."""
+    """Round the weights of ``model``, in place, and return the card's entries about the rounding."""
     before = _test_accuracy(model, splits)
     round_weights(model)
     return {"weights": "float16", "test_accuracy_unrounded": before}

@@ -1,4 +1,4 @@
-"""Did the attacks do what they should? Thieves must follow their victim where victim and stranger part ways."""
+"""A check that the attacks worked: where source and mirror disagree, a thief must follow the one it stole from."""
 
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,21 @@ _IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
 
 
 def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """How often thieves of source and mirror side with their victim, on images where the two disagree.
+    """Measure how often thieves side with their victim on images where source and mirror disagree.
+
+    Args:
+        plan: the zoo.
+        splits_folder: folder of the prepared images.
+        folder: folder of the built models.
+        device: torch device to compute on.
 
     Returns:
-        The number of such ``images``; per model id its ``sides_with_victim`` and ``sides_with_other``, as shares of
-        them; and ``faithful``, the share of thieves that side with their victim more than with the other.
+        ``images``: number of images where source and mirror disagree; ``thieves``: by model id the shares in [0, 1] of
+        these images where the thief ``sides_with_victim`` and ``sides_with_other``, the other one of source and mirror;
+        ``faithful``: share of thieves that side with their victim more than with the other, or ``None`` without any.
+
+    Raises:
+        ArtifactError: images or a model are missing or damaged.
     """
     splits = Splits.load(splits_folder)
     images = torch.cat(

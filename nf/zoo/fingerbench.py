@@ -15,7 +15,7 @@ from dataclasses import replace
 from nf.attacks import FINE_TUNING_MODES, attack_settings
 from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
-from nf.core.lineage import MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
+from nf.core.lineage import COMPRESSION_NAMES, COPIES, MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
 from nf.models import ARCHITECTURES, FULL_SIZE
 
 PRUNING_RATIOS = tuple(f"{i / 10}" for i in range(1, 10))
@@ -29,9 +29,6 @@ _LEVELS = {
     "adversarial": ADVERSARIAL_PROPORTIONS,
 }
 _EXTRACTIONS = ("distill", "knockoff")
-COMPRESSIONS = ("fp16", "int8")
-DEFENCES = ("jpeg", "blur", "depth", "resize")
-_COPIES = {"compress": COMPRESSIONS, "defend": DEFENCES}
 _TRAINING_SUFFIX = re.compile(r"-t\d+$")
 
 
@@ -102,7 +99,7 @@ def _plus_ids(config: ZooConfig) -> Iterator[str]:
     plus = config.plus
     yield from (f"twin-{architecture}" for architecture in plus.twins)
     yield from (f"cross-{architecture}" for architecture in plus.cross)
-    yield from (f"compress-{form}-{model_id}" for model_id in plus.compressed for form in COMPRESSIONS)
+    yield from (f"compress-{form}-{model_id}" for model_id in plus.compressed for form in COMPRESSION_NAMES)
     yield from (f"defend-{defence}-{SOURCE_ID}" for defence in plus.defences)
 
 
@@ -137,7 +134,7 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     if attack == "cross":
         return ModelSpec(model_id, _architecture(rest, config), "distill", "positive", "B", SOURCE_ID, pool=pool)
     detail, _, victim = rest.partition("-")
-    if attack in _COPIES:
+    if attack in COPIES:
         return _copy(model_id, attack, detail, parse_id(victim, config, pool))
     if attack in _LEVELS:
         if detail not in _LEVELS[attack]:
@@ -148,7 +145,7 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
         architecture, level = _architecture(detail, config), ""
         data = own_half if attack == "distill" else "knockoff"
     else:
-        known = ("scratch", *_LEVELS, *_EXTRACTIONS, "twin", "cross", *_COPIES)
+        known = ("scratch", *_LEVELS, *_EXTRACTIONS, "twin", "cross", *COPIES)
         raise UnknownNameError(f"attack in {model_id!r}", attack, known)
     _check_victim(victim, model_id, config)
     role = "positive" if victim == SOURCE_ID else "negative"
@@ -158,8 +155,8 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
 
 def _copy(model_id: str, attack: str, level: str, original: ModelSpec) -> ModelSpec:
     """A copy of the file of ``original``: 8-bit ones are calibrated on the thief's images, defences need none."""
-    if level not in _COPIES[attack]:
-        raise UnknownNameError(f"level of {attack} in {model_id!r}", level, _COPIES[attack])
+    if level not in COPIES[attack]:
+        raise UnknownNameError(f"level of {attack} in {model_id!r}", level, COPIES[attack])
     if original.role != "positive":
         raise ConfigError(
             f"{model_id!r}: expected a copy of the source or of a model stolen from it, got an honest one's"

@@ -33,12 +33,17 @@ _MEMBER_NAME = re.compile(
 _logger = logging.getLogger(__name__)
 
 Members = dict[str, bytes]
-"""Content by name."""
+"""Content of the members of a tar file, by their names."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What ``pack_models`` wrote."""
+    """What ``pack_models`` wrote.
+
+    Attributes:
+        models: number of models in the new pieces.
+        pieces: paths of the new pieces.
+    """
 
     models: int
     pieces: tuple[Path, ...]
@@ -46,7 +51,13 @@ class Packed:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """How many models ``unpack_models`` wrote and how many were there; ids of which parts are missing."""
+    """What ``unpack_models`` wrote.
+
+    Attributes:
+        written: number of models that were written.
+        kept: number of models that the zoo had already.
+        incomplete: ids of models of which parts are missing.
+    """
 
     written: int
     kept: int
@@ -57,6 +68,11 @@ def pack_models(zoo: Path, folder: Path, *, piece_bytes: int = PIECE_BYTES) -> P
     """Write the finished models of ``zoo`` into new pieces in ``folder``; what its pieces hold already is left out.
 
     Damaged models are logged and left out too.
+
+    Args:
+        zoo: folder of the built models.
+        folder: folder of the pieces; made if missing.
+        piece_bytes: largest size of a piece in bytes.
 
     Raises:
         ConfigError: ``piece_bytes`` is under 64 KiB.
@@ -115,7 +131,7 @@ def unpack_models(folder: Path, zoo: Path) -> Unpacked:
 
 
 def _install(folder: Path, card: bytes, weights: bytes) -> bool:
-    """Write a model, its card last; ``False`` where it is there already."""
+    """Write a model, its card last; ``False`` if it was there already."""
     old = _read_model(folder)
     if old is not None and old[CARD_FILE] == card:
         return False
@@ -146,7 +162,7 @@ def _weights_hash(card: bytes) -> str | None:
 
 
 def _portions(model_id: str, files: Members, piece_bytes: int) -> Iterator[Members]:
-    """The model as one portion; where it exceeds a piece, one for each part of its weights, the card in the last."""
+    """The model in one portion; one that exceeds a piece in a portion for each part of its weights, its card last."""
     card, weights = {f"{model_id}/{CARD_FILE}": files[CARD_FILE]}, files[WEIGHTS_FILE]
     name = f"{model_id}/{WEIGHTS_FILE}"
     whole = {name: weights, **card}
@@ -172,7 +188,7 @@ def _joined(files: Members) -> bytes | None:
 
 
 def _size(members: Members) -> int:
-    """At most so many bytes does a piece with ``members`` have."""
+    """The largest size in bytes that a piece with ``members`` can have."""
     return _FRAME + sum(_MEMBER_FRAME + -(-len(data) // _BLOCK) * _BLOCK for data in members.values())
 
 
@@ -186,7 +202,7 @@ def _number(piece: Path) -> int:
 
 
 def _held(folder: Path) -> dict[str, str]:
-    """Hash of each model's card in the pieces of ``folder``; it names the weights, and comes after all their parts."""
+    """Hash of each model's card in the pieces of ``folder``; a card comes after all parts of the weights it names."""
     return {
         name.partition("/")[0]: sha256_bytes(data)
         for piece in _pieces(folder)

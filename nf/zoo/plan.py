@@ -15,7 +15,7 @@ from nf.core.seeds import derive_seed
 from nf.zoo.fingerbench import fingerbench
 
 VERSION = 1
-"""Raised when the code that trains models changes what comes out: every model is then built again."""
+"""Increased when the code that trains models changes its results: every model is then built again."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class ZooPlan:
     """The zoo of a profile on given data, with every model's recipe.
 
     Attributes:
-        profile: the settings.
-        data: the card of the splits (``Splits.card``): hashes, classes, mean and standard deviation.
+        profile: settings of the profile.
+        data: card of the splits (``Splits.card``): hashes, classes, mean and standard deviation of the channels.
     """
 
     profile: Profile
@@ -58,11 +58,11 @@ class ZooPlan:
         }
 
     def seed(self, spec: ModelSpec) -> int:
-        """Seed of one model, from its id."""
+        """Seed of one model, derived from its id."""
         return derive_seed(self.profile.seed, "zoo", spec.id)
 
     def attack_section(self, spec: ModelSpec) -> Mapping[str, Any]:
-        """The profile's section for the model's attack."""
+        """The profile's section for the attack that makes the model ``spec``."""
         return self.profile.zoo.attacks.get(spec.attack, {})
 
     def _recipe(self, spec: ModelSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Building models in processes that know nothing yet: a pool of this machine's, or another machine's.
+"""Building models in fresh processes: a pool on this machine, or another machine's.
 
 Small networks on few cores build fastest this way: one persistent process per core, one thread each.
 """
@@ -31,9 +31,9 @@ class ModelBuilder:
     """Builds models of one plan in whatever process ``build`` is called; small enough to be sent with every call.
 
     Attributes:
-        plan: what to build.
-        splits_folder: where the images lie, as every process sees it.
-        folder: the zoo, likewise.
+        plan: the zoo to build.
+        splits_folder: folder of the prepared images, by a path that is valid in every process.
+        folder: folder of the zoo, by a path that is valid in every process.
     """
 
     plan: ZooPlan
@@ -43,10 +43,10 @@ class ModelBuilder:
     def build(self, model_id: str) -> tuple[dict[str, Any], float]:
         """Build one model on one thread and return its card and the seconds that it took.
 
-        A model that is there is left alone: the process that built it may have died before it could say so.
+        A model that is there already is kept: the process that built it may have died before it could say so.
 
         Raises:
-            NFError: what went wrong.
+            NFError: the model cannot be built; the message says why.
         """
         started = time.perf_counter()
         with TORCH_RNG_LOCK:
@@ -71,8 +71,8 @@ class ZooWorkers:
     """Builds models in ``count`` processes; safe to call from several threads. Use it as a context manager.
 
     Args:
-        builder: what each process calls; several share one GPU.
-        count: number of processes.
+        builder: builder that every process calls; several processes share one GPU.
+        count: number of processes, at least 1.
     """
 
     def __init__(self, builder: ModelBuilder, count: int) -> None:
@@ -85,7 +85,7 @@ class ZooWorkers:
         """Build one model and return its card and the seconds that it took.
 
         Raises:
-            NFError: what went wrong, also if the process died (the pool is whole again afterwards).
+            NFError: the model cannot be built, or the process died (the pool is whole again afterwards).
         """
         executor = self._executor
         try:

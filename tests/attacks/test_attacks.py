@@ -139,10 +139,10 @@ def test_thieves_side_with_their_victim(attack, job, victims, splits):
     """Where source and mirror disagree, the thief of the source follows the source more often."""
     thief = run_attack(attack, {}, job(attack, epochs=12)).model
     images = torch.cat([torch.from_numpy(splits[name].images) for name in ("A", "B", "finetune", "test", "knockoff")])
-    source, mirror, require_victim = (predict(model, images).argmax(1) for model in (*victims.values(), thief))
+    source, mirror, stolen = (predict(model, images).argmax(1) for model in (*victims.values(), thief))
     contested = source != mirror
     assert int(contested.sum()) > 100
-    assert int((require_victim == source)[contested].sum()) > int((require_victim == mirror)[contested].sum())
+    assert int((stolen == source)[contested].sum()) > int((stolen == mirror)[contested].sum())
 
 
 @pytest.mark.parametrize("attack", ["distill", "knockoff"])

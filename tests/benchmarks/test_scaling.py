@@ -1,17 +1,12 @@
 """The simulation behind docs/scaling.md, against schedules worked out by hand."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "scaling.py"
-_spec = importlib.util.spec_from_file_location("scaling", PATH)
-scaling = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(scaling)
-Work = scaling.Work
+from benchmarks import scaling
+from benchmarks.scaling import Work
+from nf.core.files import read_json
 
 # a takes 4 s, then its children b (3 s) and c (2 s); d (5 s) waits for nobody; e (1 s) waits for c.
 GRAPH = {"a": Work(4), "b": Work(3, "a"), "c": Work(2, "a"), "d": Work(5), "e": Work(1, "c")}
@@ -66,4 +61,4 @@ def test_no_workers_and_tasks_out_of_order():
 
 def test_the_page_says_what_the_record_says():
     text = scaling.PAGE.read_text()
-    assert scaling.rendered(text, scaling.read_json(scaling.RECORD)) == text
+    assert scaling.rendered(text, read_json(scaling.RECORD)) == text

@@ -1,11 +1,10 @@
 """The plain loop of ``benchmarks/zoo.py`` stands where training's own does, for every attack."""
 
 import inspect
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
+from benchmarks import zoo
 from nf.attacks import ATTACKS, Job, run_attack
 from nf.core.config import TrainingConfig
 from nf.data import Augment
@@ -14,28 +13,19 @@ from nf.models import build_classifier, fit
 LEVELS = {"finetune": "RTAL", "prune": "0.5", "noise": "3", "adversarial": "0.3"}
 
 
-@pytest.fixture(scope="module")
-def benchmark():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "zoo.py"
-    spec = spec_from_file_location("benchmark_of_the_zoo", path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_it_takes_what_attacks_give(benchmark):
-    assert list(inspect.signature(benchmark.plain_fit).parameters) == list(inspect.signature(fit).parameters)
+def test_it_takes_what_attacks_give():
+    assert list(inspect.signature(zoo.plain_fit).parameters) == list(inspect.signature(fit).parameters)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_attack_trains_by_it(attack, benchmark, build, victims, splits, monkeypatch):
+def test_every_attack_trains_by_it(attack, build, victims, splits, monkeypatch):
     calls = []
 
     def plain_fit(*arguments, **options):
         calls.append(attack)
-        return benchmark.plain_fit(*arguments, **options)
+        return zoo.plain_fit(*arguments, **options)
 
-    for module in benchmark.callers_of_fit():
+    for module in zoo.callers_of_fit():
         monkeypatch.setattr(module, "fit", plain_fit)
 
     def fresh():

@@ -76,11 +76,26 @@ def test_score_table_round_trip_and_selection(tmp_path):
     assert table.select(pool="suspects", role="negative").values.tolist() == [0.1 + 0.2]
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", "suspect,score\nx,y\n"])
-def test_another_csv_is_no_score_table(tmp_path, text):
-    path = tmp_path / "s.csv"
-    path.write_text(text)
-    with pytest.raises(ArtifactError, match="is not a score table"):
+HEADER = b"suspect,pool,role,attack,level,architecture,mirror,score,queries\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "expected a column 'suspect', got \\[\\]"),
+        (b"a,b\n1,2\n", "expected a column 'suspect', got \\['a', 'b'\\]"),
+        (HEADER, "expected rows of 9 cells, got none or others"),
+        (HEADER + b"source,suspects,positive,train,,resnet", "expected rows of 9 cells"),
+        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.0,100,7\n", "expected rows of 9 cells"),
+        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.x,100\n", "is damaged .could not convert"),
+        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.0,\xff\n", "is damaged .*decode"),
+        (HEADER + b'source,"suspects,positive,train,,resnet18,mirror,1.0,100\n', "is damaged .unexpected end of data"),
+    ],
+)
+def test_a_damaged_score_table_says_what_heals_it(tmp_path, data, message):
+    path = tmp_path / "akh.csv"
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match=f"{message}.*; run `nf score akh`"):
         ScoreTable.load(path)
 
 

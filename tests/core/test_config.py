@@ -14,6 +14,7 @@ from nf.core.config import (
     TrainingConfig,
     VariantsConfig,
     load_profile,
+    load_settings,
 )
 from nf.core.errors import ConfigError, UnknownNameError
 
@@ -39,6 +40,43 @@ def test_an_unknown_profile_lists_the_known():
         load_profile(PARAMS, "mnist")
 
 
+def test_each_gan_and_scheme_can_be_set_for_one_profile_alone():
+    """`dvc exp run -S` loses what it sets in a block that another profile takes over as it is."""
+    profiles = yaml.safe_load(PARAMS.read_text())["profiles"]
+    kinds = [profile[kind] for profile in profiles.values() for kind in ("gans", "schemes")]
+    sections = [id(section) for kind in kinds for section in kind.values()]
+    assert len(set(sections)) == len(sections)
+
+
+@pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])
+def test_profiles_have_all_that_the_pipeline_runs(name):
+    """Those that docs/dvc.md says `dvc repro` without a target can run."""
+    settings = load_settings(PARAMS)
+    settings.check_lists(settings.load_profile(name))
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        ({"gans": ("sagan", "biggan")}, r"gans: expected names from profiles\.digits\.gans, got biggan; shorten the"),
+        ({"schemes": ("akh", "x", "y")}, r"schemes: expected names from profiles\.digits\.schemes, got x, y; shorten"),
+        ({"variants": ("nobody",)}, r"variants: expected names from profiles\.digits\.variants\.each, got nobody; "),
+        ({"schemes": ()}, r"schemes: expected at least one to run, got none; list it at the top of params\.yaml"),
+        ({"gans": ()}, "gans: expected at least one to run, got none"),
+    ],
+)
+def test_what_a_profile_lacks_is_said_before_anything_runs(listed, message):
+    settings = load_settings(PARAMS)
+    with pytest.raises(ConfigError, match=message):
+        replace(settings, **listed).check_lists(settings.load_profile("digits"))
+
+
+def test_the_pipeline_makes_every_variant_under_every_seed():
+    settings = replace(load_settings(PARAMS), variants=("none", "label-transform"), variant_seeds=(0, 10))
+    names = [str(variant) for variant in settings.variant_ids()]
+    assert names == ["none-0", "none-10", "label-transform-0", "label-transform-10"]
+
+
 def test_sections_of_registries_are_found_by_name():
     profile = load_profile(PARAMS, "digits")
     assert profile.section("schemes", "naturalfinger") is profile.schemes["naturalfinger"]
@@ -50,7 +88,15 @@ def test_sections_of_registries_are_found_by_name():
     ("text", "message"),
     [
         ("a: [", "is not YAML"),
-        ("a: 1", "expected the keys 'profile' and 'profiles'"),
+        ("", "params.yaml: missing key 'profile'"),
+        ("[profile, profiles]", r"params.yaml: expected a mapping, got \['profile', 'profiles'\]"),
+        ("profile: x", "params.yaml: missing key 'profiles'"),
+        (
+            "profile: x\nprofiles: {x: {}}\nscheme: [akh]",
+            "params.yaml: unknown key 'scheme', expected some of profile, ",
+        ),
+        ("profile: x\nprofiles: {x: {}}\nschemes: akh", "params.yaml.schemes: expected a list, got 'akh'"),
+        ("profile: x\nprofiles: {x: {}}\nvariant_seeds: ['0']", r"variant_seeds\[0\]: expected int, got '0'"),
         ("profile: x\nprofiles: {x: 3}", "profiles.x: expected a mapping, got 3"),
         ("profile: x\nprofiles: {x: {sed: 3}}", "profiles.x: unknown key 'sed'"),
     ],
@@ -157,3 +203,9 @@ def test_errors_survive_the_way_from_another_process():
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is UnknownNameError
     assert str(again) == str(error) == "unknown scheme 'magic': expected one of a, b"
+
+
+def test_settings_can_be_read():
+    """No line of params.yaml and dvc.yaml is longer than a line of code may be."""
+    lines = [line for name in ("params.yaml", "dvc.yaml") for line in (PARAMS.parent / name).read_text().splitlines()]
+    assert max(map(len, lines)) <= 120

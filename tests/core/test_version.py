@@ -1,11 +1,10 @@
-import tomllib
+from importlib.metadata import version
 
 import nf
 
 
-def test_the_version_is_the_packages(pytestconfig):
-    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]
-    assert project["version"] == nf.__version__
+def test_the_version_is_the_packages():
+    assert version("naturalfinger") == nf.__version__
 
 
 def test_images_are_called_after_it(pytestconfig):

@@ -66,11 +66,11 @@ def test_splits_are_disjoint_stratified_and_complete(digits):
 
 
 def test_no_image_is_in_two_splits(digits):
-    seen = set()
+    visited = set()
     for name in ("A", "B", "finetune", "test"):
         rows = {image.tobytes() for image in digits[name].images}
-        assert not rows & seen
-        seen |= rows
+        assert not rows & visited
+        visited |= rows
 
 
 def test_splits_round_trip_and_notice_damage(digits, tmp_path):
@@ -337,7 +337,7 @@ def test_a_limit_may_leave_out_fewer_images_than_there_are_classes(count, tmp_pa
     assert sum(len(parts[name]) for name in ("A", "B")) == count
 
 
-def test_strangers_may_have_data_of_their_own(tmp_path):
+def test_independent_models_may_have_data_of_their_own(tmp_path):
     """An owner's model learned from all of its data: then A is all of it and B comes from elsewhere."""
     write_parquet(tmp_path / "a.parquet", count=60)
     write_parquet(tmp_path / "b.parquet", count=30, seed=2)
@@ -358,13 +358,26 @@ def test_strangers_may_have_data_of_their_own(tmp_path):
         prepare_splits(config("a.parquet"), seed=0)
 
 
+def test_strangers_learn_from_no_test_image(tmp_path):
+    """Half of their source is the owner's test part, which accuracies are measured on and thieves tune with."""
+    write_parquet(tmp_path / "a.parquet", count=60)
+    write_parquet(tmp_path / "test.parquet", count=24, seed=3)
+    write_parquet(tmp_path / "others.parquet", count=48, seed=3)
+    own = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "test.parquet"))
+    others = SourceConfig("parquet", train=str(tmp_path / "others.parquet"))
+    splits = prepare_splits(DataConfig(own, SCRIBBLES, 32, 3, others=others), seed=0)
+    assert len(splits["B"]) == 24
+    known = {image.tobytes() for name in ("A", "finetune", "test") for image in splits[name].images}
+    assert not known & {image.tobytes() for image in splits["B"].images}
+
+
 def test_a_crop_is_a_shift_with_zeros():
     images = torch.arange(1, 17, dtype=torch.uint8).reshape(1, 1, 4, 4).expand(64, 1, 4, 4)
     out = Augment(padding=1, flip=False)(images, torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(images[0, 0], (1, 1, 1, 1))
     shifts = {tuple(padded[y : y + 4, x : x + 4].flatten().tolist()) for y in range(3) for x in range(3)}
-    seen = {tuple(image.flatten().tolist()) for image in out}
-    assert seen == shifts
+    found = {tuple(image.flatten().tolist()) for image in out}
+    assert found == shifts
 
 
 def test_half_of_the_images_are_mirrored():

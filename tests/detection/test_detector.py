@@ -43,7 +43,7 @@ def test_it_has_eight_convolutions_and_one_linear_layer(detector):
     assert [layer.weight.shape[0] for layer in layers] == [16, 16, 16, 32, 32, 64, 64, 128, 2]
 
 
-def test_it_tells_new_images_of_all_three_kinds_apart(detector, victims, held_out):
+def test_it_recognises_new_images_of_all_three_kinds(detector, victims, held_out):
     noisy = noisy_images(held_out, std=0.1, generator=torch.Generator().manual_seed(1))
     attacked = fgsm_images(victims["source"], held_out, epsilon=8 / 255)
     assert abnormal_share(detector, held_out) < 0.1
@@ -117,6 +117,13 @@ def test_they_come_back_as_they_were(saved, detector, held_out):
         for network, again in zip(networks, loaded[kind], strict=True):
             assert torch.allclose(again(to_float(held_out)), network(to_float(held_out)), atol=1e-5)
             assert all(map(torch.equal, again.state_dict().values(), network.state_dict().values()))
+
+
+def test_detectors_whose_weights_cannot_be_written_have_no_card(tmp_path):
+    (tmp_path / "weights.safetensors").mkdir()  # nothing can be written in its place
+    with pytest.raises(ArtifactError, match=r"cannot write .*weights\.safetensors"):
+        save_detectors(tmp_path, {"naive": [_untrained(1)]}, {})
+    assert not (tmp_path / "card.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_matching_rates_of_every_prefix(table, queries, answers):
     assert points[-1].aruc == pytest.approx(points[-1].aruc_mean)
 
 
-def test_a_verifier_gets_the_mean_training_answer_for_what_was_not_asked(table, queries, answers):
+def test_a_verifier_gets_the_mean_training_answer_for_what_was_not_queried(table, queries, answers):
     random = np.random.default_rng(3)
     weights = (random.normal(size=(4, QUERIES * CLASSES)), random.normal(size=(2, 4)))
     verifier = Verifier(

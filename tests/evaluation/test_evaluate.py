@@ -31,7 +31,7 @@ def table():
             suspect("prune-1-mirror", "negative", "prune", 0.25, level="0.1"),
             suspect("prune-9", "positive", "prune", 0.25, level="0.9", mirror="prune-9-mirror"),
             suspect("prune-9-mirror", "negative", "prune", 0.5, level="0.9"),
-            suspect("stranger", "negative", "train", 0.0),
+            suspect("independent", "negative", "train", 0.0),
         )
     )
 

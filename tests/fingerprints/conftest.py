@@ -1,4 +1,4 @@
-"""Real, tiny models: a source, thieves that learned its answers, strangers, and a GAN that is a PCA of the digits."""
+"""Real, tiny models: a source, thieves that learned its answers, independent models, and a GAN that is a PCA."""
 
 from collections.abc import Callable
 
@@ -52,12 +52,12 @@ class PcaGenerator(nn.Module):
         super().__init__()
         flat = to_float(images).flatten(1)
         means = torch.stack([flat[labels == label].mean(dim=0) for label in range(10)])
-        _, scale, basis = np.linalg.svd((flat - means[labels]).numpy(), full_matrices=False)
-        round_robin_by_pair = torch.from_numpy(scale[:COMPONENTS, None] * basis[:COMPONENTS]) / len(flat) ** 0.5
-        self.means, self.round_robin_by_pair = nn.Parameter(means), nn.Parameter(round_robin_by_pair)
+        _, scale, directions = np.linalg.svd((flat - means[labels]).numpy(), full_matrices=False)
+        basis = torch.from_numpy(scale[:COMPONENTS, None] * directions[:COMPONENTS]) / len(flat) ** 0.5
+        self.means, self.basis = nn.Parameter(means), nn.Parameter(basis)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        pixels = self.means[labels] + z @ self.round_robin_by_pair
+        pixels = self.means[labels] + z @ self.basis
         return torch.tanh(2 * pixels - 1).reshape(-1, 1, 16, 16)
 
 
@@ -93,10 +93,10 @@ def models(digits: Inputs) -> TrainingModels:
     with torch.no_grad():
         answers = source(to_float(digits.images[mine])).softmax(dim=1)
     thieves = tuple(train(build_network(seed), digits.images[mine], answers, seed) for seed in (1, 2, 3))
-    strangers = tuple(
+    independents = tuple(
         train(build_network(seed), digits.images[theirs], digits.labels[theirs], seed) for seed in (4, 5, 6)
     )
-    return TrainingModels(source, thieves, strangers, ("t1", "t2", "t3"), ("n1", "n2", "n3"))
+    return TrainingModels(source, thieves, independents, ("t1", "t2", "t3"), ("n1", "n2", "n3"))
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def section(monkeypatch):
     return yaml.safe_load(settings)["disputed"]
 
 
-def test_the_example_makes_queries_that_thieves_and_strangers_dispute(section, models, digits):
+def test_the_example_makes_queries_that_thieves_and_independent_models_dispute(section, models, digits):
     scheme = make_scheme("disputed", section)
     made = scheme(models, digits, queries=10, seed=1)
     assert made.card["parameters"] == {"pool": 200}

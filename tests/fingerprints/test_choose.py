@@ -5,9 +5,9 @@ from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger.choose import Survivors, choose, margin_snr
 
 
-def survivors(steadiness, labels):
-    """One survivor for each steadiness: of its positives, the negatives are steadier."""
-    mean = torch.tensor(steadiness)
+def survivors(snr, labels):
+    """One survivor for each signal-to-noise ratio of its positives; that of its negatives is higher."""
+    mean = torch.tensor(snr)
     margins = torch.stack([mean - 1, mean + 1])[:, None]  # two views, one model: standard deviation 1
     index = torch.arange(len(mean))
     candidates = Candidates(index[:, None].float(), index, torch.tensor(labels), 9 - torch.tensor(labels))

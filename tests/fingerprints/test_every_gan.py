@@ -30,7 +30,7 @@ def untrained(name):
 
 @pytest.fixture(scope="module")
 def pair(models):
-    """One thief and one stranger: all of them hardly ever agree on what an untrained generator makes."""
+    """One thief and one independent model: all of them hardly ever agree on what an untrained generator makes."""
     return TrainingModels(models.source, models.positives[:1], models.negatives[:1], ("t1",), ("n1",))
 
 

@@ -32,10 +32,10 @@ def test_a_recorded_network_answers_and_differentiates_as_itself(on_gpu, digits)
     for each in images:
         answers = []
         for function in (recorded, network):
-            seen = each.clone().requires_grad_()
-            answer = function(seen)
+            leaf = each.clone().requires_grad_()
+            answer = function(leaf)
             answer.square().sum().backward()
-            answers.append((answer.detach().clone(), seen.grad.clone()))
+            answers.append((answer.detach().clone(), leaf.grad.clone()))
         for ours, plain in zip(*answers, strict=True):
             torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-3)
 
@@ -48,7 +48,7 @@ def test_a_recording_keeps_its_network_alive(on_gpu, digits):
     torch.testing.assert_close(recorded(images.requires_grad_()), expected, atol=1e-4, rtol=1e-3)
 
 
-def test_branches_answer_side_by_side_each_for_itself(on_gpu, digits):
+def test_concurrent_networks_answer_each_for_itself(on_gpu, digits):
     networks = [freeze(model) for model in on_gpu[0].positives[:2]]
     images = [to_float(digits.images[part]).cuda() for part in (slice(0, 8), slice(8, 16))]
     branches = [stream_graphed(network, images[0]) for network in networks]

@@ -67,7 +67,7 @@ def test_another_seed_makes_other_queries(queries, models, digits, gan):
     assert make(CONFIG, models, digits, gan, seed=2).digest != queries.digest
 
 
-def test_of_more_survivors_the_steadiest_are_kept_and_their_labels_take_turns(models, digits, gan):
+def test_of_more_survivors_those_of_the_highest_snr_are_kept_and_their_labels_take_turns(models, digits, gan):
     easy = replace(CONFIG, transforms=("identity",), max_rounds=1, pair_share=1.0)
     more, fewer = (make(easy, models, digits, gan, queries=queries) for queries in (15, 5))
     assert {image.tobytes() for image in fewer.images} < {image.tobytes() for image in more.images}
@@ -148,9 +148,9 @@ def test_no_candidate_at_all_is_said_too(models, digits, gan, shortlist):
 
 
 def test_progress_counts_updates_and_names_the_round(models, digits, gan):
-    seen = []
-    make(CONFIG, models, digits, gan, queries=1, progress=lambda *step: seen.append(step))
-    done, total, facts = seen[-1]
+    reports = []
+    make(CONFIG, models, digits, gan, queries=1, progress=lambda *step: reports.append(step))
+    done, total, facts = reports[-1]
     assert (done, facts["round"], facts["found"]) == (total, 1, 0)
     assert total == CONFIG.epochs  # three and three models in chunks of four, all candidates in one batch
 

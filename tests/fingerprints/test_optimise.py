@@ -84,12 +84,12 @@ def test_an_epoch_asks_every_model_once(models, make_gan, positives, negatives, 
     gan = make_gan(LinearGenerator(), nn.Linear(1, 1), 3)
     linear = linear_models(models, positives, negatives)
     start = Candidates(torch.zeros(2, 3), *(torch.tensor([0, 1]),) * 2, torch.tensor([2, 3]))
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     optimise(
-        start, gan, linear, replace(PLAIN, chunk=chunk, epochs=3), seed=0, progress=lambda *step: seen.append(step)
+        start, gan, linear, replace(PLAIN, chunk=chunk, epochs=3), seed=0, progress=lambda *step: reports.append(step)
     )
     assert {model.calls for model in linear.positives + linear.negatives} == {3}
-    assert seen == [(i + 1, 3 * updates) for i in range(3 * updates)]
+    assert reports == [(i + 1, 3 * updates) for i in range(3 * updates)]
 
 
 def test_a_smaller_pool_starts_over(models, make_gan):
@@ -149,9 +149,9 @@ def test_published_sign_makes_images_look_fake_and_corrected_real(models, gan, s
 
 def test_rounding_gives_stored_values_and_passes_the_gradient():
     images = torch.tensor([0.1, 0.5001, 0.9999], requires_grad=True)
-    bf16_autocast = round_straight_through(images)
-    torch.testing.assert_close(bf16_autocast * 255, torch.tensor([26.0, 128.0, 255.0]))
-    bf16_autocast.sum().backward()
+    rounded = round_straight_through(images)
+    torch.testing.assert_close(rounded * 255, torch.tensor([26.0, 128.0, 255.0]))
+    rounded.sum().backward()
     assert images.grad is not None
     assert images.grad.tolist() == [1.0, 1.0, 1.0]
 

@@ -1,4 +1,4 @@
-"""What sets each rival apart; what holds for all schemes is in ``test_schemes``."""
+"""What is particular to each rival; what holds for all schemes is in ``test_schemes``."""
 
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from nf.fingerprints.akh import AkhConfig
 from nf.fingerprints.ipguard import IPGuardConfig, boundary_loss
 from nf.fingerprints.metafinger import MetaFinger, MetaFingerConfig, fingerprint_loss
 from nf.fingerprints.metav import MetaVConfig
+from nf.models import freeze, weights_hash
 
 IPGUARD = {"candidates": 40, "iterations": 150, "learning_rate": 0.02}
 
@@ -56,7 +57,18 @@ def test_ipguard_queries_sit_at_the_boundary(models, digits, k):
     assert made.card["source_score"] == 1.0
 
 
-def test_ipguard_uses_the_k_that_tells_training_models_apart_best(models, digits):
+def test_ipguard_leads_to_the_least_likely_class(models, digits):
+    """Steps are so small that the training image nearest to a query is the one that it started from."""
+    section = {"candidates": 20, "iterations": 500, "learning_rate": 0.004, "margins": [0.5]}
+    made = make_scheme("ipguard", section)(models, digits, queries=10, seed=1)
+    images = to_float(digits.images)
+    starts = images[torch.cdist(pixels(made).flatten(1), images.flatten(1)).argmin(dim=1)]
+    with torch.no_grad():
+        least_likely = models.source(starts).argmin(dim=1)
+    assert made.labels.tolist() == least_likely.tolist()
+
+
+def test_ipguard_uses_the_k_that_separates_training_models_best(models, digits):
     swept = make_scheme("ipguard", {**IPGUARD, "margins": [0.5, 2.0, 500.0]})(models, digits, queries=20, seed=1)
     separations = []
     for k in (0.5, 2.0):
@@ -108,6 +120,19 @@ def test_metafinger_keeps_what_the_held_out_models_confirm(models, digits):
     assert made.card["candidates"] % 60 == 0
 
 
+def test_metafinger_does_not_learn_from_the_models_that_it_holds_out(models, digits):
+    """Models of which gradients are taken are never those that screen."""
+    scheme = make_scheme("metafinger", {"held_out": 1})
+    learning, judging, held_out = scheme._split(models, seed=5)
+    hashes = {name: weights_hash(freeze(model)) for name, model in models.by_id().items()}
+    judges = {weights_hash(model) for pool in (judging.positives, judging.negatives) for model in pool}
+    pupils = {weights_hash(model) for pool in (learning.positives, learning.negatives) for model in pool}
+    assert len(judges) == 4  # one of each pool, and its shadow
+    assert len(pupils) == 8
+    assert not judges & pupils
+    assert {name for name, digest in hashes.items() if digest in judges} == set(held_out)
+
+
 def test_metafinger_starts_from_no_image_twice_before_all_had_their_turn(models, digits, monkeypatch):
     started = []
 
@@ -146,10 +171,10 @@ def test_metafinger_needs_models_to_hold_out(models, digits):
 
 
 @pytest.mark.parametrize("name", ["akh", "random"])
-def test_only_the_source_is_asked(models, digits, small_network, name):
-    strangers = with_others_of(models, tuple(small_network(seed) for seed in (7, 8, 9)))
+def test_only_the_source_is_queried(models, digits, small_network, name):
+    others = with_others_of(models, tuple(small_network(seed) for seed in (7, 8, 9)))
     scheme = make_scheme(name, {})
-    made, again = (scheme(pool, digits, queries=20, seed=1) for pool in (models, strangers))
+    made, again = (scheme(pool, digits, queries=20, seed=1) for pool in (models, others))
     assert made.digest == again.digest
     assert made.labels.tolist() == models.source(pixels(made)).argmax(dim=1).tolist()
     assert (made.negative_labels == -1).all()

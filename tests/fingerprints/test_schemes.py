@@ -80,7 +80,7 @@ def test_the_card_is_a_transcript_that_is_kept_on_disk(scheme, queries, models, 
 
 
 @pytest.mark.parametrize("scheme", LEARNING, indirect=True)
-def test_thieves_match_and_strangers_do_not(queries):
+def test_thieves_match_and_independent_models_do_not(queries):
     rates = queries.card["training_scores"]
     assert min(rates[i] for i in ("t1", "t2", "t3")) > max(rates[i] for i in ("n1", "n2", "n3"))
 

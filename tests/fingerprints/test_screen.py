@@ -80,19 +80,19 @@ def test_more_draws_are_a_harder_test(models, digits):
     assert counts[1]["translate"] < counts[0]["translate"]
 
 
-def test_survivors_are_as_steady_as_the_less_steady_pool(models, digits):
+def test_survivors_have_the_snr_of_the_lower_pool(models, digits):
     images, labels = digits.images[800:900].float() / 255, digits.labels[800:900]
     pools = (models.positives, models.positives[:2])
     candidates = Candidates(labels[:, None].float(), labels, labels, labels)
     config = replace(CONFIG, transforms=("identity", "flip"))
-    asked = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
+    training = TrainingModels(models.source, *pools, ("a", "b", "c"), ("d", "e"))
     alive, *margins = screen(
-        images, candidates, asked, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
+        images, candidates, training, config, generator=torch.Generator().manual_seed(0), funnel=Funnel()
     )
     assert 0 < len(alive) < 100
     assert [tuple(pool.shape) for pool in margins] == [(4, 3, len(alive)), (4, 2, len(alive))]
-    steadiness = torch.minimum(*map(margin_snr, margins))
-    for index, steady in zip(alive.tolist(), steadiness.tolist(), strict=True):
+    snr = torch.minimum(*map(margin_snr, margins))
+    for index, ratio in zip(alive.tolist(), snr.tolist(), strict=True):
         stored = to_float(to_bytes(images[index]))
         views = torch.stack([images[index], stored, stored, stored.flip(2)])  # the third under the identity
         wanted = labels[index].expand(4)
@@ -102,7 +102,7 @@ def test_survivors_are_as_steady_as_the_less_steady_pool(models, digits):
                 margins = torch.cat([-cw_loss(model(views), wanted, confidence=math.inf) for model in pool])
             assert (margins > 0).all()
             ratios.append((margins.mean() / margins.std(correction=0)).item())
-        assert steady == pytest.approx(min(ratios), rel=1e-3)
+        assert ratio == pytest.approx(min(ratios), rel=1e-3)
 
 
 def test_nothing_survives_where_the_pools_are_to_disagree_with_themselves(models, digits):

@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from nf.fingerprints.naturalfinger.candidates import round_robin_by_pair
-from nf.fingerprints.naturalfinger.select import adversarial_labels, random_labels
+from nf.fingerprints import NaturalFingerConfig
+from nf.fingerprints.base import Task
+from nf.fingerprints.naturalfinger.candidates import Funnel, round_robin_by_pair
+from nf.fingerprints.naturalfinger.select import adversarial_labels, random_labels, select
 from nf.models import agreement_mask
 
 IMAGES = torch.full((1, 1, 2, 2), 0.5)
@@ -16,7 +18,7 @@ def linear(*rows: list[float]) -> nn.Module:
     return network.eval()
 
 
-def test_unanimity_is_the_agreement_of_all(models, digits):
+def test_the_agreement_mask_is_the_agreement_of_all(models, digits):
     images = digits.images[:300].float() / 255
     agreed, labels = agreement_mask(models.positives, images)
     with torch.no_grad():
@@ -74,3 +76,20 @@ def test_label_pairs_take_turns_and_the_best_of_each_goes_first(each):
         expected += sorted(turn, key=lambda index: losses[index])
     for count in (1, 8, 25, 60, 100):
         assert round_robin_by_pair(losses, pairs, count, each=each).tolist() == expected[:count]
+
+
+@pytest.mark.parametrize(
+    ("label", "own", "other"), [("negative", "negatives", "positives"), ("positive", "positives", "negatives")]
+)
+def test_second_labels_come_from_the_pool_that_the_setting_names(models, digits, gan, label, own, other):
+    config = NaturalFingerConfig(candidates=80, label=label, epsilon=0.1)
+    task = Task(models, digits, gan, 10, 0, None)
+    chosen = select(task, models, config, seed=3, funnel=Funnel())
+    images = gan.generate_in_batches(chosen.latents, chosen.classes, 80)
+
+    def labels_by(pool):
+        return adversarial_labels(getattr(models, pool), images, chosen.positive_labels, epsilon=0.1, num_classes=10)
+
+    assert len(chosen) > 10
+    assert torch.equal(chosen.negative_labels, labels_by(own))
+    assert not torch.equal(chosen.negative_labels, labels_by(other))

@@ -71,11 +71,11 @@ def test_translation_is_a_shift_within_the_limit_and_reaches_all_of_it():
     images = pictures(count=1)
     strength = Strength(translation=2, translation_probability=1.0)
     shifts = {(d, r): moved(images.numpy(), d, r) for d in range(-2, 3) for r in range(-2, 3)}
-    seen = set()
+    visited = set()
     for seed in range(150):
         result = TRANSFORMS["translate"](images, seeded(seed), strength).numpy()
-        seen |= {shift for shift, expected in shifts.items() if np.array_equal(result, expected)}
-    assert seen == set(shifts)
+        visited |= {shift for shift, expected in shifts.items() if np.array_equal(result, expected)}
+    assert visited == set(shifts)
 
 
 def test_translation_happens_as_often_as_stated():

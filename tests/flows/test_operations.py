@@ -1,6 +1,7 @@
 """The order of an operation: query sets and who has seen them are versioned, whatever else fails."""
 
 import logging
+import socket
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,9 @@ import pytest
 
 from flows import operations
 from nf.core.errors import NFError
+from nf.monitoring import Observation, WatchedSuspect, Watchlist, append_history
+from nf.stages.run import Run
+from nf.stages.watch import watch_changes
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def done(monkeypatch):
     run = SimpleNamespace(
         profile=SimpleNamespace(schemes={"akh": {}}),
         stage=lambda name: nullcontext(),
-        alone=lambda name: nullcontext(),
+        lock_stage=lambda name: nullcontext(),
         layout=SimpleNamespace(issued=Path("issued")),
     )
     monkeypatch.setattr(operations, "make_task", task)
@@ -71,3 +75,19 @@ def test_who_has_seen_the_set_is_versioned_unless_a_file_is_damaged(done, monkey
     with pytest.raises(NFError, match=f"{failing} failed") if failing else nullcontext():
         operations.watch.fn()
     assert done[0] == steps
+
+
+def test_a_change_stays_to_be_announced_until_the_webhook_took_it(monkeypatch, tmp_path):
+    """A real address where nobody listens: the next run must try again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("NF_WEBHOOK_URL", f"http://127.0.0.1:{port}/")
+    run = Run.open("smoke", params=Path(__file__).parents[2] / "params.yaml", out=tmp_path)
+    seen = Observation("2026-11-01T03:00:00+00:00", "a" * 64, score=1.0, threshold=0.5, stolen=True)
+    append_history(run.layout.watch / "shop.jsonl", seen)
+    listed = Watchlist((WatchedSuspect("shop", onnx="shop.onnx"),))
+    (change,) = watch_changes(run, listed)
+    with pytest.raises(NFError, match=r"webhook at 127\.0\.0\.1"):
+        operations._announce(run, change)
+    assert watch_changes(run, listed) == [change]

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from flows import dvc, pipeline
 from flows.pipeline import _in_order, _Processes
+from nf.core.errors import ConfigError
 
 AWAITED = {
     "data": [],
@@ -47,6 +49,25 @@ def test_after_a_failure_only_those_under_way_are_finished(workers):
     runner = Runner(failing={"0"})
     assert _in_order({str(number): [] for number in range(8)}, workers, runner.submit) == ["0"]
     assert runner.begun == [str(number) for number in range(workers)]
+
+
+def test_dvc_is_asked_once_what_is_stale(monkeypatch):
+    """By whoever wants to know first: a worker that is given the flow alone asks itself."""
+    asked, ran = [], []
+    monkeypatch.setattr(pipeline, "stale_stages", lambda targets: asked.append(targets) or AWAITED)
+    monkeypatch.setattr(pipeline, "_run_side_by_side", lambda awaited, workers: ran.append(awaited) or [])
+    pipeline.reproduce.fn(["page"], {"page": []})
+    assert (asked, ran) == ([], [{"page": []}])
+    pipeline.reproduce.fn(["page"])
+    assert (asked, ran) == ([["page"]], [{"page": []}, AWAITED])
+
+
+def test_a_profile_that_lacks_what_is_listed_runs_nothing_but_targets(tmp_path, monkeypatch):
+    (tmp_path / "params.yaml").write_text((dvc.ROOT / "params.yaml").read_text().replace("akh, random]", "akh, rnd]"))
+    monkeypatch.setattr(dvc, "ROOT", tmp_path)
+    with pytest.raises(ConfigError, match=r"schemes: expected names from .*, got rnd; shorten the list"):
+        pipeline.reproduce.fn()
+    assert dvc.checked_profile(["report"]).name == "digits"
 
 
 def test_all_processes_end_and_those_that_start_later_too():

@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -5,7 +6,10 @@ from distributed.client import FutureCancelledError
 
 from flows import stages
 from flows.stages import run_stage
+from nf.core.config import load_profile
 from nf.core.errors import ConfigError, NFError, UnknownNameError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,19 @@ def test_a_stage_gets_an_item_where_it_has_one(name, item, message):
 def test_an_unknown_stage_is_refused():
     with pytest.raises(UnknownNameError, match="unknown stage 'ask': expected one of bench, compare"):
         run_stage("ask", "smoke", None)
+
+
+def test_what_is_listed_is_what_one_can_run(tmp_path, monkeypatch):
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("variant_seeds: [0, 1, 2]", "variant_seeds: [7]"))
+    monkeypatch.chdir(tmp_path)
+    items = stages._listed_items(load_profile(Path("params.yaml")))
+    assert items[:2] == ["naturalfinger", "ipguard"]
+    assert items[-1] == "twins-7"
+    assert "label-transform-7" in items
+    (tmp_path / "params.yaml").write_text(text.replace("  - twins\n", "  - twin\n", 1))
+    with pytest.raises(ConfigError, match=r"variants: expected names from .*, got twin; shorten the list"):
+        stages._listed_items(load_profile(Path("params.yaml")))
 
 
 def test_a_lost_scheduler_is_one_line(monkeypatch):

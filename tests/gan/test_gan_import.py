@@ -88,7 +88,7 @@ def test_it_comes_back_as_any_other_gan(generator, critic, tmp_path):
     assert names == ["card.json", "discriminator.pt2", "generator.pt2", "samples.png"]
 
 
-def test_programs_over_the_same_weights_are_told_apart(generator, tmp_path):
+def test_programs_over_the_same_weights_are_distinguished(generator, tmp_path):
     negative = export_generator(tmp_path / "negative.pt2", Generator(lambda images: 255 - images).eval())
     pair = [import_gan("mine", CONFIG, SHAPE, path, folder=tmp_path / path.stem) for path in (generator, negative)]
     states = [{name: value for name, value in gan.generator.state_dict().items() if name != "file"} for gan in pair]

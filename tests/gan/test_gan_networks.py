@@ -109,16 +109,18 @@ def test_embeddings_and_proxies_are_unit_vectors_and_logits_are_those_of_a_plain
 def test_each_part_of_a_latent_reaches_the_big_generator_at_its_own_block(networks):
     """The first third of z makes the 4x4 map; later parts leave it, and what earlier blocks make, as they are."""
     _, _, generator, _ = networks("icrgan")
-    seen = []
+    outputs_of_blocks = []
     for module in (generator.stem, *generator.blocks):
-        module.register_forward_hook(lambda module, inputs, output: seen.append(output))
+        module.register_forward_hook(lambda module, inputs, output: outputs_of_blocks.append(output))
     z, labels = torch.randn(2, 12), torch.tensor([0, 1])
     changed = z.clone()
     changed[:, 8:] += 1  # the part of the second block
     generator.eval()
     generator(z, labels)
     generator(changed, labels)
-    stem, first, second = (torch.equal(before, after) for before, after in zip(seen[:3], seen[3:], strict=True))
+    stem, first, second = (
+        torch.equal(before, after) for before, after in zip(outputs_of_blocks[:3], outputs_of_blocks[3:], strict=True)
+    )
     assert (stem, first, second) == (True, True, False)
 
 

@@ -73,7 +73,7 @@ def test_the_step_is_the_damped_natural_gradient(score):
     assert (score(z + 0.01 * found) > score(z)).all()
 
 
-def test_players_learn_through_the_step(score):
+def test_both_networks_learn_through_the_step(score):
     z, weight = torch.randn(3, 4, dtype=torch.float64), score[0].weight
 
     def after_the_step():

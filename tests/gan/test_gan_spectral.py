@@ -29,7 +29,7 @@ def batch():
     return torch.rand(6, 1, 16, 16, generator=generator), torch.randint(5, (6,), generator=generator)
 
 
-def settle(norm, iterations=300):
+def converge(norm, iterations=300):
     for _ in range(iterations):
         with norm.applied():
             pass
@@ -39,7 +39,7 @@ def test_answers_and_gradients_are_those_of_torchs_own_spectral_norm(shaken, bat
     torchs, norm = copy.deepcopy(shaken), SpectralNorm(shaken, 0)
     for layer in list(weighted_layers(torchs)):
         spectral_norm(layer)
-    settle(norm)
+    converge(norm)
     for _ in range(300):
         torchs(*batch)
     with norm.applied():
@@ -63,7 +63,7 @@ def test_the_start_is_an_estimate_that_iterations_improve(shaken):
             return max(torch.linalg.matrix_norm(layer.weight.flatten(1), 2) for layer in weighted_layers(shaken))
 
     assert 1 <= (first := largest()) < 1.2
-    settle(norm)
+    converge(norm)
     assert abs(largest() - 1) < 1e-3 < first - 1
 
 
@@ -99,7 +99,7 @@ def test_plain_weights_answer_like_the_network_that_trains(shaken, batch):
     plain = ResnetDiscriminator(16, SHAPE, attention=True)
     plain.load_state_dict(plain_weights(shaken, spectral=True))
     norm = SpectralNorm(shaken, 0)
-    settle(norm)
+    converge(norm)
     with norm.applied():
         torch.testing.assert_close(plain(*batch), shaken(*batch), rtol=1e-3, atol=1e-3)
 

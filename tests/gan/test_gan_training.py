@@ -69,9 +69,9 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(trained, train, train_u
     train_until(tmp_path, 10)
     assert _files(tmp_path) == ["checkpoint.pt", "history.csv", "samples/step-000007.png"]
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["state"]["step"] == 7
-    seen = []
-    train(tmp_path, progress=lambda step, steps, losses: seen.append((step, steps, sorted(losses))))
-    assert seen == [(10, 12, ["d_adversarial", "g_adversarial"]), (12, 12, ["d_adversarial", "g_adversarial"])]
+    reports = []
+    train(tmp_path, progress=lambda step, steps, losses: reports.append((step, steps, sorted(losses))))
+    assert reports == [(10, 12, ["d_adversarial", "g_adversarial"]), (12, 12, ["d_adversarial", "g_adversarial"])]
     assert _bytes(tmp_path) == _bytes(folder)
     assert not (tmp_path / "checkpoint.pt").exists()
 
@@ -87,7 +87,9 @@ def test_a_finished_gan_is_read_and_not_trained_again(trained, train, tmp_path):
     assert torch.equal(read.generate(z, labels), gan.generate(z, labels))
 
 
-@pytest.mark.parametrize("change", ["settings", "seed", "images", "classes", "judge", "torch", "weights", "history"])
+@pytest.mark.parametrize(
+    "change", ["settings", "seed", "images", "classes", "classifier", "torch", "weights", "history"]
+)
 def test_a_gan_of_another_training_is_no_card_while_the_new_one_trains(
     change, trained, train_until, shades, tiny, tmp_path, monkeypatch
 ):
@@ -98,7 +100,7 @@ def test_a_gan_of_another_training_is_no_card_while_the_new_one_trains(
         "seed": {"seed": 2},
         "images": {"images": 255 - images},
         "classes": {"labels": labels.flip(0)},
-        "judge": {"measured_by": "another source model"},
+        "classifier": {"measured_by": "another source model"},
     }.get(change, {})
     if change == "torch":
         monkeypatch.setattr(torch, "__version__", "99.0")
@@ -251,7 +253,7 @@ def test_recorded_updates_train_to_the_same_bytes(name, shades, tiny_of, tmp_pat
 
     monkeypatch.setitem(ENGINES, "cpu", Engine(record=record))
     train_gan(name, config, *shades, **arguments, folder=tmp_path / "recorded")
-    assert len(recordings) == 2  # one update of each player
+    assert len(recordings) == 2  # one update of each network
     for file in ("generator.safetensors", "discriminator.safetensors", "history.csv"):
         assert (tmp_path / "plain" / file).read_bytes() == (tmp_path / "recorded" / file).read_bytes()
 

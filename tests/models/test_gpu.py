@@ -90,17 +90,17 @@ def test_every_attack_can_be_recorded(caplog, fresh, splits, victims, attack, le
 def test_replays_draw_new_random_numbers(fresh, splits):
     """The start of PGD is drawn inside the recording."""
     generator = torch.Generator("cuda").manual_seed(0)
-    seen = torch.zeros(64, device="cuda")
+    drawn_on_gpu = torch.zeros(64, device="cuda")
     calls = torch.zeros(1, dtype=torch.int64, device="cuda")
 
     def objective(model, images, targets):
-        seen.scatter_(0, calls, torch.rand(1, generator=generator, device="cuda"))
+        drawn_on_gpu.scatter_(0, calls, torch.rand(1, generator=generator, device="cuda"))
         calls.add_(1)
         return torch.nn.functional.cross_entropy(model(images), targets)
 
     images, labels = (tensor[:320] for tensor in arrays(splits["A"]))
     fit(fresh(), images, labels, TrainingConfig(1, 32, 0.01), seed=0, objective=objective, draws_from=[generator])
-    drawn = seen[: int(calls)].tolist()
+    drawn = drawn_on_gpu[: int(calls)].tolist()
     assert len(drawn) == len(set(drawn)) == 10
 
 
@@ -132,13 +132,13 @@ def test_recording_computes_nothing_and_a_replay_repeats_the_kernels_only():
     [
         lambda batch, _: batch.sum().item(),
         lambda batch, _: batch + torch.ones(2).to("cuda"),
-        lambda batch, stranger: batch + torch.rand(2, device="cuda", generator=stranger),
+        lambda batch, unlisted: batch + torch.rand(2, device="cuda", generator=unlisted),
     ],
     ids=["waits for the device", "copies from the host", "draws from an unknown generator"],
 )
 def test_what_cannot_be_recorded_says_so(forbidden):
     """The last of this file: what a failed recording leaves behind is CUDA's."""
-    batch, stranger = torch.ones(2, device="cuda"), torch.Generator("cuda").manual_seed(0)
-    forbidden(batch, stranger)  # is no error outside of a recording
+    batch, unlisted = torch.ones(2, device="cuda"), torch.Generator("cuda").manual_seed(0)
+    forbidden(batch, unlisted)  # is no error outside of a recording
     with torch.cuda.stream(torch.cuda.Stream()), pytest.raises(RuntimeError):
-        record_cuda_graph(lambda: forbidden(batch, stranger), ())
+        record_cuda_graph(lambda: forbidden(batch, unlisted), ())

@@ -3,10 +3,10 @@ import onnx
 import pytest
 
 from nf.core.errors import UnknownNameError
+from nf.core.lineage import COMPRESSION_NAMES
 from nf.models.onnx.compress import COMPRESSIONS, compress
 from nf.models.onnx.export import OnnxExporter
 from nf.suspects import OnnxSuspect
-from nf.zoo.fingerbench import COMPRESSIONS as NAMES
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def copies(original, splits):
 
 
 def test_the_zoo_names_these_forms():
-    assert tuple(COMPRESSIONS) == NAMES
+    assert tuple(COMPRESSIONS) == COMPRESSION_NAMES
 
 
 def test_weights_are_of_the_stated_type(copies):

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch.nn import functional
 
 from nf.core.config import TrainingConfig
 from nf.core.errors import ArtifactError, TrainingError
-from nf.data import Augment
+from nf.data import Augment, to_float
 from nf.models import accuracy, build_classifier, fit, is_current, load_model, load_weights, predict, save_model
 
 BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0.3], "std": [0.3]}
@@ -26,12 +27,12 @@ def test_same_seed_same_weights_another_seed_others(splits):
     assert not torch.equal(trained(1), trained(2))
 
 
-def test_every_image_is_seen_once_an_epoch(splits):
-    seen = []
+def test_every_image_is_used_once_an_epoch(splits):
+    batches = []
     images = torch.from_numpy(splits["A"].images[:70])
 
     def objective(model, batch, targets):
-        seen.append(targets)
+        batches.append(targets)
         return model(batch).square().mean()
 
     fit(
@@ -42,9 +43,29 @@ def test_every_image_is_seen_once_an_epoch(splits):
         seed=0,
         objective=objective,
     )
-    assert [len(part) for part in seen] == [24, 23, 23] * 2
-    assert torch.equal(torch.cat(seen[:3]).sort().values, torch.arange(70))
-    assert not torch.equal(torch.cat(seen[:3]), torch.cat(seen[3:]))
+    assert [len(part) for part in batches] == [24, 23, 23] * 2
+    assert torch.equal(torch.cat(batches[:3]).sort().values, torch.arange(70))
+    assert not torch.equal(torch.cat(batches[:3]), torch.cat(batches[3:]))
+
+
+def test_updates_are_those_of_a_plain_loop(splits):
+    """SGD with Nesterov momentum by hand: v = mu v + g, w -= rate (g + mu v); only filters and matrices decay."""
+    images, labels = (torch.from_numpy(a[:16]) for a in (splits["A"].images, splits["A"].labels))
+    rate, decay, momentum = 0.01, 0.1, 0.9
+    model, expected = (build_classifier(**BUILD, seed=0) for _ in range(2))
+    fit(model, images, labels, TrainingConfig(4, 16, rate, decay, momentum, "constant"), seed=0)
+    weights = list(expected.train().parameters())
+    velocities = [torch.zeros_like(weight) for weight in weights]
+    for _ in range(4):  # all images are one batch, whose order is no matter
+        loss = functional.cross_entropy(expected(to_float(images)), labels)
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            for weight, gradient, velocity in zip(weights, gradients, velocities, strict=True):
+                slope = gradient + decay * weight if weight.ndim > 1 else gradient
+                velocity.mul_(momentum).add_(slope)
+                weight -= rate * (slope + momentum * velocity)
+    for ours, theirs in zip(model.parameters(), weights, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 3, 4])
@@ -69,6 +90,14 @@ def test_prediction_does_not_depend_on_the_batch_size(victims, splits):
     )
 
 
+def test_prediction_is_in_eval_mode(splits):
+    """An image's logits hang on itself and not on the batch, in whatever mode the model comes."""
+    images = torch.from_numpy(splits["test"].images[:20])
+    model = build_classifier(**BUILD, seed=0)
+    expected = model.eval()(to_float(images)).detach()
+    torch.testing.assert_close(predict(model.train(), images), expected, rtol=0, atol=1e-5)
+
+
 @pytest.fixture
 def saved(tmp_path, victims):
     build = {**BUILD, "width": 0.125, "mean": victims["source"].mean.flatten().tolist(), "std": [0.3]}
@@ -84,6 +113,17 @@ def test_round_trip(saved, victims, splits):
     assert is_current(saved, "r")
     assert not is_current(saved, "another recipe")
     assert not is_current(saved / "nowhere", "r")
+
+
+def test_a_model_whose_weights_cannot_be_written_has_no_card(tmp_path):
+    """Not even that of the model before: a folder with a card is whole."""
+    model = build_classifier(**BUILD, seed=0)
+    (tmp_path / "card.json").write_text('{"recipe": "r"}')
+    (tmp_path / "weights.safetensors").mkdir()  # nothing can be written in its place
+    with pytest.raises(ArtifactError, match=r"cannot write .*weights\.safetensors"):
+        save_model(tmp_path, model, BUILD, {"recipe": "r"})
+    assert not (tmp_path / "card.json").exists()
+    assert not is_current(tmp_path, "r")
 
 
 def test_damage_is_noticed(saved):

@@ -15,8 +15,8 @@ def silence(day=1):
 def test_what_is_appended_is_read(tmp_path):
     path = tmp_path / "watch" / "shop.jsonl"
     assert read_history(path) == ()
-    for seen in (verdict(False, 1), silence(2), verdict(True, 3)):
-        append_history(path, seen)
+    for observation in (verdict(False, 1), silence(2), verdict(True, 3)):
+        append_history(path, observation)
     assert read_history(path) == (verdict(False, 1), silence(2), verdict(True, 3))
 
 

@@ -1,4 +1,4 @@
-"""The ledger: one set in use, who saw it, and what is burnt."""
+"""The ledger: one set in use, who saw it, and what is retired."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +18,14 @@ def ledger(tmp_path):
     return Ledger(tmp_path / "issued")
 
 
-def test_a_set_is_fresh_then_shown_then_burnt(ledger):
+def test_a_set_is_fresh_then_shown_then_retired(ledger):
     ledger.issue(made("a" * 64))
     assert [issued.status for issued in ledger.sets()] == ["fresh"]
     ledger.show("a" * 64, "shop", "2026-11-02T00:00:00+00:00")
     assert ledger.current().status == "shown"
     ledger.issue(made("b" * 64, "2026-11-08T03:00:00+00:00"))
     old, new = ledger.sets()
-    assert (old.status, old.burnt_at, new.status) == ("burnt", "2026-11-08T03:00:00+00:00", "fresh")
+    assert (old.status, old.burnt_at, new.status) == ("retired", "2026-11-08T03:00:00+00:00", "fresh")
     assert ledger.current() == new
 
 
@@ -37,11 +37,11 @@ def test_who_saw_a_set_first_stays(ledger):
     assert ledger.current().seen_by == {"shop": "2026-11-02", "bank": "2026-11-03"}
 
 
-def test_a_burnt_set_keeps_its_day_and_is_not_shown(ledger):
+def test_a_retired_set_keeps_its_day_and_is_not_shown(ledger):
     for number, letter in enumerate("abc"):
         ledger.issue(made(letter * 64, f"2026-11-0{number + 1}"))
     assert [issued.burnt_at for issued in ledger.sets()] == ["2026-11-02", "2026-11-03", None]
-    with pytest.raises(ArtifactError, match="expected a query set that is not burnt, got aaaaaaaaaaaaaaaa"):
+    with pytest.raises(ArtifactError, match="expected a query set that is not retired, got aaaaaaaaaaaaaaaa"):
         ledger.show("a" * 64, "shop", "2026-11-04")
 
 
@@ -53,7 +53,9 @@ def test_the_same_set_is_not_issued_twice(ledger):
 
 
 def test_no_set_to_ask_with(ledger):
-    with pytest.raises(ArtifactError, match="expected a query set that is not burnt, found none; run `refingerprint`"):
+    with pytest.raises(
+        ArtifactError, match="expected a query set that is not retired, found none; run `refingerprint`"
+    ):
         ledger.current()
 
 

@@ -121,6 +121,18 @@ def reproduced(tmp_path_factory, worker_id) -> Clone:
     return Clone(root)
 
 
+@pytest.fixture(scope="session")
+def forget_a_third() -> Callable[[Path], int]:
+    """Delete the mirror and what was stolen from it from a whole zoo; returns how many models are left."""
+
+    def forget(zoo: Path) -> int:
+        for folder in zoo.glob("*mirror"):
+            shutil.rmtree(folder)
+        return len(list(zoo.glob("*/card.json")))
+
+    return forget
+
+
 @dataclass(frozen=True)
 class Services:
     """Processes in the background, each with a log."""

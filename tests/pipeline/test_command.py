@@ -12,20 +12,20 @@ import pytest
 from nf.cli import main
 
 
-def verify(clone, *arguments):
-    return clone.run("nf", "verify", *map(str, arguments), check=False)
-
-
 @pytest.fixture
-def typed(reproduced, monkeypatch, capsys):
-    """Run ``nf`` with arguments in the clone's folder, in this process, which has imported what a new one must."""
+def typed(reproduced, monkeypatch, capfd):
+    """Run ``nf`` with arguments in the clone's folder, in this process, which has imported what a new one must.
+
+    What libraries and processes that it starts write counts as its output, too.
+    """
 
     def run(*arguments):
         monkeypatch.chdir(reproduced.root)
-        monkeypatch.setattr(sys, "argv", ["nf", *arguments])
+        monkeypatch.setattr(sys, "argv", ["nf", *map(str, arguments)])
+        capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        return subprocess.CompletedProcess(arguments, ended.value.code, *capsys.readouterr())
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capfd.readouterr())
 
     return run
 
@@ -35,20 +35,21 @@ def queries(reproduced):
     return reproduced.out / "fingerprints" / "naturalfinger"
 
 
-def test_a_thief_and_an_honest_model(reproduced, queries):
-    thief = verify(reproduced, reproduced.out / "onnx" / "distill-vgg13_bn-source-t1.onnx", "--queries", queries)
+def test_a_thief_and_an_honest_model(reproduced, typed, queries):
+    suspect = reproduced.out / "onnx" / "distill-vgg13_bn-source-t1.onnx"
+    thief = reproduced.run("nf", "verify", str(suspect), "--queries", str(queries))
     assert thief.returncode == 0
     assert "matching rate  1.000" in thief.stdout
     assert "threshold      0.500" in thief.stdout
     assert "verdict        STOLEN" in thief.stdout
     assert "honest models accused:" in thief.stdout
-    honest = verify(reproduced, reproduced.out / "onnx" / "scratch-resnet18-t1.onnx", "--queries", queries)
+    honest = typed("verify", reproduced.out / "onnx" / "scratch-resnet18-t1.onnx", "--queries", queries)
     assert "verdict        not stolen" in honest.stdout
 
 
-def test_evidence_as_json(reproduced, queries):
+def test_evidence_as_json(reproduced, typed, queries):
     suspect = reproduced.out / "onnx" / "source.onnx"
-    evidence = json.loads(verify(reproduced, suspect, "--queries", queries, "--json").stdout)
+    evidence = json.loads(typed("verify", suspect, "--queries", queries, "--json").stdout)
     assert evidence["scheme"] == "naturalfinger"
     assert evidence["query_set_digest"] == json.loads((queries / "card.json").read_text())["digest"]
     assert evidence["suspect"]["bytes"] == suspect.stat().st_size
@@ -63,17 +64,17 @@ def one_line(result):
     return lines[0]
 
 
-def test_bad_suspects_give_one_line(reproduced, queries, tmp_path):
-    assert "nowhere.onnx" in one_line(verify(reproduced, tmp_path / "nowhere.onnx", "--queries", queries))
+def test_bad_suspects_give_one_line(reproduced, typed, queries, tmp_path):
+    assert "nowhere.onnx" in one_line(typed("verify", tmp_path / "nowhere.onnx", "--queries", queries))
     junk = tmp_path / "junk.onnx"
     junk.write_bytes(b"<html>")
-    assert "junk.onnx" in one_line(verify(reproduced, junk, "--queries", queries))
+    assert "junk.onnx" in one_line(typed("verify", junk, "--queries", queries))
     truncated = tmp_path / "truncated.onnx"
     truncated.write_bytes((reproduced.out / "onnx" / "source.onnx").read_bytes()[:5000])
-    assert "truncated.onnx" in one_line(verify(reproduced, truncated, "--queries", queries))
+    assert "truncated.onnx" in one_line(typed("verify", truncated, "--queries", queries))
 
 
-def test_a_suspect_for_other_images_or_classes(reproduced, queries, tmp_path):
+def test_a_suspect_for_other_images_or_classes(typed, queries, tmp_path):
     def network(channels, classes):
         weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, (channels, classes), [0.5] * channels * classes)
         nodes = [
@@ -91,29 +92,29 @@ def test_a_suspect_for_other_images_or_classes(reproduced, queries, tmp_path):
         onnx.save(model, path)
         return path
 
-    line = one_line(verify(reproduced, network(1, 7), "--queries", queries))
+    line = one_line(typed("verify", network(1, 7), "--queries", queries))
     assert "10 classes, as the source model has, got 'y' of float32 and shape (N, 7)" in line
     for channels in (1, 3):
-        constant = verify(reproduced, network(channels, 10), "--queries", queries)
+        constant = typed("verify", network(channels, 10), "--queries", queries)
         assert constant.returncode == 3
         assert "verdict        NO VERDICT" in constant.stdout
         assert "it gives every control image the same class" in constant.stdout
 
 
-def test_bad_query_sets_give_one_line(reproduced, queries, tmp_path):
+def test_bad_query_sets_give_one_line(reproduced, typed, queries, tmp_path):
     suspect = reproduced.out / "onnx" / "source.onnx"
-    assert "expected the folder of a query set" in one_line(verify(reproduced, suspect, "--queries", tmp_path))
+    assert "expected the folder of a query set" in one_line(typed("verify", suspect, "--queries", tmp_path))
     damaged = tmp_path / "damaged"
     shutil.copytree(queries, damaged)
     (damaged / "queries.safetensors").write_bytes(b"junk")
-    assert "is damaged" in one_line(verify(reproduced, suspect, "--queries", damaged))
+    assert "is damaged" in one_line(typed("verify", suspect, "--queries", damaged))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("variant", "magic/0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
-        (("variant", "twins"), "variant: expected <name>/<seed>, such as twins/0, got 'twins'"),
+        (("variant", "magic-0"), "unknown variant of profile 'smoke' 'magic': expected one of contragan, corrected"),
+        (("variant", "twins"), "variant: expected <name>-<seed>, such as twins-0, got 'twins'"),
         (("fingerprint", "magic"), "'magic': expected one of akh"),
         (
             ("zoo", "--profile", "mnist"),
@@ -132,7 +133,7 @@ def test_an_unknown_name_gives_one_line_and_no_more_as_the_process_ends(reproduc
     assert "'biggan': expected one of contragan, icrgan, logan, reacgan, sagan, wgan_gp" in one_line(result)
 
 
-def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
+def test_bench_prints_a_table_and_keeps_query_sets(reproduced, typed, tmp_path):
     """MetaV's verifier needs the answers' probabilities, AKH's matching rate labels only."""
     out = tmp_path / "out"
     shutil.copytree(reproduced.out, out / "smoke")
@@ -157,7 +158,7 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, tmp_path):
     with (out / "smoke" / "plots" / "metav" / "budget.csv").open(newline="") as handle:
         assert [int(row["queries"]) for row in csv.DictReader(handle)] == list(range(1, 11))
     suspect, queries = reproduced.out / "onnx" / "source.onnx", out / "smoke" / "fingerprints" / "metav"
-    assert verify(reproduced, suspect, "--queries", queries).stdout.startswith("verifier       ")
+    assert typed("verify", suspect, "--queries", queries).stdout.startswith("verifier       ")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,8 @@ def test_lists(typed, what, count, one):
     assert_listed(result.stdout, count, one)
 
 
-def test_lists_models(reproduced):
-    assert_listed(reproduced.run("nf", "list", "models").stdout, 30, "source")
+def test_lists_models(typed):
+    assert_listed(typed("list", "models").stdout, 30, "source")
 
 
 def assert_listed(output, count, one):

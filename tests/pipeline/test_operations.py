@@ -1,4 +1,4 @@
-"""The deployments on a real Prefect server and worker: what is due is done, verdicts are told, query sets are burnt."""
+"""The deployments on a real Prefect server and worker: what is due is done, verdicts told, query sets retired."""
 
 import json
 import shutil
@@ -134,7 +134,9 @@ def test_a_run_that_is_due_is_picked_up_and_done(watched):
 
 def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
     watch = operated.out / "watch"
-    verdicts = {name: [seen.stolen for seen in read_history(watch / f"{name}.jsonl")] for name in (THIEF, HONEST)}
+    verdicts = {
+        name: [observation.stolen for observation in read_history(watch / f"{name}.jsonl")] for name in (THIEF, HONEST)
+    }
     assert verdicts == {THIEF: [True], HONEST: [False]}
     assert THIEF in (watch / "index.html").read_text()
     ((bearer, message),) = webhook[1]
@@ -161,7 +163,7 @@ def test_dvc_keeps_what_was_issued_and_who_has_seen_it(operated, watched):
     assert Ledger(operated.out / "issued").sets() == known
 
 
-def test_the_next_set_burns_the_one_before_and_mlflow_compares_them_once_it_is_back(
+def test_the_next_set_retires_the_one_before_and_mlflow_compares_them_once_it_is_back(
     operated, issued, watched, services, tmp_path
 ):
     import mlflow  # here, as it takes seconds, in every process that shares the files

@@ -1,4 +1,4 @@
-"""What a stranger gets from ``make repro``, seen from outside."""
+"""What a newcomer gets from ``make repro``, seen from outside."""
 
 import csv
 import json
@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from nf.core.files import sha256_file
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
@@ -36,7 +37,7 @@ def test_every_artifact_is_there(reproduced):
         "report/index.html",
         "detectors/card.json",
         "detection/naturalfinger.json",
-        "variants/twins/0/metrics.json",
+        "variants/twins-0/metrics.json",
         "comparison/index.html",
         "comparison/figures/figure-4-curves.svg",
     ):
@@ -69,10 +70,11 @@ def test_exported_models_answer_like_the_trained(reproduced):
         rows = list(csv.DictReader(handle))
     assert len(rows) == len(list((reproduced.out / "zoo").glob("*/card.json"))) == 27
     assert max(float(row["max_abs_difference"]) for row in rows) < 1e-3
-    assert {row["labels_equal"] for row in rows} == {"True"}
+    assert {(row["labels_equal"], row["images"]) for row in rows} == {("True", "64")}
+    assert len({sha256_file(reproduced.out / "onnx" / f"{row['id']}.onnx") for row in rows}) == len(rows)
 
 
-def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced):
+def test_fingerbench_plus_is_queried_as_the_others_are_and_reported_separately(reproduced):
     with (reproduced.out / "onnx" / "copies.csv").open(newline="") as handle:
         agreement = {row["id"]: float(row["agreement"]) for row in csv.DictReader(handle)}
     assert set(agreement) == {"compress-fp16-source", "compress-int8-source"}
@@ -91,7 +93,7 @@ def test_fingerbench_plus_is_asked_like_the_others_and_reported_apart(reproduced
 def test_a_variant_differs_in_its_settings_alone(reproduced):
     """Under one seed the remedy starts from the same draws and meets one more training model, an honest twin."""
     plain, twins = (
-        json.loads((reproduced.out / "variants" / name / "0" / "metrics.json").read_text())
+        json.loads((reproduced.out / "variants" / f"{name}-0" / "metrics.json").read_text())
         for name in ("label-transform-corrected", "twins")
     )
     assert {**plain["parameters"], "twins": True} == twins["parameters"]
@@ -159,7 +161,7 @@ def test_mlflow_holds_two_parents_with_their_schemes_and_gans(reproduced):
 
 
 def _variant(clone, name):
-    return json.loads((clone.out / "variants" / name / "0" / "metrics.json").read_text())["metrics"]
+    return json.loads((clone.out / "variants" / f"{name}-0" / "metrics.json").read_text())["metrics"]
 
 
 def test_prefect_knows_a_flow_a_stage_and_a_task_a_model(reproduced):

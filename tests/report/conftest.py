@@ -104,13 +104,13 @@ PLUS = PlusConfig(
 )
 
 
-def with_plus(result, rates):
+def with_extended(result, rates):
     """The scheme's result with FingerBench+ in its table and metrics; ``rates`` come in the zoo's order."""
     specs = fingerbench(replace(ZOO, plus=PLUS)).select(pool="plus")
     rows = tuple(Score.of(spec, rate, 100) for spec, rate in zip(specs, rates, strict=True))
     table = ScoreTable(result.table.rows + rows)
-    plus = evaluate_extended(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
-    return replace(result, table=table, evaluation={**result.evaluation, "plus": plus.to_json()})
+    extended = evaluate_extended(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
+    return replace(result, table=table, evaluation={**result.evaluation, "plus": extended.to_json()})
 
 
 def record(name, seed, area, *, twins=False, **changes):
@@ -164,8 +164,8 @@ DETECTION = {
 
 def make_comparison():
     """Two schemes with FingerBench+, detection of one, variants and a budget of three queries."""
-    own = with_plus(make_scheme(), [0.6, 0.4, 0.7, 1.0, 0.9, 0.8, 0.3])
-    other = with_plus(make_scheme("metav", 1, 0.7, 0.45), [0.1, 0.2, 0.9, 1.0, 1.0, 1.0, 1.0])
+    own = with_extended(make_scheme(), [0.6, 0.4, 0.7, 1.0, 0.9, 0.8, 0.3])
+    other = with_extended(make_scheme("metav", 1, 0.7, 0.45), [0.1, 0.2, 0.9, 1.0, 1.0, 1.0, 1.0])
     budget = {"queries": [1, 2, 3]} | {
         f"{metric}_{kind}": [0.1, 0.2, 0.3] for metric in ("aruc", "tpr_at_fpr_0") for kind in ("mean", "std")
     }
@@ -177,7 +177,7 @@ def make_comparison():
         detection=DETECTION,
         variants=VARIANTS,
         budgets={"naturalfinger": budget},
-        timings={"zoo": 60.0, "variant@none/0": 10.0, "variant@twins/0": 20.0},
+        timings={"zoo": 60.0, "variant@none-0": 10.0, "variant@twins-0": 20.0},
     )
 
 

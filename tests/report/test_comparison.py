@@ -11,7 +11,7 @@ from scipy import stats
 
 from nf.core.errors import ConfigError
 from nf.report import ComparisonInputs, write_comparison
-from nf.report.comparison import comparison_figures, plus_table
+from nf.report.comparison import comparison_figures, extended_table
 from nf.report.paper import PAPER_PROFILES
 from nf.report.ranking import failures, reach, standings
 from nf.report.variants import Spread, ablation_rows, gan_rows, other_rows, variant_rows
@@ -77,11 +77,11 @@ def test_twins_give_the_headline_and_their_table(text):
     assert "ResNet18 60% 10% VGG16-BN 40% 20%" in text
 
 
-def test_plus_figure_shows_its_suspects_and_none_of_the_154(inputs):
+def test_the_extended_figure_shows_its_suspects_and_none_of_the_154(inputs):
     (panel,) = comparison_figures(inputs)["plus-naturalfinger"].axes
     marks = [mark.get_offsets()[:, 0] for mark in panel.collections if len(mark.get_offsets())]
     assert sorted(np.concatenate(marks)) == pytest.approx([30, 40, 60, 70, 80, 90, 100])
-    assert {row.attack for row in plus_table(inputs.schemes[0].table).rows} == {
+    assert {row.attack for row in extended_table(inputs.schemes[0].table).rows} == {
         "twin",
         "cross-data",
         "compressed",
@@ -165,7 +165,7 @@ def test_a_variant_short_of_queries_is_said_to_be(inputs, tmp_path):
 
 def test_detection_and_how_well_detectors_work(text):
     assert "NaturalFinger 12.5% ± 1.0% 50.0% ± 1.0% 25.0% ± 1.0%" in text
-    assert "NaturalFinger noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in text
+    assert "NaturalFinger noise and FGSM 97.0% noise 99.0%, fgsm 96.0%" in text
 
 
 def test_detectors_that_judge_all_schemes_stand_once(inputs, tmp_path):
@@ -174,7 +174,7 @@ def test_detectors_that_judge_all_schemes_stand_once(inputs, tmp_path):
     write_comparison(replace(inputs, detection={"naturalfinger": own, "metav": other}), tmp_path)
     shown = text_of((tmp_path / "index.html").read_text())
     assert shown.count("97.0% noise 99.0%, fgsm 96.0%") == 1
-    assert "all noise and FGSM (the paper's) 97.0% noise 99.0%, fgsm 96.0%" in shown
+    assert "all noise and FGSM 97.0% noise 99.0%, fgsm 96.0%" in shown
     for name, share in (("NaturalFinger", "97.0%"), ("MetaV", "50.0%")):
         assert f"{name} half of the queries {share}" in shown
 

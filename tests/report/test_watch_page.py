@@ -5,18 +5,18 @@ import pytest
 from nf.core.proportions import Proportion
 from nf.monitoring import IssuedSet, Observation
 from nf.report import WatchedHistory, write_watch_page
-from nf.report.figures.history import history_figure
+from nf.report.figures.watch_history import history_figure
 from nf.verdict import Calibration
 
 
-def seen(day, score=None, queries="a", one_hot=False):
+def observed(day, score=None, queries="a", one_hot=False):
     at, digest = f"2026-11-{day:02}T05:00:00+00:00", queries * 64
     if score is None:
         return Observation(at, digest, error="<b>no</b> such file")
     return Observation(at, digest, score, 0.5, score >= 0.5, one_hot)
 
 
-HISTORY = (seen(1, 0.2), seen(2, 0.3), seen(3), seen(8, 0.9, "b"))
+HISTORY = (observed(1, 0.2), observed(2, 0.3), observed(3), observed(8, 0.9, "b"))
 
 
 def test_every_attempt_is_drawn_where_it_belongs():
@@ -32,8 +32,8 @@ def test_every_attempt_is_drawn_where_it_belongs():
 
 
 def test_one_attempt_is_a_history_too():
-    assert len(history_figure((seen(1),)).axes) == 1
-    (panel,) = history_figure((seen(1, 0.8),)).axes
+    assert len(history_figure((observed(1),)).axes) == 1
+    (panel,) = history_figure((observed(1, 0.8),)).axes
     first, last = panel.get_xlim()
     assert last - first == pytest.approx(1)  # days
     (threshold,) = (line for line in panel.lines if line.get_label() == "threshold")
@@ -49,9 +49,9 @@ def test_the_page_says_it_all_and_escapes(tmp_path):
         calibration=Calibration(Proportion(5, 91), Proportion(4, 63)),
         suspects=[
             WatchedHistory("shop", HISTORY),
-            WatchedHistory("bank", (seen(1),)),
-            WatchedHistory("silent", (seen(1, 0.9), seen(2))),
-            WatchedHistory("terse", (seen(8, 0.1, "b", one_hot=True),)),
+            WatchedHistory("bank", (observed(1),)),
+            WatchedHistory("silent", (observed(1, 0.9), observed(2))),
+            WatchedHistory("terse", (observed(8, 0.1, "b", one_hot=True),)),
         ],
     )
     page = (tmp_path / "index.html").read_text()

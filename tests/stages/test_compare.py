@@ -7,19 +7,20 @@ import pytest
 from nf.core.errors import ArtifactError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
+from nf.core.variants import VariantId
 from nf.fingerprints import make_scheme
 from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.freshness import variant_basis
 from nf.stages.run import Run
 
-HASHES = {"A": "owner's", "B": "strangers'", "test": "for tests"}
+HASHES = {"A": "owner's", "B": "others'", "test": "for tests"}
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 @pytest.fixture
 def run(tmp_path):
     run = Run.open("smoke", params=PARAMS, out=tmp_path)
-    write_json(run.layout.zoo / "summary.json", {"models": ["of now"]})
+    write_json(run.layout.zoo / "summary.json", {"models": ["current"]})
     return run
 
 
@@ -29,7 +30,7 @@ def with_variants(run, **changes):
 
 def write(run, name, seed):
     record = {"variant": name, "seed": seed, "basis": variant_basis(run, name)}
-    write_json(run.layout.variant(name, seed), record)
+    write_json(run.layout.variant(VariantId(name, seed)), record)
     return record
 
 
@@ -60,7 +61,7 @@ def test_query_sets_of_other_settings_or_images_are_left_out_with_a_warning(run,
     assert set(comparison_detection(run)) == {"naturalfinger"}
 
     run.layout.metrics("naturalfinger").unlink()
-    with pytest.raises(ArtifactError, match=r"expected metrics of now in .*, found none; run `nf bench`"):
+    with pytest.raises(ArtifactError, match=r"expected current metrics in .*, found none; run `nf bench`"):
         compare(run)
     (line,) = caplog.messages
     assert "other settings, images or models: ipguard, akh, random; run `nf bench ipguard`" in line
@@ -70,12 +71,13 @@ def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, c
     kept = [write(run, "none", seed) for seed in (0, 10)]
     write(with_variants(run, queries=4), "none", 1)
     write(with_variants(run, common={"naturalfinger": {"epochs": 3}}), "label", 0)
-    write_json(run.layout.variant("label", 1), {"variant": "label", "seed": 1})  # written before there was a basis
+    without_basis = {"variant": "label", "seed": 1}  # as written before there was one
+    write_json(run.layout.variant(VariantId("label", 1)), without_basis)
     assert list(comparison_variants(run)) == kept
-    with pytest.raises(ArtifactError, match="expected metrics"):
+    with pytest.raises(ArtifactError, match="expected current metrics"):
         compare(run)
     (line,) = caplog.messages
-    assert "other settings, images or models: none/1, label/0, label/1; run `nf variant none/1`" in line
+    assert "other settings, images or models: none-1, label-0, label-1; run `nf variant none-1`" in line
 
     write_json(run.layout.zoo / "summary.json", {"models": ["built anew"]})
     assert comparison_variants(run) == ()

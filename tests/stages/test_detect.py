@@ -1,6 +1,7 @@
 """Detectors of others meet the queries; those that learned from the very GAN of these queries do not."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def run(tmp_path, splits):
     splits.save(run.layout.data)
     labels = np.zeros(10, np.int64)
     card = {"gan": {"name": "sagan", "generator": "ours"}}
-    queries = QuerySet(splits["test"].images[:10], labels, labels, card)
+    queries = QuerySet(splits["B"].images[:10], labels, labels, card)
     queries.save(run.layout.fingerprint("naturalfinger"))
     return run
 
@@ -55,3 +56,36 @@ def test_detectors_may_not_have_learned_from_the_gan_that_drew_the_queries(run):
 def test_without_detectors_it_says_what_is_missing(run):
     with pytest.raises(ArtifactError, match=r"detectors/card\.json, found nothing"):
         detect(run, "naturalfinger")
+
+
+def test_those_that_know_half_of_the_queries_are_judged_by_what_they_have_not_seen(run, splits, monkeypatch):
+    """Normal images to learn from are the fine-tuning split, to judge by the test split; queries are one or other."""
+    save(run, "theirs")
+    stage, learned, judged = sys.modules["nf.stages.detect"], [], []
+    train, share = stage.train_detector, stage.abnormal_share
+
+    def watched_train(normal, abnormal, config, *, seed):
+        learned.append((contents(normal), contents(abnormal)))
+        return train(normal[:20], abnormal, config, seed=seed)
+
+    def watched_share(detector, images):
+        if learned:  # by a detector that was trained here
+            judged.append(contents(images))
+        return share(detector, images)
+
+    monkeypatch.setattr(stage, "train_detector", watched_train)
+    monkeypatch.setattr(stage, "abnormal_share", watched_share)
+    detect(run, "naturalfinger")
+    queries = contents(QuerySet.load(run.layout.fingerprint("naturalfinger")).images)
+    assert len(queries) == 10
+    assert len(learned) == 2
+    for (normal, known), unknown, held_out in zip(learned, judged[::2], judged[1::2], strict=True):
+        assert normal == contents(splits["finetune"].images)
+        assert held_out == contents(splits["test"].images)
+        assert known | unknown == queries
+        assert len(known) == len(unknown) == 5
+
+
+def contents(images):
+    """The images as a set of bytes."""
+    return {np.asarray(image).tobytes() for image in images}

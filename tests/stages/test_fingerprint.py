@@ -3,13 +3,38 @@ from pathlib import Path
 import pytest
 
 from nf.core.errors import ConfigError
+from nf.models import build_classifier, save_model, weights_hash
 from nf.stages.fingerprint import training_models
 from nf.stages.run import Run
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
+BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0], "std": [1]}
+NEGATIVES = ("scratch-resnet18-t1", "scratch-vgg13_bn-t1")
 
 
 def test_training_against_twins_needs_some(tmp_path):
     run = Run.open("cifar10-brief", params=PARAMS, out=tmp_path)
     with pytest.raises(ConfigError, match=r"twins: expected some in zoo\.pool\.twins to train against, got none"):
         training_models(run, twins=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The smoke profile with an untrained network in the place of each training model, and what tells them apart."""
+    run = Run.open("smoke", params=PARAMS, out=tmp_path_factory.mktemp("out"))
+    pool, hashes = run.profile.zoo.pool, {}
+    for seed, model_id in enumerate(("source", *pool.positive, *pool.negative, *pool.twins)):
+        model = build_classifier(**BUILD, seed=seed)
+        save_model(run.layout.zoo / model_id, model, BUILD, {"id": model_id})
+        hashes[model_id] = weights_hash(model)
+    return run, hashes
+
+
+@pytest.mark.parametrize(("twins", "more"), [(False, ()), (True, ("twin-resnet18-t1",))])
+def test_training_models_are_those_of_the_pool_and_twins_join_the_negatives(built, twins, more):
+    run, hashes = built
+    models = training_models(run, twins=twins)
+    assert models.positive_ids == ("distill-resnet18-source-t1", "distill-vgg13_bn-source-t1")
+    assert models.negative_ids == NEGATIVES + more
+    for model_id, model in {"source": models.source, **models.by_id()}.items():
+        assert weights_hash(model) == hashes[model_id]

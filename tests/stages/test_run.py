@@ -46,5 +46,5 @@ def test_seconds_of_a_stage_stand_under_one_name(run):
 
 
 def test_what_spreads_over_processes_holds_the_locks_of_its_stages(run):
-    with run.stage("variant@label/0"), pytest.raises(ArtifactError, match="another run is at work on variant@label/0"):
-        Bench.of(run).work("label/0")
+    with run.stage("variant@label-0"), pytest.raises(ArtifactError, match="another run is at work on variant@label-0"):
+        Bench.of(run).work("label-0")

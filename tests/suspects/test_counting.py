@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nf.core.errors import QueryBudgetError
-from nf.core.predictor import Predictor
+from nf.core.errors import QueryBudgetError, SuspectError
+from nf.core.predictor import OutputKind, Predictor
 from nf.suspects import CountingPredictor, OnnxSuspect
 
 
@@ -24,3 +24,27 @@ def test_images_are_counted_and_the_budget_is_never_exceeded(
     assert counted.queries == 7
     counted(images[:3])
     assert counted.queries == 10
+
+
+class Silent:
+    """Notes how many images it is sent, and answers none."""
+
+    output: OutputKind = "logits"
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.sent.append(len(images))
+        raise SuspectError("no answer")
+
+
+def test_images_without_an_answer_count_and_those_over_the_budget_are_not_sent(images: NDArray[np.uint8]) -> None:
+    silent = Silent()
+    counted = CountingPredictor(silent, budget=10)
+    with pytest.raises(SuspectError, match="no answer"):
+        counted(images)
+    assert counted.queries == 7
+    with pytest.raises(QueryBudgetError, match="expected at most 10 images in all, got 14"):
+        counted(images)
+    assert silent.sent == [7]

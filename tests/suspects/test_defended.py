@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from nf.core.errors import UnknownNameError
+from nf.core.lineage import DEFENCE_NAMES
 from nf.suspects import DEFENCES, DefendedSuspect
 from nf.suspects.defended import defend
-from nf.zoo.fingerbench import DEFENCES as NAMES
 
 
 @pytest.fixture(params=[1, 3])
@@ -17,14 +17,14 @@ def images(request):
 
 
 def test_the_zoo_names_these_defences():
-    assert tuple(DEFENCES) == NAMES
+    assert tuple(DEFENCES) == DEFENCE_NAMES
 
 
 @pytest.mark.parametrize("name", DEFENCES)
 def test_images_keep_their_form_and_flat_ones_their_colour(name, images):
-    seen = defend(images, name)
-    assert (seen.shape, seen.dtype) == (images.shape, np.uint8)
-    assert (seen != images).any()
+    defended = defend(images, name)
+    assert (defended.shape, defended.dtype) == (images.shape, np.uint8)
+    assert (defended != images).any()
     for value in (0, 255):
         flat = np.full_like(images, value)
         np.testing.assert_array_equal(defend(flat, name), flat)

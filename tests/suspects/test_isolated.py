@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -126,6 +126,24 @@ def test_a_suspect_does_not_outlive_whoever_asked_it(write: Write) -> None:
         parent.wait()
     _, alive = psutil.wait_procs([child], timeout=20)
     assert all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
+
+
+def test_a_suspect_gets_nothing_of_the_environment(
+    write: Write, linear: str, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its code may be anybody's, and tokens and passwords lie in the environment."""
+    monkeypatch.setenv("NF_WEBHOOK_TOKEN", "secret")
+    given: list[dict[str, str]] = []
+    run = subprocess.run
+
+    def watched(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        given.append(options["env"])
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", watched)
+    IsolatedSuspect(write(linear), "logits")(images)
+    libraries = {"PYTHONPATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+    assert [set(environment) <= libraries for environment in given] == [True]
 
 
 def _wait_for(look: Callable[[], T | None]) -> T:

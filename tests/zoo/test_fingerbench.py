@@ -131,7 +131,7 @@ def test_a_pool_that_would_spoil_the_benchmark_is_refused(pool, message):
         fingerbench(replace(ZOO, pool=pool))
 
 
-def test_a_training_model_made_of_a_strangers_weights_is_of_the_strangers_architecture():
+def test_a_training_model_made_of_the_mirrors_weights_is_of_the_mirrors_architecture():
     lineage = fingerbench(replace(ZOO, pool=PoolConfig((), ("finetune-FTAL-scratch-vgg13_bn-t1",))))
     spec = lineage["finetune-FTAL-scratch-vgg13_bn-t1"]
     assert (spec.architecture, spec.role, spec.parent) == ("vgg13_bn", "negative", "scratch-vgg13_bn")
@@ -173,7 +173,7 @@ def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path
         ("steal-resnet18-source", UnknownNameError, "unknown attack in 'steal-resnet18-source' 'steal'"),
         ("prune-0.95-source", UnknownNameError, "unknown level of prune in 'prune-0.95-source' '0.95'"),
         ("distill-alexnet-source", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
-        ("distill-resnet18-stranger", ConfigError, "expected a victim 'source', 'mirror' or"),
+        ("distill-resnet18-other", ConfigError, "expected a victim 'source', 'mirror' or"),
         ("twin-alexnet", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
         ("compress-int3-source", UnknownNameError, "unknown level of compress in 'compress-int3-source' 'int3'"),
         (
@@ -181,13 +181,22 @@ def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path
             ConfigError,
             "expected a copy of the source or of a model stolen from it, got an honest",
         ),
-        ("defend-jpeg-stranger", UnknownNameError, "unknown attack in 'stranger'"),
+        ("defend-jpeg-other", UnknownNameError, "unknown attack in 'other'"),
         ("noise-3", ConfigError, "expected a victim .* got ''"),
     ],
 )
 def test_an_id_that_says_nothing(model_id, error, message):
     with pytest.raises(error, match=message):
         parse_id(model_id, ZOO, "suspects")
+
+
+def test_every_model_has_a_seed_of_its_own():
+    """A training model of the same seed as a suspect would start from the same weights."""
+    plan = ZooPlan(PROFILE, DATA)
+    seeds = {spec.id: plan.seed(spec) for spec in plan.lineage.specs}
+    assert len(set(seeds.values())) == len(seeds)
+    more = ZooPlan(replace(PROFILE, zoo=replace(ZOO, plus=PlusConfig())), DATA)
+    assert all(more.seed(spec) == seeds[spec.id] for spec in more.lineage.specs)
 
 
 def test_a_changed_section_changes_the_hashes_of_those_it_concerns():

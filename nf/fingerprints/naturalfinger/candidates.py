@@ -12,10 +12,10 @@ class Candidates:
     """Latents with the labels that their images shall get.
 
     Attributes:
-        latents: (N, D) float32.
-        classes: (N,) int64, what the generator is conditioned on.
-        positive_labels: (N,) int64, y_pos: the label of all positive training models.
-        negative_labels: (N,) int64, y_neg: the label that the negatives are led to.
+        latents: (N, D) float32 latents of the GAN.
+        classes: (N,) int64 class that the generator is conditioned on.
+        positive_labels: (N,) int64 y_pos, the label of all positive training models.
+        negative_labels: (N,) int64 y_neg, the label that the negatives are led to.
     """
 
     latents: Tensor
@@ -28,22 +28,26 @@ class Candidates:
 
     @property
     def pairs(self) -> Tensor:
-        """(N, 2) int64, both labels of each."""
+        """(N, 2) int64: positive and negative label of each candidate."""
         return torch.stack([self.positive_labels, self.negative_labels], dim=1)
 
     def select(self, index: Tensor) -> "Candidates":
-        """Those at ``index``: (M,) int64, or (N,) bool."""
+        """The candidates at ``index``: (M,) int64, or (N,) bool."""
         return Candidates(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def split(self, size: int) -> list["Candidates"]:
-        """Consecutive parts of at most ``size``, whose sizes differ by one at most."""
+        """Consecutive parts of at most ``size`` candidates, whose sizes differ by one at most."""
         count = -(-len(self) // size)
         return [self.select(index) for index in torch.arange(len(self)).tensor_split(max(count, 1))]
 
 
 @dataclass
 class Funnel:
-    """How many candidates passed each test, summed over rounds, in the order of the tests."""
+    """How many candidates passed each test.
+
+    Attributes:
+        counts: number of candidates that passed, summed over rounds, by test in the order of the tests.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -52,7 +56,7 @@ class Funnel:
         self.counts[test] = self.counts.get(test, 0) + passed
 
     def last(self) -> int:
-        """How many passed the last test."""
+        """Number of candidates that passed the last test."""
         return list(self.counts.values())[-1]
 
     def worst(self, *, but: str) -> str:
@@ -64,7 +68,7 @@ class Funnel:
         return min((test for test in shares if test != but), key=lambda test: shares[test])
 
     def pairs(self) -> list[list[str | int]]:
-        """The counts as [test, passed] in the order of the tests, which a JSON object would lose."""
+        """The counts as pairs [test, passed]; a JSON object would lose the order of the tests."""
         return [[test, passed] for test, passed in self.counts.items()]
 
     def __str__(self) -> str:
@@ -74,13 +78,13 @@ class Funnel:
 def round_robin_by_pair(losses: Tensor, pairs: Tensor, count: int, *, each: int = 1) -> Tensor:
     """The ``count`` best, taken from the label pairs in turn, so that no pair crowds out the others.
 
-    Near-copies of one image are one question asked again: a model that gets one wrong gets them all wrong.
+    Near-copies of one image are the same query again: a model that gets one wrong gets them all wrong.
 
     Args:
-        losses: (N,) the lower the better.
-        pairs: (N, 2) int64, both labels of each.
-        count: how many to take, all if there are fewer.
-        each: how many a pair may give in a turn.
+        losses: (N,) loss of each candidate, the lower the better.
+        pairs: (N, 2) int64, both labels of each candidate.
+        count: number of candidates to take; all if there are fewer.
+        each: number of candidates that a pair gives in a turn.
 
     Returns:
         (min(count, N),) int64 indices: the ``each`` best of each pair, then the next best of each, and so on; within a

@@ -16,13 +16,13 @@ Ranking = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Survivors:
-    """What one round left.
+    """The images that survived the screen of one round.
 
     Attributes:
-        images: (M, C, H, W) uint8, as they are sent.
-        candidates: the labels of each.
-        positive_margins: (V, P, M) by how many logits each positive training model prefers y_pos, in every view.
-        negative_margins: (V, Q, M) the same of the negative models and y_neg.
+        images: (M, C, H, W) uint8, as they are sent to suspects.
+        candidates: latents and labels of the images.
+        positive_margins: (V, P, M) logits by which each positive training model prefers y_pos, in every view.
+        negative_margins: (V, Q, M) logits by which each negative training model prefers y_neg, in every view.
     """
 
     images: Tensor
@@ -37,13 +37,13 @@ class Survivors:
 def margin_snr(margins: Tensor) -> Tensor:
     """Signal-to-noise ratio of each image's margins: their mean over their standard deviation.
 
-    Where the models asked are sure and of one mind, another of their kind will likely answer as they do.
+    Where all training models are sure and agree, another model of their pool will likely answer as they do.
 
     Args:
-        margins: (V, K, N) of V views by K models, in logits.
+        margins: (V, K, N) margins of N images in V views by K models, in logits.
 
     Returns:
-        (N,) float32.
+        (N,) float32, the higher the better.
     """
     mean = margins.mean((0, 1))
     return mean / (margins - mean).square().mean((0, 1)).sqrt()  # Tensor.std() warns of no images
@@ -52,14 +52,14 @@ def margin_snr(margins: Tensor) -> Tensor:
 def choose(
     rounds: Sequence[Survivors], queries: int, *, pair_share: float, ranking: Ranking = margin_snr, funnel: Funnel
 ) -> Draft:
-    """The survivors that rank highest, of a pair of labels as many as it may give; the pairs take turns.
+    """Choose the survivors that rank highest; the label pairs take turns.
 
     Args:
-        rounds: what each round left.
-        queries: how many become queries.
-        pair_share: largest share of them that one pair of labels makes up, as long as other pairs have some left.
-        ranking: of the margins of either pool; the lower of the two counts.
-        funnel: for the transcript.
+        rounds: survivors of each round.
+        queries: number of queries to choose.
+        pair_share: largest share of the queries with one pair of labels, as long as other pairs have survivors left.
+        ranking: function that ranks survivors by the margins of a pool; the lower rank of the two pools counts.
+        funnel: counts of all tests, for the transcript.
     """
     images = torch.cat([survivors.images for survivors in rounds])
     ranks = torch.cat([torch.minimum(ranking(s.positive_margins), ranking(s.negative_margins)) for s in rounds])

@@ -14,31 +14,31 @@ class NaturalFingerConfig:
     """Every part can be switched off: ``label: random``, ``transforms: [identity]``, ``discriminator: none``.
 
     Attributes:
-        gan: whose latents are optimised, a key of ``nf.gan.GANS``.
-        candidates: samples drawn per round, before any test.
-        shortlist: how many of them go on: those that start with the smallest loss, the label pairs in turn; ``None``
-            lets all go on, as in the paper.
-        max_rounds: rounds before giving up.
-        epochs: walks through all training models.
-        learning_rate: for the mean over 80 latents, as in the paper.
-        momentum: Nesterov momentum.
-        batch_size: latents optimised side by side: speed and memory, not the result.
-        chunk: models of each pool per update.
-        label: whose FGSM step finds the adversarial label: the ``negative`` models (paper), the ``positive`` ones (the
-            authors' script), or ``random`` classes.
-        epsilon: length of that step in units of the [0, 1] range.
-        confidence: k of the CW loss.
-        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``.
-        strength: how strong they are.
+        gan: name of the GAN whose latents are optimised, a key of the profile's ``gans``.
+        candidates: number of samples drawn per round, before any test.
+        shortlist: number of candidates that are optimised: those that start with the smallest loss, the label pairs in
+            turn; ``None`` optimises all, as in the paper.
+        max_rounds: number of rounds before giving up.
+        epochs: number of walks through all training models.
+        learning_rate: step size of SGD, for the mean over 80 latents as in the paper.
+        momentum: Nesterov momentum, in [0, 1).
+        batch_size: number of latents optimised side by side; it changes speed and memory, not the result.
+        chunk: number of models of each pool per update.
+        label: models whose FGSM step finds the adversarial label: the ``negative`` ones (paper), the ``positive`` ones
+            (the authors' script), or ``random`` for random classes.
+        epsilon: length of the FGSM step, in units of the [0, 1] range.
+        confidence: bound k of the CW loss, in logits.
+        transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``, one of which is drawn for every update.
+        strength: strength of the transforms.
         discriminator: sign of the discriminator's term: ``published`` (the paper's, drives images to look fake),
             ``corrected`` or ``none``.
-        discriminator_weight: lambda of equation 1.
-        straight_through_rounding: round images to uint8 in the loss.
-        screen_repeats: draws of each random transform that a query must withstand.
-        pair_share: largest share of the set that one pair of labels makes up, as long as other pairs have survivors
-            left; the pairs take turns. Of a pair's survivors those with the highest ``choose.margin_snr`` are taken.
-        twins: honest models trained on the owner's own data join the negatives, so that the query set tells descent
-            and not training data.
+        discriminator_weight: weight lambda of the discriminator's term (equation 1).
+        straight_through_rounding: whether the loss is taken on images rounded to uint8.
+        screen_repeats: number of draws of each random transform that a query must withstand.
+        pair_share: largest share of the query set with one pair of labels, in (0, 1], as long as other pairs have
+            survivors left. Of a pair's survivors those with the highest ``choose.margin_snr`` are taken.
+        twins: whether twins, independent models trained on the owner's own data, join the negatives, so that the query
+            set shows descent and not training data.
     """
 
     gan: str = "sagan"

@@ -1,4 +1,4 @@
-"""The Carlini-Wagner loss of NaturalFinger (paper, equation 3), and what equation 1 makes of it before any step."""
+"""The Carlini-Wagner loss of NaturalFinger (paper, equation 3), and its mean over the models (equation 1)."""
 
 import math
 
@@ -15,9 +15,9 @@ def cw_loss(logits: Tensor, targets: Tensor, *, confidence: float = 50.0) -> Ten
     """Carlini-Wagner loss (paper, equation 3): how far the best other class is above the target's logit.
 
     Args:
-        logits: (N, classes).
-        targets: (N,) int64.
-        confidence: k; a sample whose target leads by more than this has no gradient. ``math.inf`` sets no bound.
+        logits: (N, classes) logits Z.
+        targets: (N,) int64 target classes t.
+        confidence: bound k in logits: a sample whose target leads by more has no gradient. ``math.inf`` sets no bound.
 
     Returns:
         (N,) max(max_{i != t} Z_i - Z_t, -k); negative where the target class is predicted.
@@ -30,13 +30,23 @@ def cw_loss(logits: Tensor, targets: Tensor, *, confidence: float = 50.0) -> Ten
 
 @torch.no_grad()
 def unbounded_losses(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """(N,) ``cw_loss`` without a bound of what ``model`` answers to ``images`` (N, C, H, W) float32 in [0, 1]."""
+    """(N,) ``cw_loss`` without a bound, of the logits of ``model`` for ``images`` (N, C, H, W) float32 in [0, 1]."""
     parts = zip(torch.split(images, _BATCH), torch.split(targets, _BATCH), strict=True)
     return torch.cat([cw_loss(model(part), wanted, confidence=math.inf) for part, wanted in parts])
 
 
 def mean_losses(images: Tensor, candidates: Candidates, models: TrainingModels, *, confidence: float) -> Tensor:
-    """(N,) equation 1 without the discriminator, untransformed: how far each image is from the labels it shall get."""
+    """How far each image is from the labels that it shall get: equation 1 without transforms and discriminator.
+
+    Args:
+        images: (N, C, H, W) float32 in [0, 1], one for each candidate.
+        candidates: labels that the images shall get.
+        models: training models, in eval mode.
+        confidence: bound k of the CW loss, in logits.
+
+    Returns:
+        (N,) losses.
+    """
     total = torch.zeros(len(images), device=images.device)
     for pool, labels in (
         (models.positives, candidates.positive_labels),

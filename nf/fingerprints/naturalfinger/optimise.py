@@ -25,9 +25,13 @@ REFERENCE_BATCH = 80
 
 @dataclass(frozen=True)
 class _FrozenNetworks:
-    """Everything frozen that an update calls, for batches of one size.
+    """The frozen networks that an update calls, for batches of one size.
 
-    In the place of each model stands a function (images, labels) -> the gradient of its CW loss in the images.
+    Attributes:
+        generate: function (latents, classes) -> images.
+        discriminate: function (images, classes) -> logits.
+        positives: for each positive a function (images, labels) -> gradient of its CW loss in the images.
+        negatives: for each negative a function (images, labels) -> gradient of its CW loss in the images.
     """
 
     generate: Network
@@ -45,22 +49,22 @@ def optimise(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Descend equation 1 in the latents by SGD with Nesterov momentum; everything else stands still.
+    """Descend equation 1 in the latents by SGD with Nesterov momentum; all networks stay as they are.
 
     Each batch sees the same transforms and the same order of models, so a latent's course does not depend on its batch.
-    On a GPU the host never waits for an update. Models are then walked through in bfloat16, generator and discriminator
-    are not: images are stored as they make them.
+    On a GPU the host never waits for an update, and the models compute in bfloat16. Generator and discriminator do not,
+    as images are stored as the generator makes them.
 
     Args:
-        candidates: where to start, and the labels to reach, on the device of the models and the GAN.
-        gan: generator and discriminator.
-        models: training models from ``nf.models.inference.freeze``.
-        config: see ``NaturalFingerConfig``.
-        seed: for transforms and the order of models.
-        progress: called with the updates done and their total.
+        candidates: latents to start from and labels to reach, on the device of the models and the GAN.
+        gan: GAN that the latents belong to.
+        models: training models, each passed through ``nf.models.freeze``.
+        config: hyper-parameters of the descent.
+        seed: seed of transforms and of the order of models.
+        progress: function that is called as (updates done, updates in all).
 
     Returns:
-        (N, D) the latents at the end.
+        (N, D) float32 latents after the last update.
     """
     batches = candidates.split(config.batch_size)
     total = len(batches) * config.epochs * _updates_per_epoch(models, config.chunk)
@@ -83,7 +87,7 @@ def optimise(
 
 
 def _batches_at_once(device: torch.device) -> int:
-    """As many as there are cores for torch's threads; one on a GPU, where recorded networks answer one at a time."""
+    """Number of batches to optimise at a time: one on a GPU, else the number of cores over that of torch's threads."""
     if device.type != "cpu":
         return 1
     return max(1, len(os.sched_getaffinity(0)) // torch.get_num_threads())
@@ -92,7 +96,7 @@ def _batches_at_once(device: torch.device) -> int:
 def _descend(
     latents: Tensor, batch: Candidates, gan: Gan, networks: _FrozenNetworks, config: NaturalFingerConfig, seed: int
 ) -> Iterator[None]:
-    """Move ``latents`` in place; yields after each update."""
+    """Move ``latents`` in place; yield after each update."""
     generator = torch.Generator().manual_seed(seed)
     velocity = torch.zeros_like(latents)
     for chunk in _chunks(networks, config, generator):
@@ -103,7 +107,7 @@ def _descend(
 
 
 def _prepare(batch: Candidates, gan: Gan, models: TrainingModels, config: NaturalFingerConfig) -> _FrozenNetworks:
-    """What an update of batches as large as ``batch`` calls, recorded where the device can replay it."""
+    """The networks for batches of the size of ``batch``, on a GPU as CUDA graphs."""
     latents = batch.latents.detach().requires_grad_(True)
     with torch.no_grad():
         made = gan.generate(latents, batch.classes)
@@ -131,7 +135,7 @@ def _updates_per_epoch(models: TrainingModels | _FrozenNetworks, chunk: int) -> 
 def _chunks(
     networks: _FrozenNetworks, config: NaturalFingerConfig, generator: torch.Generator
 ) -> Iterator[tuple[list[Network], list[Network]]]:
-    """Shuffle both pools each epoch and walk them side by side; a smaller pool starts over."""
+    """Shuffle both pools each epoch and walk through them side by side; a smaller pool starts over."""
     pools = (networks.positives, networks.negatives)
     for _ in range(config.epochs):
         orders = [torch.randperm(len(pool), generator=generator).tolist() for pool in pools]
@@ -169,8 +173,8 @@ def _gradient(
     transformed = transformed.contiguous(memory_format=torch.channels_last)
     calls = [(model, (transformed, batch.positive_labels)) for model in positives]
     calls += [(model, (transformed, batch.negative_labels)) for model in negatives]
-    gradients_of = run_concurrently(calls)
-    image_grad = _mean(gradients_of[: len(positives)]) + _mean(gradients_of[len(positives) :])
+    model_gradients = run_concurrently(calls)
+    image_grad = _mean(model_gradients[: len(positives)]) + _mean(model_gradients[len(positives) :])
     objective = (transformed * image_grad).sum()
     if config.discriminator != "none":
         logits = networks.discriminate(images, batch.classes)
@@ -180,7 +184,7 @@ def _gradient(
 
 
 def _image_gradient(model: Network, confidence: float) -> Network:
-    """(images, labels) -> the gradient of the model's CW loss in the images (equation 3)."""
+    """The function (images, labels) -> gradient of the model's CW loss in the images (equation 3)."""
 
     def gradient(images: Tensor, labels: Tensor) -> Tensor:
         leaf = images.detach().requires_grad_(True)
@@ -190,12 +194,12 @@ def _image_gradient(model: Network, confidence: float) -> Network:
     return gradient
 
 
-def _mean(gradients_of: Sequence[Tensor]) -> Tensor:
-    """Over the models of a pool (equations 2 and 4)."""
-    return reduce(torch.add, gradients_of) / len(gradients_of)
+def _mean(model_gradients: Sequence[Tensor]) -> Tensor:
+    """Mean over the models of a pool (equations 2 and 4)."""
+    return reduce(torch.add, model_gradients) / len(model_gradients)
 
 
 def round_straight_through(images: Tensor) -> Tensor:
-    """Images rounded to 1/255 as they will be stored, with the gradient of the unrounded ones."""
+    """Round ``images`` (N, C, H, W) in [0, 1] to 1/255, as they are stored; gradients pass unchanged."""
     stored = (images * 255).round().clamp(0, 255) / 255
     return images + (stored - images).detach()

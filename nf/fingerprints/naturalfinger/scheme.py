@@ -23,7 +23,7 @@ from nf.fingerprints.naturalfinger.select import select
 from nf.gan import Gan
 from nf.models import freeze
 
-# What to change if this test let the smallest share pass.
+# The setting to change if this test let the smallest share pass.
 _ADVICE = {
     "unanimous": "train the GAN longer",
     "labelled": "raise epsilon",
@@ -52,9 +52,9 @@ class NaturalFinger(Scheme):
     """Queries for which all positive training models answer y_pos and all negatives y_neg, under every transform.
 
     Args:
-        config: hyper-parameters.
-        optimiser: moves the latents.
-        ranking: of the survivors.
+        config: hyper-parameters of all steps.
+        optimiser: function that moves the latents of step 3.
+        ranking: function that ranks the survivors of the screen.
     """
 
     name = "naturalfinger"
@@ -71,15 +71,15 @@ class NaturalFinger(Scheme):
 
     @property
     def wants_twins(self) -> bool:
-        """As its settings say."""
+        """Whether twins join the negatives, as the setting ``twins`` says."""
         return self.config.twins
 
     def run(self, task: Task) -> Draft:
-        """Rounds of select, optimise and screen until there are enough; then a choice of them.
+        """Select, optimise and screen candidates, round by round, until enough survive; then choose among them.
 
         Raises:
-            ConfigError: the discriminator's term is wanted and the GAN has no discriminator.
-            NotEnoughQueriesError: ``max_rounds`` did not suffice.
+            ConfigError: there is no GAN, or the discriminator's term is wanted and the GAN has no discriminator.
+            NotEnoughQueriesError: too few candidates survive ``max_rounds`` rounds.
         """
         if self.config.discriminator != "none":
             task.require_gan().require_discriminator()
@@ -101,7 +101,7 @@ class NaturalFinger(Scheme):
     def _optimise(
         self, task: Task, frozen: TrainingModels, candidates: Candidates, seed: int, figures: Mapping[str, float]
     ) -> Candidates:
-        """Step 3, with progress and ``figures`` reported to the caller."""
+        """Carry out step 3 and report its progress with ``figures`` to the caller."""
 
         def report(done: int, total: int) -> None:
             if task.progress is not None:
@@ -111,7 +111,7 @@ class NaturalFinger(Scheme):
         return replace(candidates, latents=latents)
 
     def _screen(self, task: Task, candidates: Candidates, funnel: Funnel, seed: int) -> Survivors:
-        """Step 4, by the models as they are, not by their folded copies."""
+        """Carry out step 4 with the models themselves, not with their folded copies."""
         images = task.require_gan().generate_in_batches(candidates.latents, candidates.classes, self.config.batch_size)
         generator = torch.Generator().manual_seed(seed)
         alive, *margins = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
@@ -119,12 +119,12 @@ class NaturalFinger(Scheme):
 
 
 def _count(rounds: list[Survivors]) -> int:
-    """Queries found so far."""
+    """Number of survivors of all rounds so far."""
     return sum(map(len, rounds))
 
 
 def _shortage(queries: int, rounds: int, funnel: Funnel) -> str:
-    worst = funnel.worst(but="shortlisted")  # that one lets a fixed number pass
+    worst = funnel.worst(but="shortlisted")  # which lets a fixed number pass
     return (
         f"expected {queries} queries within {rounds} rounds, got {funnel.last()}; candidates that passed each test: "
         f"{funnel}; most fell at {worst!r}: {_ADVICE.get(worst, _ADVICE_ON_TRANSFORMS)}, or raise candidates"

@@ -23,35 +23,35 @@ def screen(
     generator: torch.Generator,
     funnel: Funnel,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Which images all positives label y_pos and all negatives y_neg: as made, as stored, and under every transform.
+    """Find the images that all positives label y_pos and all negatives y_neg: as made, as stored, and transformed.
 
-    Transforms are applied to the stored bytes, for these are what a suspect sees.
+    Transforms are applied to the stored bytes, as these are what a suspect gets.
 
     Args:
         images: (N, C, H, W) float32 in [0, 1], one for each candidate.
-        candidates: with the labels that the models must give.
-        models: the training models as they are.
-        config: names the transforms, their strength and the number of draws of each.
-        generator: for the transforms' parameters.
-        funnel: gets the number that passed each test.
+        candidates: labels that the models must give the images.
+        models: training models, in eval mode.
+        config: settings of the transforms, their strength and the number of draws of each.
+        generator: source of the transforms' parameters, on the CPU.
+        funnel: counter that gets the number of candidates that passed each test.
 
     Returns:
-        (M,) int64 indices of the survivors, and by how many logits each model prefers the label that it shall give, in
+        (M,) int64 indices of the survivors, and the logits by which each model prefers the label that it shall give, in
         V views: (V, P, M) of the positives and (V, Q, M) of the negatives.
     """
-    asked = [(model, candidates.positive_labels) for model in models.positives]
-    asked += [(model, candidates.negative_labels) for model in models.negatives]
+    targets = [(model, candidates.positive_labels) for model in models.positives]
+    targets += [(model, candidates.negative_labels) for model in models.negatives]
     alive = torch.arange(len(images), device=images.device)
     margins: list[Tensor] = []  # (N,) for each view and model
     for test, views in _tests(images, config, generator):
-        for view, (model, labels) in itertools.product(views, asked):
+        for view, (model, labels) in itertools.product(views, targets):
             margin = torch.zeros(len(images), device=images.device)
             if len(alive) > 0:  # not every network takes an empty batch
                 margin[alive] = -unbounded_losses(model, view[alive], labels[alive])
                 alive = alive[margin[alive] > 0]
             margins.append(margin)
         funnel.add(test, len(alive))
-    by_model = torch.stack(margins)[:, alive].unflatten(0, (-1, len(asked)))
+    by_model = torch.stack(margins)[:, alive].unflatten(0, (-1, len(targets)))
     positives, negatives = by_model.split([len(models.positives), len(models.negatives)], dim=1)
     return alive, positives, negatives
 

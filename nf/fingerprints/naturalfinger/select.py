@@ -14,17 +14,20 @@ from nf.models import agreement_mask, predicted_labels
 
 
 def select(task: Task, models: TrainingModels, config: NaturalFingerConfig, *, seed: int, funnel: Funnel) -> Candidates:
-    """Samples of the GAN that all positives agree on, with a second label for each; of these the shortlist.
+    """Draw samples that all positives agree on, give each a second label, and keep the shortlist.
 
     Args:
-        task: with the GAN.
-        models: training models from ``nf.models.freeze``.
-        config: how many samples are drawn, and how the second label is found.
-        seed: of the samples, and of random labels.
-        funnel: gets the number that passed each test.
+        task: task with the GAN to sample and the number of classes.
+        models: training models, each passed through ``nf.models.freeze``.
+        config: settings of the number of samples, of the second label and of the shortlist.
+        seed: seed of the samples and of random labels.
+        funnel: counter that gets the number of candidates that passed each test.
 
     Returns:
-        Candidates whose two labels differ, where they start.
+        Candidates whose two labels differ, with the latents as drawn.
+
+    Raises:
+        ConfigError: the task has no GAN.
     """
     gan, num_classes = task.require_gan(), task.data.num_classes
     generator = torch.Generator().manual_seed(seed)
@@ -61,12 +64,12 @@ def adversarial_labels(
     """The class that lies nearest to each image: the models' majority label after an FGSM step of each on itself.
 
     Args:
-        models: the negative training models (paper), or the positive ones (the authors' script).
+        models: negative training models (paper), or positive ones (the authors' script).
         images: (N, C, H, W) float32 in [0, 1].
-        labels: (N,) int64, what to lead away from.
-        epsilon: length of the step.
+        labels: (N,) int64 labels that the step leads away from.
+        epsilon: length of the step, in units of the [0, 1] range.
         num_classes: number of classes.
-        batch_size: images per step.
+        batch_size: largest number of images in a step.
 
     Returns:
         (N,) int64; the smallest class where several are equally frequent. It may equal ``labels``.
@@ -81,6 +84,15 @@ def adversarial_labels(
 
 
 def random_labels(labels: Tensor, *, num_classes: int, generator: torch.Generator) -> Tensor:
-    """A class other than ``labels`` for each, uniformly: the ablation of the adversarial label."""
+    """Draw another class than that in ``labels`` for each image, uniformly: the ablation of the adversarial label.
+
+    Args:
+        labels: (N,) int64 in [0, num_classes).
+        num_classes: number of classes, at least 2.
+        generator: source of the draws, on the CPU.
+
+    Returns:
+        (N,) int64 in [0, num_classes).
+    """
     offsets = torch.randint(1, num_classes, labels.shape, generator=generator)
     return (labels + offsets.to(labels.device)) % num_classes

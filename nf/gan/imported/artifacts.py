@@ -33,13 +33,19 @@ def import_gan(
     """Check an exported generator and write it into ``folder``, from where ``load_gan`` reads it.
 
     Args:
-        name: what to call it; none of ``GANS``.
-        config: its latent, its range and its discriminator's loss.
-        shape: the images that it makes; ``num_classes`` is 0 for a generator that takes no labels.
-        generator: exported program (z (N, latent_dim)[, labels (N,)]) -> images (N, C, H, W) in the stated range.
-        folder: gets ``generator.pt2``, ``discriminator.pt2`` if there is one, ``card.json`` and ``samples.png``.
-        discriminator: exported program (images (N, C, H, W) in the stated range[, labels (N,)]) -> logits (N,).
-        seed: of the sheet of samples.
+        name: name of the new GAN, which must not be a key of ``GANS``.
+        config: stated properties: its latent, its range and its discriminator's loss.
+        shape: images that the generator makes; ``num_classes`` is 0 for a generator that takes no labels.
+        generator: file of an exported program (z (N, latent_dim)[, labels (N,)]) -> images (N, C, H, W) in the stated
+            range.
+        folder: folder that gets ``generator.pt2``, ``discriminator.pt2`` if there is one, ``card.json`` and
+            ``samples.png``.
+        discriminator: file of an exported program (images (N, C, H, W) in the stated range[, labels (N,)]) -> logits
+            (N,); ``None`` if there is no discriminator.
+        seed: seed of the sheet of samples.
+
+    Returns:
+        The frozen GAN, on the CPU.
 
     Raises:
         ConfigError: the name is taken or cannot be a folder's.
@@ -66,10 +72,14 @@ def import_gan(
 
 
 def load_imported(card: Mapping[str, Any], folder: Path) -> Gan:
-    """The GAN that ``card`` speaks of, out of its programs in ``folder``.
+    """Read an imported GAN.
+
+    Args:
+        card: the GAN's ``card.json``.
+        folder: folder of its programs.
 
     Raises:
-        ArtifactError: a file is missing, damaged, or not the one that the card speaks of.
+        ArtifactError: a file is missing or damaged, or does not match the hash in the card.
     """
     try:
         config = parse_section(ImportedConfig, card["imported"], "imported")

@@ -42,11 +42,11 @@ class ImportedConfig:
     """What the owner of a generator states about it.
 
     Attributes:
-        latent_dim: dimensions of z.
-        prior: what z is drawn from: ``normal`` N(0, 1), or ``uniform`` in [-1, 1].
-        low: what the generator gives for black.
-        high: what it gives for white.
-        loss: what the discriminator, if there is one, was trained with; it decides how naturalness is measured.
+        latent_dim: number of dimensions of a latent z.
+        prior: distribution of z: ``normal`` N(0, 1), or ``uniform`` in [-1, 1].
+        low: pixel value that the generator gives for black.
+        high: pixel value that the generator gives for white, above ``low``.
+        loss: loss that the discriminator, if there is one, was trained with; it decides how naturalness is measured.
     """
 
     latent_dim: int
@@ -65,23 +65,27 @@ class _Program(nn.Module):
     """An exported program behind the signature of this package's networks.
 
     Args:
-        path: the file.
-        conditional: whether it takes labels.
+        path: file of the program.
+        conditional: whether the program takes labels.
     """
 
     def __init__(self, path: Path, *, conditional: bool) -> None:
         super().__init__()
         self.program = _load_program(path)
         self.conditional = conditional
-        # Its state tells programs over the same weights apart.
+        # Its state distinguishes programs over the same weights.
         self.register_buffer("file", torch.frombuffer(bytearray.fromhex(sha256_file(path)), dtype=torch.uint8))
 
     def train(self, mode: bool = True) -> "_Program":
-        """Nothing: a program is in the mode that it was exported in."""
+        """Do nothing: a program stays in the mode that it was exported in."""
         return self
 
     def run(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Call the program; a ``TypeError`` says that it gives something else than one tensor."""
+        """Call the program.
+
+        Raises:
+            TypeError: the program returns something other than one tensor.
+        """
         output = self.program(x, labels) if self.conditional else self.program(x)
         if not isinstance(output, Tensor):
             raise TypeError(f"expected one tensor, got {type(output).__name__}")
@@ -115,15 +119,15 @@ class ImportedDiscriminator(_Program):
 def build_imported(
     name: str, config: ImportedConfig, shape: ImageShape, generator: Path, discriminator: Path | None
 ) -> Gan:
-    """The GAN ``name`` out of program files, unchecked.
+    """Build the GAN ``name`` from program files, whose outputs are not checked yet.
 
     Raises:
         ArtifactError: a file is not an exported program, or holds more than data.
     """
     kind = GanKind(name, PRIORS[config.prior], _NATURALNESS[config.loss])
     conditional = shape.num_classes > 0
-    judge = ImportedDiscriminator(discriminator, config, conditional=conditional) if discriminator else None
-    return Gan(kind, config, shape, ImportedGenerator(generator, config, conditional=conditional), judge)
+    second = ImportedDiscriminator(discriminator, config, conditional=conditional) if discriminator else None
+    return Gan(kind, config, shape, ImportedGenerator(generator, config, conditional=conditional), second)
 
 
 def _load_program(path: Path) -> nn.Module:
@@ -160,7 +164,7 @@ def _check_archive(path: Path) -> None:
 
 
 def _is_plain(saved: bytes) -> bool:
-    """Whether torch's reader of plain values takes ``saved``; where it does not, the one of programs would unpickle."""
+    """Whether torch's reader of plain values takes ``saved``; if not, the reader of programs would unpickle it."""
     try:
         torch.load(io.BytesIO(saved), weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError):

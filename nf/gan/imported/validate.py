@@ -1,4 +1,4 @@
-"""What a GAN from outside must hold before it is let in."""
+"""The checks that a GAN from outside must pass before it is imported."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from nf.core.printing import first_line
 from nf.gan.generator import Gan
 
 _BATCH = 5
-# What rounding may add to the stated range of pixels, in units of [0, 1].
+# The most by which rounding may exceed the stated range of pixels, in units of [0, 1].
 _SLACK = 1e-3
 _TOLERANCE = 1e-4
 
@@ -19,7 +19,7 @@ def inspect_gan(gan: Gan) -> None:
     """Try ``gan`` on a few latents: shape, range, finiteness, determinism, batches of other sizes, differentiability.
 
     Raises:
-        ArtifactError: a network does not do what was stated, or what fingerprints need.
+        ArtifactError: a network does not do what was stated, or lacks a property that fingerprints need.
     """
     z, labels = gan.sample_latents(_BATCH, torch.Generator().manual_seed(0))
     z.requires_grad_()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class PlainBatchNorm(nn.Module):
-    """Batch norm that takes no notice of the condition."""
+    """Batch norm that ignores the condition."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -85,8 +85,8 @@ class UpBlock(nn.Module):
     """Residual block of a generator: twice the height and width.
 
     Args:
-        channels: of input and output.
-        norm: makes a batch norm for so many channels that is called with feature maps and their condition.
+        channels: number of channels of input and output.
+        norm: function (channels) that makes a batch norm, which is called with feature maps and their condition.
     """
 
     def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
@@ -116,10 +116,10 @@ class DownBlock(nn.Module):
     """Residual block of a discriminator, without batch norm.
 
     Args:
-        in_channels: channels of the input.
-        channels: channels of the output.
-        down: halve height and width.
-        preactivate: start with a ReLU; a block that sees the image does not.
+        in_channels: number of channels of the input.
+        channels: number of channels of the output.
+        down: whether height and width are halved.
+        preactivate: whether the block starts with a ReLU, as all do but the one that is given the image.
     """
 
     def __init__(self, in_channels: int, channels: int, *, down: bool, preactivate: bool = True) -> None:

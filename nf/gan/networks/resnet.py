@@ -18,10 +18,10 @@ class ResnetGenerator(nn.Module):
     """Latents and labels to images in [-1, 1].
 
     Args:
-        latent_dim: dimensions of z.
-        channels: width of all feature maps.
-        shape: images to make; each doubling from 4x4 is one block. Without classes, labels are not looked at.
-        attention: attend after the block that reaches 16x16.
+        latent_dim: number of dimensions of z.
+        channels: number of channels of all feature maps, a multiple of 8.
+        shape: images to make; each doubling from 4x4 is one block. Without classes, labels are ignored.
+        attention: whether self-attention follows the block that reaches 16x16.
     """
 
     def __init__(self, latent_dim: int, channels: int, shape: ImageShape, *, attention: bool) -> None:
@@ -50,7 +50,7 @@ class ResnetGenerator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """What all discriminators share: the first two of four blocks halve the image, attention follows the first."""
+    """The layers that all discriminators share: two of four blocks halve the image, attention follows the first."""
 
     def __init__(self, channels: int, shape: ImageShape, *, attention: bool) -> None:
         super().__init__()
@@ -74,9 +74,9 @@ class ResnetDiscriminator(_Trunk):
     """Images in [-1, 1] and labels to logits, with label projection if there are classes (Miyato and Koyama, 2018).
 
     Args:
-        channels: width of all feature maps.
-        shape: images to judge.
-        attention: attend after the first block.
+        channels: number of channels of all feature maps, a multiple of 8.
+        shape: images that the network takes.
+        attention: whether self-attention follows the first block.
     """
 
     def __init__(self, channels: int, shape: ImageShape, *, attention: bool) -> None:
@@ -91,7 +91,7 @@ class ResnetDiscriminator(_Trunk):
 
 
 class Judgement(NamedTuple):
-    """What a ``MetricDiscriminator`` says: logits (N,), and unit vectors (N, D) of the images and of their classes."""
+    """Output of a ``MetricDiscriminator``: logits (N,), and unit vectors (N, D) of the images and of their classes."""
 
     logits: Tensor
     embeddings: Tensor
@@ -102,10 +102,10 @@ class MetricDiscriminator(_Trunk):
     """A discriminator that tells classes by placing images near a learnt proxy of their class (ContraGAN, section 3).
 
     Args:
-        channels: width of all feature maps.
-        shape: images to judge, of one class or more.
-        attention: attend after the first block.
-        embedding_dim: dimensions of embeddings and proxies.
+        channels: number of channels of all feature maps, a multiple of 8.
+        shape: images that the network takes, of one class or more.
+        attention: whether self-attention follows the first block.
+        embedding_dim: number of dimensions of embeddings and proxies.
     """
 
     def __init__(self, channels: int, shape: ImageShape, *, attention: bool, embedding_dim: int) -> None:
@@ -114,19 +114,23 @@ class MetricDiscriminator(_Trunk):
         self.proxy = nn.Embedding(shape.num_classes, embedding_dim)
 
     def judge(self, images: Tensor, labels: Tensor) -> Judgement:
-        """Logits, and embeddings with the proxies of ``labels``, both of length 1."""
+        """Map images (N, C, H, W) in [-1, 1] and labels (N,) to logits, embeddings and the proxies of the labels."""
         h = self.features(images)
         embeddings, proxies = F.normalize(self.embed(h), dim=1), F.normalize(self.proxy(labels), dim=1)
         return Judgement(self.logit(h).squeeze(1), embeddings, proxies)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Map images (N, C, H, W) in [-1, 1] to logits (N,); the labels do not matter to them."""
+        """Map images (N, C, H, W) in [-1, 1] to logits (N,), which do not depend on the labels."""
         logits: Tensor = self.logit(self.features(images)).squeeze(1)
         return logits
 
 
 def check_width(name: str, channels: int) -> None:
-    """Refuse a width that attention cannot divide.
+    """Refuse a number of channels that attention cannot divide.
+
+    Args:
+        name: setting that holds the number, for the message.
+        channels: number of channels of all feature maps.
 
     Raises:
         ConfigError: ``channels`` is not a positive multiple of 8.

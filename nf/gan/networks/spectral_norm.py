@@ -20,9 +20,9 @@ def weighted_layers(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def initialise(network: nn.Module, seed: int) -> None:
-    """Draw orthogonal weights and zero biases."""
+    """Draw orthogonal weights under ``seed`` and set biases to zero, in place."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # alone: the fence holds no GPU
+        torch.default_generator.manual_seed(seed)  # not torch.manual_seed: the fence covers no GPU
         for layer in weighted_layers(network):
             nn.init.orthogonal_(_weight(layer))
             bias = getattr(layer, "bias", None)
@@ -37,11 +37,11 @@ class SpectralNorm:
     power iterations of a SAGAN are more operations than the rest of its update.
 
     Args:
-        network: holds plain weights, on the device where it trains.
-        seed: where the power iterations start.
+        network: network with plain weights, on the device where it trains.
+        seed: seed of the vectors that the power iterations start from.
 
     Attributes:
-        vectors: for each shape the left singular vectors (layers, rows) so far; the whole state.
+        vectors: for each shape of weights the estimates (layers, rows) of the left singular vectors; the whole state.
     """
 
     def __init__(self, network: nn.Module, seed: int) -> None:
@@ -61,7 +61,7 @@ class SpectralNorm:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within it the network computes with normalised weights; gradients reach those that it holds."""
+        """Let the network compute with normalised weights in the block; gradients reach the weights that it holds."""
         with torch.autocast(self.vectors[0].device.type, enabled=False):
             normalised = [_normalised(layers, u) for layers, u in zip(self._groups, self.vectors, strict=True)]
         layers = [layer for group in self._groups for layer in group]
@@ -85,7 +85,7 @@ def plain_weights(network: nn.Module, *, spectral: bool) -> dict[str, Tensor]:
 
 
 def _spectral_norm(matrix: Tensor) -> Tensor:
-    """Exactly; NaN of what has diverged, which the decomposition refuses."""
+    """Largest singular value, exactly; NaN for a diverged matrix, which the decomposition refuses."""
     finite = bool(matrix.isfinite().all())
     return torch.linalg.matrix_norm(matrix, 2) if finite else matrix.new_full((), torch.nan)
 
@@ -118,7 +118,7 @@ def _rows(weight: Tensor) -> Tensor:
 
 
 def _unrolled(matrix: Tensor, shape: torch.Size) -> Tensor:
-    """What ``_rows`` made a matrix of; a convolution's weight comes out in channels_last, like what it multiplies."""
+    """Undo ``_rows``; a convolution's weight comes out in channels_last, as the maps that it multiplies are."""
     if len(shape) == 2:
         return matrix
     channels, *window = shape[1:]

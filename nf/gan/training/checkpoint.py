@@ -13,13 +13,31 @@ _logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors and plain values) whole or not at all; ``identity`` names the run it belongs to."""
+    """Write a checkpoint whole or not at all.
+
+    Args:
+        path: file to write.
+        identity: hash of all that the run's result depends on.
+        state: tensors and plain values.
+
+    Raises:
+        ArtifactError: the file cannot be written.
+    """
     with atomic_path(path) as temporary:
         torch.save({"identity": identity, "state": state}, temporary)
 
 
 def load_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | None:
-    """The state of the run ``identity``; ``None`` if there is none, it is another run's, or it is damaged."""
+    """Read a checkpoint.
+
+    Args:
+        path: file that ``save_checkpoint`` wrote.
+        identity: hash of all that the run's result depends on.
+        device: torch device that the tensors are put on.
+
+    Returns:
+        The state; ``None`` if there is no file, it is another run's, or it is damaged.
+    """
     if not path.exists():
         return None
     try:

@@ -20,7 +20,17 @@ _RECALIBRATION_BATCHES = 50
 
 
 class Training:
-    """Everything that changes from step to step, and one step."""
+    """Everything that changes from step to step, and one step.
+
+    Args:
+        definition: the GAN to train.
+        config: hyper-parameters of the GAN.
+        shape: images of the GAN.
+        images: (N, C, H, W) uint8 training images.
+        labels: (N,) int64 class of each image; all 0 for a GAN without classes.
+        seed: root seed of all random draws.
+        device: torch device to train on.
+    """
 
     def __init__(
         self,
@@ -65,9 +75,9 @@ class Training:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Within it, updates are launched as suits the device, where their losses draw no random numbers themselves.
+        """Launch the block's updates as suits the device.
 
-        Those that do draw on the host, and some differentiate twice: they are launched kernel by kernel.
+        Updates that draw random numbers in their losses or differentiate twice are launched kernel by kernel.
         """
         if not self.definition.graph_capturable or self.config.max_shift > 0:
             yield
@@ -84,7 +94,7 @@ class Training:
                 self._update_d, self._update_g = self._plain_update_d, self._plain_update_g
 
     def advance(self) -> None:
-        """``d_steps`` updates of the discriminator, one of the generator, one of the average."""
+        """Make one step: ``d_steps`` updates of the discriminator, one of the generator, one of the average."""
         pair = self.pair
         pair.generator.requires_grad_(False)
         for _ in range(self.config.d_steps):
@@ -110,12 +120,12 @@ class Training:
         self._names["g"] = tuple(terms)
         return _descend(terms, self.optimizer_g)
 
-    def _named(self, player: str, losses: Tensor) -> dict[str, Tensor]:
-        return {f"{player}_{name}": loss for name, loss in zip(self._names[player], losses, strict=True)}
+    def _named(self, network: str, losses: Tensor) -> dict[str, Tensor]:
+        return {f"{network}_{name}": loss for name, loss in zip(self._names[network], losses, strict=True)}
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Where losses are computed: weights normalised, in the precision of the config."""
+        """Context in which losses are computed: with normalised weights, in the precision of the config."""
         with ExitStack() as stack:
             for norm in self._norms:
                 stack.enter_context(norm.applied())
@@ -143,18 +153,18 @@ class Training:
             buffer.copy_(new_buffer)
 
     def recent_losses(self, steps: int) -> dict[str, float]:
-        """Means of each term, ``d_adversarial`` and others, over the last ``steps``; none before ``take_losses``."""
+        """Mean of each term, ``d_adversarial`` and others, over the last ``steps`` steps since ``take_losses``."""
         recent = self._losses[-steps:]
         return {name: float(torch.stack([terms[name] for terms in recent]).mean()) for name in recent[0]}
 
     def take_losses(self) -> dict[str, float]:
-        """Means over all steps since the last call; a run goes on from there as if it had just begun."""
+        """Mean of each term over all steps since the last call, which are then forgotten."""
         means = self.recent_losses(len(self._losses))
         self._losses.clear()
         return means
 
     def to_gan(self) -> Gan:
-        """The GAN as it is now: plain weights, and batch norm's statistics taken anew for the averaged generator."""
+        """The frozen GAN at this step: plain weights, and new batch-norm statistics for the averaged generator."""
         generator, discriminator = build_networks(self.definition, self.config, self.shape)
         kind = self.definition
         generator.load_state_dict(plain_weights(self.average, spectral=kind.spectral_generator))
@@ -175,7 +185,7 @@ class Training:
             generator(*self._draw_latents(rng))
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``load_state_dict`` needs to go on exactly as if nothing had happened."""
+        """Tensors and plain values from which ``load_state_dict`` goes on as if the run had not been interrupted."""
         return {
             "generator": self.pair.generator.state_dict(),
             "discriminator": self.pair.discriminator.state_dict(),
@@ -188,7 +198,7 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the state that ``state_dict`` gave."""
+        """Restore the state that ``state_dict`` gave."""
         self.pair.generator.load_state_dict(state["generator"])
         self.pair.discriminator.load_state_dict(state["discriminator"])
         self.average.load_state_dict(state["average"])
@@ -202,7 +212,7 @@ class Training:
 
 
 def _descend(terms: Terms, optimizer: torch.optim.Optimizer) -> Tensor:
-    """One update; returns the terms (T,)."""
+    """Make one update and return the terms (T,) as they were before it."""
     optimizer.zero_grad()
     losses = torch.stack(list(terms.values()))
     losses.sum().backward()

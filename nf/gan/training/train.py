@@ -26,7 +26,7 @@ Measure = Callable[[Gan], dict[str, float]]
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _FORMAT = 3
-"""Raised when the state of a training looks otherwise, or its code changes what comes out: then all begin anew."""
+"""Increased when the format of checkpoints or the result of a training changes: all trainings then begin anew."""
 _REPORT_EVERY = 10
 _STUCK_BELOW = 1e-3
 _STUCK_REPORTS = 20
@@ -50,24 +50,25 @@ def train_gan(
 ) -> Gan:
     """Train the GAN ``name`` and write it into ``folder``; a run that was killed goes on from its last checkpoint.
 
-    A finished one that the same arguments and the same torch have made is read and returned as it is.
+    A finished GAN that the same arguments and the same torch have made is read and returned as it is.
 
     Every ``checkpoint_every`` steps and at the end, the history gets a row, ``samples/`` a sheet of the same latents.
     On a CPU the same arguments give the same bytes, whether the run was interrupted or not.
 
     Args:
-        name: a key of ``GANS``.
-        config: of the class that the GAN's definition names.
-        images: (N, C, H, W) uint8, H = W = 16 or 32.
-        labels: (N,) int64 in [0, num_classes).
+        name: key of ``GANS``.
+        config: hyper-parameters, of the class that the GAN's definition names.
+        images: (N, C, H, W) uint8 training images, H = W = 16 or 32.
+        labels: (N,) int64 class of each image, in [0, num_classes).
         num_classes: number of classes.
-        seed: root of all randomness.
-        folder: gets ``generator.safetensors``, ``discriminator.safetensors``, ``card.json``, ``samples.png``,
-            ``history.csv`` and ``samples/``.
-        progress: called as (step, steps, mean losses of the last steps) every ten steps.
-        measure: called with the GAN as it is along the way; its numbers become columns of the history.
-        measured_by: hash of what those numbers depend on beside the GAN.
-        device: where to train.
+        seed: root seed of all random draws.
+        folder: folder that gets ``generator.safetensors``, ``discriminator.safetensors``, ``card.json``,
+            ``samples.png``, ``history.csv`` and ``samples/``.
+        progress: function that is called as (step, steps, mean losses of the last steps) every ten steps.
+        measure: function that is called with the unfinished GAN at every row of the history; its numbers become
+            columns.
+        measured_by: hash of what those numbers depend on besides the GAN.
+        device: torch device to train on.
 
     Returns:
         The frozen GAN on ``device``.
@@ -131,7 +132,7 @@ def train_gan(
 
 
 def _load_finished(folder: Path, identity: str, device: str) -> Gan | None:
-    """The GAN in ``folder`` if the training ``identity`` has ended there; a damaged one is logged and none."""
+    """The GAN in ``folder`` if the training ``identity`` has ended there; a damaged GAN is logged and not returned."""
     if not all((folder / file).exists() for file in (CARD_FILE, HISTORY_FILE)):
         return None
     try:
@@ -153,14 +154,22 @@ def _check_data(images: Tensor, labels: Tensor, num_classes: int) -> None:
 
 
 class CollapseWatch:
-    """Raises once the losses of the GAN ``name`` show that going on is useless."""
+    """Watches the losses of a training and raises once they show that going on is useless.
+
+    Args:
+        name: name of the GAN, for messages.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._stuck = 0
 
     def check(self, step: int, losses: dict[str, float]) -> None:
-        """Look at the mean ``losses`` of the last steps, up to ``step``, by term.
+        """Check the losses of the last steps.
+
+        Args:
+            step: number of the last step.
+            losses: mean of each term over these steps.
 
         Raises:
             TrainingError: a loss is not finite, or the discriminator has had nothing left to learn for 20 reports.

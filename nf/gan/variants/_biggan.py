@@ -1,4 +1,4 @@
-"""What ContraGAN, ICRGAN and ReACGAN share: their size, and for two of them a discriminator that compares images."""
+"""Code that ContraGAN, ICRGAN and ReACGAN share: their size, and for two of them a comparing discriminator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,16 @@ from nf.gan.networks.resnet import Judgement, MetricDiscriminator
 
 @dataclass(frozen=True)
 class BigGanConfig(GanConfig):
-    """See ``GanConfig``; the widths are four and two times the 96 channels that the benchmarks of these GANs state."""
+    """Settings of ``GanConfig`` with the sizes of these GANs.
+
+    The numbers of channels are four and two times the 96 that the benchmarks of these GANs state.
+
+    Attributes:
+        latent_dim: number of dimensions of a latent z.
+        generator_channels: number of channels of the generator's feature maps, a multiple of 8.
+        discriminator_channels: number of channels of the discriminator's feature maps, a multiple of 8.
+        ema_decay: decay in [0, 1) of the running average of the generator's weights; ``None`` keeps no average.
+    """
 
     latent_dim: int = 80
     generator_channels: int = 384
@@ -26,11 +35,11 @@ class BigGanConfig(GanConfig):
 
 @dataclass(frozen=True)
 class MetricConfig(BigGanConfig):
-    """See ``BigGanConfig``.
+    """Settings of ``BigGanConfig`` and of the comparison of images.
 
     Attributes:
-        embedding_dim: dimensions in which images are compared.
-        temperature: what similarities are divided by.
+        embedding_dim: number of dimensions of the embeddings in which images are compared.
+        temperature: divisor of similarities, positive.
         metric_weight: weight of the comparison in both losses.
     """
 
@@ -45,16 +54,16 @@ class MetricConfig(BigGanConfig):
 
 M = TypeVar("M", bound=MetricConfig)
 EmbeddingComparison = Callable[[Tensor, Tensor, Tensor, M], Tensor]
-"""(embeddings (N, D), proxies (N, D), labels (N,), config) -> scalar."""
+"""(embeddings (N, D), proxies (N, D), labels (N,), config) -> scalar loss."""
 
 
 def big_generator(config: BigGanConfig, shape: ImageShape) -> nn.Module:
-    """The generator of all three."""
+    """Build the generator of ContraGAN, ICRGAN and ReACGAN."""
     return BigResnetGenerator(config.latent_dim, config.generator_channels, shape)
 
 
 def metric_discriminator(config: MetricConfig, shape: ImageShape) -> nn.Module:
-    """The discriminator of ContraGAN and ReACGAN."""
+    """Build the discriminator of ContraGAN and ReACGAN."""
     return MetricDiscriminator(config.discriminator_channels, shape, attention=True, embedding_dim=config.embedding_dim)
 
 
@@ -67,7 +76,7 @@ def metric_d_loss(
     *,
     comparison: EmbeddingComparison[M],
 ) -> Terms:
-    """Hinge loss, and the ``comparison`` of the real images with each other and with the proxies of their classes."""
+    """Loss of the discriminator: hinge loss, and the ``comparison`` of real images with each other and with proxies."""
     with torch.no_grad():
         fakes = pair.generate(z, fake_labels)
     n = len(images)
@@ -80,7 +89,7 @@ def metric_d_loss(
 
 
 def metric_g_loss(pair: GanPair[M], z: Tensor, labels: Tensor, *, comparison: EmbeddingComparison[M]) -> Terms:
-    """Likewise for the generator, on its own images."""
+    """Loss of the generator: hinge loss, and the ``comparison`` of its images with each other and with proxies."""
     judged = _judge(pair, pair.generate(z, labels), labels)
     compared = comparison(judged.embeddings, judged.proxies, labels, pair.config)
     return {"adversarial": generator_loss(judged.logits), "metric": pair.config.metric_weight * compared}

@@ -14,17 +14,17 @@ from nf.gan.variants._biggan import MetricConfig, big_generator, metric_d_loss, 
 
 @dataclass(frozen=True)
 class ContraGanConfig(MetricConfig):
-    """See ``MetricConfig``."""
+    """Settings of ``MetricConfig``, with its defaults."""
 
 
 def conditional_contrastive_loss(embeddings: Tensor, proxies: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """The 2C loss (section 3.2): how little of an image's similarity goes to its proxy and its class.
 
     Args:
-        embeddings: (N, D), of length 1.
-        proxies: (N, D), of length 1: each row the proxy of that image's class.
-        labels: (N,).
-        temperature: what similarities are divided by.
+        embeddings: (N, D) unit vectors of the images.
+        proxies: (N, D) unit vectors: each row the proxy of that image's class.
+        labels: (N,) int64 class of each image.
+        temperature: divisor of similarities, positive.
 
     Returns:
         A scalar, at least zero; zero where there is one class only.

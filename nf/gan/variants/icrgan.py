@@ -1,4 +1,4 @@
-"""ICRGAN (Zhao et al., 2021): a discriminator that a small change of image or latent must not impress."""
+"""ICRGAN (Zhao et al., 2021): a discriminator whose logit a small change of image or latent must not change."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,15 @@ _SHIFT = 1 / 8  # of the image's side
 
 @dataclass(frozen=True)
 class IcrGanConfig(BigGanConfig):
-    """See ``BigGanConfig``.
+    """Settings of ``BigGanConfig`` and of the consistency terms; G is the generator, D the discriminator.
 
     Attributes:
-        real_weight: weight of D's difference between a real image and its shifted (and, with ``flip``, mirrored) copy.
-        fake_weight: likewise for generated images.
+        real_weight: weight of the difference of D's logits between a real image and its shifted (and, with ``flip``,
+            mirrored) copy.
+        fake_weight: weight of the difference of D's logits between a generated image and such a copy of it.
         radius: standard deviation of the change of a latent.
-        latent_d_weight: weight of D's difference between images of a latent and of its neighbour.
-        latent_g_weight: weight of the difference of the two images, which G is to make large.
+        latent_d_weight: weight of the difference of D's logits between the images of a latent and of its neighbour.
+        latent_g_weight: weight of the difference between these two images, which G is to make large.
     """
 
     real_weight: float = 10.0
@@ -42,25 +43,31 @@ class IcrGanConfig(BigGanConfig):
 def d_consistency(
     config: IcrGanConfig, real: Tensor, real_copy: Tensor, fake: Tensor, fake_copy: Tensor, neighbour: Tensor
 ) -> dict[str, Tensor]:
-    """The discriminator's terms (algorithms 1 and 2), from the logits (N,) of five batches.
+    """The discriminator's terms (algorithms 1 and 2), from the logits of five batches.
 
     Args:
-        config: the weights.
-        real: of real images.
-        real_copy: of the same, augmented.
-        fake: of generated images.
-        fake_copy: of the same, augmented.
-        neighbour: of images whose latents lie near those of ``fake``.
+        config: weights of the terms.
+        real: (N,) logits of real images.
+        real_copy: (N,) logits of augmented copies of the same real images.
+        fake: (N,) logits of generated images.
+        fake_copy: (N,) logits of augmented copies of the same generated images.
+        neighbour: (N,) logits of images whose latents lie near those of ``fake``.
 
     Returns:
-        ``balanced``: both augmentations; ``latent``: the change of latents.
+        Scalars: ``balanced``, the term of both augmentations, and ``latent``, the term of the changed latents.
     """
     balanced = config.real_weight * F.mse_loss(real, real_copy) + config.fake_weight * F.mse_loss(fake, fake_copy)
     return {"balanced": balanced, "latent": config.latent_d_weight * F.mse_loss(fake, neighbour)}
 
 
 def g_consistency(fakes: Tensor, neighbours: Tensor, config: IcrGanConfig) -> Tensor:
-    """The generator's term (algorithm 2): minus the weighted mean squared difference of images of near latents."""
+    """The generator's term (algorithm 2): minus the weighted mean squared difference of images of near latents.
+
+    Args:
+        fakes: (N, C, H, W) generated images.
+        neighbours: (N, C, H, W) images whose latents lie near those of ``fakes``.
+        config: weight of the term.
+    """
     return -config.latent_g_weight * F.mse_loss(fakes, neighbours)
 
 

@@ -1,6 +1,6 @@
-"""LOGAN (Wu et al., 2019): latents take a step that the discriminator likes before their images are judged; no classes.
+"""LOGAN (Wu et al., 2019): in training, latents first take a step up the discriminator's logit; no classes.
 
-The step is part of both losses, so both players learn through it. Images are drawn from the prior without it.
+The step is part of both losses, so both networks learn through it. Later, images are drawn from the prior without it.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from nf.gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 
 @dataclass(frozen=True)
 class LoganConfig(GanConfig):
-    """See ``GanConfig``.
+    """Settings of ``GanConfig`` and of the latents' step.
 
     Attributes:
-        step_size: alpha of the natural gradient.
-        step_damping: beta of it, above 0.
-        step_rate: share of the latents that take the step.
+        step_size: factor alpha of the natural gradient.
+        step_damping: damping beta of the natural gradient, above 0.
+        step_rate: share of the latents that take the step, in [0, 1].
         step_weight: weight of the mean squared length of the steps in both losses.
     """
 
@@ -43,13 +43,13 @@ def natural_step(score: Callable[[Tensor], Tensor], z: Tensor, *, size: float, d
     """Step of each latent up its score along the natural gradient: size g / (damping + |g|^2).
 
     Args:
-        score: latents (N, D) -> (N,).
-        z: latents (N, D).
-        size: alpha.
-        damping: beta.
+        score: function from latents (N, D) to scores (N,).
+        z: (N, D) latents at which the step begins.
+        size: factor alpha of the natural gradient.
+        damping: damping beta of the natural gradient, above 0.
 
     Returns:
-        (N, D), differentiable with respect to whatever ``score`` depends on.
+        (N, D) steps, differentiable with respect to whatever ``score`` depends on.
     """
     z = z.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(score(z).sum(), z, create_graph=True)

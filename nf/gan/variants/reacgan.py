@@ -1,4 +1,4 @@
-"""ReACGAN (Kang et al., 2021): like ContraGAN, but what is told apart well enough no longer counts."""
+"""ReACGAN (Kang et al., 2021): like ContraGAN, but pairs that are separated well enough no longer count."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,16 @@ from nf.gan.variants._biggan import MetricConfig, big_generator, metric_d_loss, 
 
 @dataclass(frozen=True)
 class ReacGanConfig(MetricConfig):
-    """See ``MetricConfig``.
+    """Settings of ``MetricConfig`` with the defaults of ReACGAN, and the margin of its loss.
 
     Attributes:
-        margin: an image this similar to its proxy, or this dissimilar from one of another class, does not pay.
+        batch_size: number of images per update.
+        learning_rate_g: Adam's learning rate for the generator.
+        learning_rate_d: Adam's learning rate for the discriminator.
+        temperature: divisor of similarities, positive.
+        metric_weight: weight of the comparison in both losses.
+        margin: similarity in [0, 1] to the own proxy, or dissimilarity from images of another class, from which on an
+            image costs nothing.
     """
 
     batch_size: int = 128
@@ -42,11 +48,11 @@ def data_to_data_cross_entropy(
     Similarity to the proxy counts up to ``margin``, similarity to images of other classes from 1 - ``margin``.
 
     Args:
-        embeddings: (N, D), of length 1.
-        proxies: (N, D), of length 1: each row the proxy of that image's class.
-        labels: (N,).
-        temperature: what similarities are divided by.
-        margin: see above.
+        embeddings: (N, D) unit vectors of the images.
+        proxies: (N, D) unit vectors: each row the proxy of that image's class.
+        labels: (N,) int64 class of each image.
+        temperature: divisor of similarities, positive.
+        margin: bound of the similarities that count, in [0, 1].
 
     Returns:
         A scalar, at least zero; zero where there is one class only.

@@ -12,7 +12,7 @@ from nf.gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 
 @dataclass(frozen=True)
 class SaganConfig(GanConfig):
-    """See ``GanConfig``."""
+    """Settings of ``GanConfig``, with its defaults."""
 
 
 def _generator(config: SaganConfig, shape: ImageShape) -> nn.Module:
@@ -26,7 +26,7 @@ def _discriminator(config: SaganConfig, shape: ImageShape) -> nn.Module:
 def _d_loss(pair: GanPair[SaganConfig], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
     with torch.no_grad():
         fakes = pair.generate(z, fake_labels)
-    # One pass over both halves: the discriminator has no batch norm, so they do not see each other.
+    # One pass over both halves: the discriminator has no batch norm, so they do not influence each other.
     logits = pair.discriminate(torch.cat([images, fakes]), torch.cat([labels, fake_labels]))
     return {"adversarial": hinge_d_loss(logits[: len(images)], logits[len(images) :])}
 

@@ -14,10 +14,10 @@ from nf.gan.networks.resnet import ResnetDiscriminator, ResnetGenerator
 
 @dataclass(frozen=True)
 class WganGpConfig(GanConfig):
-    """See ``GanConfig``.
+    """Settings of ``GanConfig`` and of the penalty.
 
     Attributes:
-        penalty_weight: lambda of equation 3.
+        penalty_weight: weight lambda of the penalty (equation 3).
     """
 
     penalty_weight: float = 10.0
@@ -31,8 +31,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tens
     """How far the critic's slope is from 1: mean (|grad critic(x)| - 1)^2 (equation 3, without its weight).
 
     Args:
-        critic: images (N, C, H, W) -> values (N,), one image's value independent of the others.
-        images: where to look, (N, C, H, W).
+        critic: function from images (N, C, H, W) to values (N,), each independent of the other images.
+        images: (N, C, H, W) images at which the slope is taken.
 
     Returns:
         A scalar, differentiable with respect to the critic's weights.
@@ -54,7 +54,7 @@ def _discriminator(config: WganGpConfig, shape: ImageShape) -> nn.Module:
 def _d_loss(pair: GanPair[WganGpConfig], images: Tensor, labels: Tensor, z: Tensor, fake_labels: Tensor) -> Terms:
     with torch.no_grad():
         fakes = pair.generate(z, fake_labels)
-    # The penalty looks between what the critic saw, so all are shifted beforehand.
+    # The penalty is taken between images as the critic was given them, so all are shifted beforehand.
     real, fake = pair.augment(images), pair.augment(fakes)
     logits = pair.discriminator(torch.cat([real, fake]), torch.cat([labels, fake_labels]))
     mixing = torch.rand(len(real), 1, 1, 1, generator=pair.rng).to(real.device)

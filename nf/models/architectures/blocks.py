@@ -27,10 +27,16 @@ def conv_bn(
     groups: int = 1,
     activation: nn.Module | None = None,
 ) -> nn.Sequential:
-    """Convolution without bias, batch norm, ``activation`` (``None``: linear).
+    """Convolution without bias, batch norm, activation.
 
     Args:
-        padding: pixels on each side; by default what keeps the size at stride 1.
+        in_channels: channels of the input maps.
+        out_channels: channels of the output maps.
+        kernel: side of the filters in pixels, or their height and width.
+        stride: step of the convolution in pixels.
+        padding: pixels of zeros on each side; by default the number that keeps the size at stride 1.
+        groups: number of groups that the channels are convolved in.
+        activation: last layer; ``None`` for a linear unit.
     """
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     pad = (height // 2, width // 2) if padding is None else padding
@@ -47,7 +53,7 @@ def conv_bn_relu(
     stride: int = 1,
     padding: int | None = None,
 ) -> nn.Sequential:
-    """``conv_bn`` with ReLU."""
+    """``conv_bn`` with a ReLU as activation."""
     relu = nn.ReLU(inplace=True)
     return conv_bn(in_channels, out_channels, kernel, stride=stride, padding=padding, activation=relu)
 
@@ -58,7 +64,7 @@ def halving_pool(full_size: bool) -> list[nn.Module]:
 
 
 def depthwise(channels: int, kernel: int, *, stride: int, activation: nn.Module | None) -> nn.Sequential:
-    """``conv_bn`` with one filter per channel."""
+    """``conv_bn`` with one filter per channel, as many groups as channels."""
     return conv_bn(channels, channels, kernel, stride=stride, groups=channels, activation=activation)
 
 

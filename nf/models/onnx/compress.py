@@ -19,7 +19,10 @@ _READY = {"onnx.quant.pre_process": "onnxruntime.quant"}
 
 
 def to_float16(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
-    """Weights and arithmetic in 16 bits; input and output stay float32, ``images`` are not needed."""
+    """Copy of ``model`` with weights and arithmetic in 16 bits; input and output stay float32.
+
+    ``images`` are not needed: the parameter is that of every entry of ``COMPRESSIONS``.
+    """
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     del images
@@ -28,7 +31,12 @@ def to_float16(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelP
 
 
 def to_int8(model: onnx.ModelProto, images: NDArray[np.uint8]) -> onnx.ModelProto:
-    """Static quantisation: int8 weights per channel, uint8 activations in the ranges that ``images`` show."""
+    """Copy of ``model`` after static quantisation: int8 weights per channel, uint8 activations.
+
+    Args:
+        model: classifier as ``OnnxExporter`` writes it.
+        images: (N, C, H, W) uint8, on which the ranges of the activations are measured.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     class Calibration(CalibrationDataReader):  # type: ignore[misc]
@@ -67,9 +75,9 @@ def compress(source: Path, target: Path, form: str, images: NDArray[np.uint8]) -
 
     Args:
         source: ONNX file that ``OnnxExporter`` wrote.
-        target: where to, whole or not at all.
+        target: ONNX file to write, whole or not at all.
         form: key of ``COMPRESSIONS``.
-        images: (N, C, H, W) the thief's own, to measure the ranges of activations on.
+        images: (N, C, H, W) uint8, the thief's own, on which the ranges of activations are measured.
 
     Raises:
         UnknownNameError: there is no such form.

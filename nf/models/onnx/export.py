@@ -32,11 +32,11 @@ INPUT_NAME = "images"
 OUTPUT_NAME = "logits"
 
 InputShape = tuple[int, int, int]
-"""(C, H, W) of one image."""
+"""Channels, height and width (C, H, W) of one image."""
 
 
 class _Named(nn.Module):
-    """Puts a dot into every weight's name: the tracer calls a node's output ``mean``, like a classifier's buffer."""
+    """Wrapper that puts a dot into every weight's name, as the tracer calls a node's output ``mean``, like a buffer."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -61,9 +61,10 @@ class OnnxExporter:
         """Write ``model`` to ``path``, whole or not at all; equal weights give equal bytes.
 
         Args:
-            model: on any device, in either mode; what is written is its evaluation mode.
-            key: names what determines the graph: models of one key differ in their weights only.
-            input_shape: (C, H, W).
+            model: model to write, on any device and in either mode; it is written in evaluation mode.
+            key: name of the graph: models of one key differ in their weights only.
+            input_shape: channels, height and width (C, H, W) of the images.
+            path: ONNX file to write.
 
         Raises:
             ConfigError: the weights are not those of the model that ``key`` was first used for.
@@ -97,7 +98,7 @@ def _trace(model: nn.Module, input_shape: InputShape) -> onnx.ModelProto:
 
 
 def _tidy(program: torch.onnx.ONNXProgram) -> None:
-    """Fold the tracer's scaffolding away, but no weight: as inputs of the graph, weights are no constants to fold."""
+    """Fold constants that the tracer left, but no weights: as inputs of the graph these are no constants."""
     graph = program.model.graph
     weights = list(graph.initializers.values())
     graph.initializers.clear()
@@ -109,7 +110,7 @@ def _tidy(program: torch.onnx.ONNXProgram) -> None:
 
 
 def _strip(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove what does not compute: the tracer's notes, which hold paths of this machine, and inferred shapes."""
+    """Remove all that does not compute: the tracer's notes, which hold paths of this machine, and inferred shapes."""
     proto.ClearField("metadata_props")
     graph = proto.graph
     for field in ("metadata_props", "doc_string", "value_info"):
@@ -121,7 +122,7 @@ def _strip(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _weights(model: nn.Module) -> dict[str, NDArray[np.generic]]:
-    """Floating-point parameters and buffers by the name that they have in the file."""
+    """Floating-point parameters and buffers of ``model`` by their names in the file."""
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return {
         f"model.{name}": tensor.detach().cpu().numpy() for name, tensor in tensors.items() if tensor.is_floating_point()
@@ -149,12 +150,12 @@ def _fill(template: onnx.ModelProto, weights: Mapping[str, NDArray[np.generic]],
 
 @dataclass(frozen=True)
 class Parity:
-    """How far a suspect's file answers like the model that it was made from.
+    """How closely a suspect's file answers like the model that it was made from.
 
     Attributes:
-        max_abs_difference: largest difference between two logits.
-        labels_equal: whether both give every image the same label.
-        count: number of images compared.
+        max_abs_difference: largest absolute difference between the two logits of an image and a class.
+        labels_equal: whether model and file give every image the same label.
+        count: number of images that were compared.
     """
 
     max_abs_difference: float
@@ -163,11 +164,12 @@ class Parity:
 
 
 def parity(model: nn.Module, suspect: Predictor, images: NDArray[np.uint8]) -> Parity:
-    """Ask both the same ``images`` (N, C, H, W), N >= 1.
+    """Compare the answers of a model and of its file.
 
     Args:
-        model: in evaluation mode, on any device.
-        suspect: answers with logits.
+        model: classifier in evaluation mode, on any device.
+        suspect: the file, opened as a suspect that answers with logits.
+        images: (N, C, H, W) uint8 that both answer, N >= 1.
     """
     device = next(model.parameters()).device
     with torch.inference_mode():
@@ -193,16 +195,16 @@ def export_all(
     even share, to several.
 
     Args:
-        files: folder of a saved model to the ONNX file to write.
-        images: (N, C, H, W) to compare on, of the shape that the models take.
-        open_suspect: opens an ONNX file as a suspect that answers with logits; picklable.
+        files: ONNX file to write, by the folder of the saved model.
+        images: (N, C, H, W) uint8 on which file and model are compared, of the shape that the models take.
+        open_suspect: picklable function that opens an ONNX file as a suspect that answers with logits.
         workers: number of processes, at least 1.
 
     Yields:
         The folder of each model and its parity, as shares of models are finished.
 
     Raises:
-        NFError: what went wrong with a model, also if a process died.
+        NFError: a model could not be exported, or a process died.
     """
     groups: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
     for folder, path in files.items():

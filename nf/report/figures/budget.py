@@ -17,7 +17,7 @@ def budget_figure(budgets: Mapping[str, Budget]) -> Figure:
     """ARUC and TPR at FPR 0 over the number of queries, mean and standard deviation over their orders.
 
     Args:
-        budgets: by the scheme's display name, at least one.
+        budgets: budget curve of each scheme by its display name, at least one.
     """
     with look():
         figure, axes = panels(len(_METRICS), height=3.4, columns=2)

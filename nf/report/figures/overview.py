@@ -20,7 +20,7 @@ def curves_figure(tables: Mapping[str, ScoreTable], thresholds: Mapping[str, flo
 
     Args:
         tables: the suspects' scores by the scheme's display name.
-        thresholds: threshold of the verdict by the same names.
+        thresholds: threshold of the verdict in [0, 1] by the same names.
     """
     with look():
         figure, axes = panels(len(tables), height=3.6, columns=2)
@@ -63,7 +63,7 @@ def rates_figure(table: ScoreTable, threshold: float) -> Figure:
 
     Args:
         table: the suspects' scores.
-        threshold: of the verdict, drawn as a line.
+        threshold: threshold of the verdict in [0, 1], drawn as a line.
     """
     groups: dict[str, dict[str, list[Score]]] = {}
     for row in table.rows:

@@ -22,7 +22,7 @@ def labels_figure(queries: QuerySet, class_names: Sequence[str]) -> Figure | Non
     None where the scheme does not say what honest models answer.
 
     Args:
-        queries: of one scheme.
+        queries: query set of one scheme.
         class_names: names of the labels; numbers where there are none.
     """
     if (queries.negative_labels < 0).any():
@@ -46,7 +46,7 @@ def queries_figure(query_sets: Mapping[str, QuerySet]) -> Figure:
     """The first queries of every scheme, a row each.
 
     Args:
-        query_sets: by the scheme's display name, at least one.
+        query_sets: query set of each scheme by its display name, at least one.
     """
     with look():
         figure = Figure(figsize=(10, 0.95 * len(query_sets) + 0.1), layout="constrained")

@@ -16,7 +16,7 @@ INK = "#1f2933"
 MUTED = "#66727f"
 GRID = "#dde3e9"
 SHADE = "#9aa7b4"
-# Vermilion and blue stay apart under all common colour blindnesses; markers differ too.
+# Vermilion and blue stay distinct under all common colour blindnesses; markers differ too.
 STOLEN = "#d1570b"
 HONEST = "#1268b3"
 SCHEME_COLOURS = ("#7446a8", "#00876c", "#b8860b", "#c2477f", "#3f4a56", "#7a4a21")
@@ -62,7 +62,7 @@ _SETTINGS: Any = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Within it figures are drawn in the project's look; matplotlib's settings outside stay as they are."""
+    """Draw the block's figures in the project's look; matplotlib's settings outside stay as they are."""
     with mpl.rc_context(_SETTINGS):
         yield
 
@@ -84,7 +84,7 @@ def to_svg(figure: Figure, name: str, description: str) -> str:
     Args:
         figure: any figure of this package.
         name: letters, digits and hyphens.
-        description: what a screen reader says.
+        description: text for screen readers.
     """
     buffer = io.StringIO()
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):

@@ -1,0 +1,1 @@
+"""Speed, measured against a plain loop or a bound: ``python -m benchmarks.NAME``."""

@@ -1,0 +1,1 @@
+"""Questions about settings, answered by measuring: ``python -m experiments.NAME``."""

@@ -1,0 +1,3 @@
+"""The version, in its one place: the wheel's and the images' are read from here."""
+
+VERSION = "0.1.0"

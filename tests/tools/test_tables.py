@@ -1,0 +1,238 @@
+"""Tables say what their records say, and without a record how to get one; those on the pages are up to date."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.results import records, schemes, settings, tables
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def scheme(aruc, positives, missed, negatives, accused):
+    return {
+        "aruc": aruc,
+        "aruc_low": aruc - 0.01,
+        "aruc_high": aruc + 0.02,
+        "at_threshold": {
+            "positives": positives,
+            "false_negatives": missed,
+            "negatives": negatives,
+            "false_positives": accused,
+        },
+    }
+
+
+@pytest.fixture
+def record():
+    return {
+        "n": {"runs": 1, "models": 170, "queries": 100},
+        "note": "JPEG copies.",
+        "source": {"source": {"train": "cifar10/train.parquet"}, "knockoff": {"train": None, "name": "CIFAR100"}},
+        "hardware": {"device": "NVIDIA H100"},
+        "zoo": {"accuracy_mean": 0.9012},
+        "parts": {"zoo": {"seconds": 900.0}, "export": {"seconds": 300.0}},
+        "whole": {"seconds": 1140.0},
+        "commit": "abc",
+        "schemes": {"akh": scheme(0.6, 63, 3, 91, 9), "naturalfinger": scheme(0.87, 63, 0, 91, 1)},
+        "detection": {"naturalfinger": {"naive": {"detection_rate": 0.01}}},
+        "variants": [],
+    }
+
+
+def with_rates(record, **more):
+    rates = {"roc_auc": 0.9, "tpr_at_fpr_0": 0.8, **more}
+    return {name: {**scores, **rates} for name, scores in record["schemes"].items()}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+def put(results, name, record):
+    (results / f"{name}.json").write_text(json.dumps(record))
+
+
+def written(results, record):
+    put(results, "cifar10", record)
+    return tables.rendered("before\n<!-- results:cifar10 -->\nold\n<!-- /results:cifar10 -->\nafter").splitlines()
+
+
+def test_the_pages_show_what_the_records_say():
+    command = [sys.executable, "-m", "tools.results.tables", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_without_a_record_the_place_says_so(results, name):
+    assert " been recorded yet" in tables.TABLES[name]()
+
+
+def test_the_paper_s_setting_says_how_to_fill_its_place(results):
+    text = tables.rendered("<!-- results:cifar10 -->\n<!-- /results:cifar10 -->")
+    assert "Nothing has been recorded yet: `nf run --profile cifar10 --data FOLDER` on a machine with a GPU" in text
+
+
+def test_records_from_before_a_stage_was_renamed_are_read(results):
+    put(results, "old", {"seconds": {"verify@akh": 2.0, "zoo": 1.0}, "missing": {"verify@akh": "out of time"}})
+    put(results, "new", {"seconds": {"score@akh": 2.0, "verifying": 1.0}, "parts": None})
+    assert records.load("old") == {"seconds": {"score@akh": 2.0, "zoo": 1.0}, "missing": {"score@akh": "out of time"}}
+    assert records.load("new") == {"seconds": {"score@akh": 2.0, "verifying": 1.0}, "parts": None}
+    assert records.load("none") is None
+
+
+def test_the_table_stands_beside_the_papers_numbers(results, record):
+    lines = written(results, record)
+    rows = [line for line in lines if line.startswith(("| NaturalFinger", "| AKH"))]
+    assert rows == [
+        "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.9112 | 1.0% | 0.3% | 63 of 63 | 1 of 91 (0.0% to 6.0%) |",
+        "| AKH | 0.600, 0.590 to 0.620 | not stated | not measured | not stated | 60 of 63 | 9 of 91 (4.6% to 17.9%) |",
+    ]
+    assert lines[-3] == "1 run, 170 models, 100 queries a scheme; NVIDIA H100, 19.0 minutes, commit abc."
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert not any("| variant |" in line for line in lines)
+
+
+def test_columns_of_twins_and_detection_stand_where_they_were_measured(results, record):
+    put(
+        results,
+        "cifar10-small",
+        {**record, "schemes": with_rates(record, plus={"twin": {"models": 5, "called_stolen": 2}})},
+    )
+    text = schemes.schemes_beside_the_paper("cifar10-small")
+    assert (
+        "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 | 2 of 5 | 1.0% | 0.3% |"
+        in text
+    )
+    put(results, "cifar10-brief", {**record, "schemes": with_rates(record, plus={}), "detection": {}})
+    text = schemes.schemes_beside_the_paper("cifar10-brief")
+    assert "| NaturalFinger | 0.870, 0.860 to 0.890 | 0.911 | 0.900 | 0.800 | 63 of 63 | 1 of 91 |" in text
+    assert "| AKH | 0.600, 0.590 to 0.620 | not stated | 0.900 | 0.800 | 60 of 63 | 9 of 91 |" in text
+
+
+def variant(name, **parameters):
+    settings = {
+        "label": "negative",
+        "transforms": ["identity", "noise"],
+        "discriminator": "corrected",
+        "gan": "sagan",
+        **parameters,
+    }
+    metrics = {"aruc": 0.8, "at_threshold": scheme(0.8, 10, 1, 10, 1)["at_threshold"], "plus": {}}
+    return {
+        "variant": name,
+        "scheme": "naturalfinger",
+        "seed": 0,
+        "changes": parameters,
+        "parameters": settings,
+        "metrics": metrics,
+    }
+
+
+def test_variants_stand_beside_the_papers_ablation(results, record):
+    variants = [
+        variant("label-transform-corrected"),
+        variant("label-transform-published", discriminator="published"),
+        variant("none", label="random", transforms=["identity"], discriminator="none"),
+        variant("twins", twins=True),
+    ]
+    lines = written(results, {**record, "variants": variants})
+    start = lines.index("| variant | seeds | ARUC | paper's ARUC | honest accused |")
+    assert lines[start + 2 : start + 6] == [
+        "| none | 1 | 0.800 | 0.79 | 10.0% |",
+        "| label-transform-corrected | 1 | 0.800 | not stated | 10.0% |",
+        "| label-transform-published | 1 | 0.800 | 0.91 | 10.0% |",
+        "",
+    ]
+
+
+def test_detectors_stand_beside_the_papers_on_its_images_alone(results):
+    def found(rate, **accuracy):
+        return {"detection_rate": rate, "detection_rate_std": 0.01, "runs": [rate] * 3, "accuracy": accuracy}
+
+    kinds = {
+        "naive": found(0.1, normal=0.9, noise=0.8),
+        "other_gan": found(0.2, normal=0.7, samples=0.6),
+        "half_of_queries": found(0.3, normal=1.0),
+    }
+    for profile in ("digits", "cifar10-small"):
+        put(results, profile, {"detection": {"metav": kinds}})
+    row = "| MetaV | 10.0% ± 1.0% | 20.0% ± 1.0% | 30.0% ± 1.0% |"
+    assert f"{row} 48.0% |\n" in schemes.detection("cifar10-small")
+    assert f"{row}\n" in schemes.detection("digits")
+    assert "over 3 detectors" in schemes.detection("digits")
+    assert "they know: noise 80.0%, samples 60.0%, normal 90.0% and 70.0%." in schemes.detection("digits")
+
+
+def test_variants_have_the_papers_column_on_its_images_alone(results):
+    records = [variant("label-transform-published", discriminator="published")]
+    records[0]["metrics"]["plus"] = {}
+    records[0] |= {"queries": 20, "training_models": 8}
+    for profile in ("digits", "cifar10-small"):
+        put(results, profile, {"variants": records})
+    assert "| published | 1 | 0.800 | 0.91 | none |" in schemes.variants("cifar10-small")
+    assert "| published | 1 | 0.800 | none |" in schemes.variants("digits")
+    assert schemes.variants("digits").endswith("20 queries from 8 training models. One seed.")
+
+
+def test_settings_show_their_query_sets_side_by_side_and_say_where_one_fell_short(results):
+    found = {"aruc": 0.5, "roc_auc": 0.98, "tpr_at_fpr_0": 0.75}
+    wrong = {"positives": 63, "false_negatives": 2, "negatives": 91, "false_positives": 5}
+    sets = [
+        {"zoo": 1, "setting": "in use", "draw": 0, **found, "at_threshold": wrong},
+        {"zoo": 1, "setting": "in use", "draw": 1, "shortage": "12 of 100"},
+        {"zoo": 0, "setting": "in use", "draw": 0, **found, "at_threshold": wrong},
+    ]
+    put(results, "settings-digits", {"query_sets": sets})
+    rows = settings.settings_digits().splitlines()[2:]
+    assert rows[0].startswith("| 1 | in use | 0.500 / too few queries | 0.980 / too few queries |")
+    assert rows[1] == "| 0 | in use | 0.500 | 0.980 | 0.750 | 61 of 63 | 5 of 91 |"
+
+
+def test_survivors_are_averaged_over_draws(results):
+    assert "experiments.survivors" in settings.survivors()
+
+    def chosen(draw: int, ranking: str, aruc: float, accused: int) -> dict:
+        wrong = {"positives": 43, "false_negatives": 1, "negatives": 51, "false_positives": accused}
+        rates = {"aruc": aruc, "roc_auc": 0.99, "tpr_at_fpr_0": 0.5}
+        funnel = [["drawn", 400], ["shear", 100 + draw]]
+        return {"draw": draw, "ranking": ranking, "pair_share": 0.1, "funnel": funnel, **rates, "at_threshold": wrong}
+
+    sets = [chosen(0, "mean", 0.6, 9), chosen(0, "steady", 0.7, 2), chosen(1, "mean", 0.7, 6)]
+    record = {"queries": 40, "training_models": 8, "query_sets": [*sets, chosen(1, "steady", 0.75, 1)]}
+    put(results, "survivors-cifar10-small", record)
+    rows = settings.survivors().splitlines()[2:]
+    assert rows[0] == "| mean | 10.0% | 0.650 | 0.990 | 0.500 | 1.0 of 43 | 7.5 of 51 |"
+    assert rows[1] == "| steady | 10.0% | 0.725 | 0.990 | 0.500 | 1.0 of 43 | 1.5 of 51 |"
+    assert rows[-1].startswith("40 queries out of 100 / 101 survivors, from 8 training models; means over 2 draws")
+
+
+def test_latent_steps_stand_below_samples_that_were_not_moved(results):
+    assert "experiments.latent_steps" in settings.latent_steps()
+    found = {"naive": [0.5, 0.0, 0.25], "other_gan": [1.0, 0.9, 0.8]}
+    moved = {
+        "changes": {"epochs": 1000, "learning_rate": 0.5},
+        "length": 13.04,
+        "funnel": [["drawn", 400], ["shortlisted", 160], ["noise", 90], ["shear", 80]],
+        "found": found,
+        "aruc": 0.7,
+        "aruc_low": 0.6,
+        "aruc_high": 0.8,
+        "at_threshold": {"false_positives": 2, "negatives": 51},
+        "plus": {"twin": {"called_stolen": 1, "models": 5}},
+    }
+    sets = [{"setting": "unmoved", "length": 11.3, "found": found}, moved]
+    record = {"queries": 40, "training_models": 8, "samples": 1000, "query_sets": sets}
+    put(results, "latent-steps-cifar10-small", record)
+    rows = settings.latent_steps().splitlines()[2:]
+    assert rows[0] == "| none |  | 11.3 |  | 50% / 0% / 25% | 100% / 90% / 80% |  |  |  |"
+    assert rows[1].startswith("| 1,000 | 0.5 | 13.0 | 80 of 160 | 50% / 0% / 25% | 100% / 90% / 80% | 0.700, 0.600 to")
+    assert rows[1].endswith("| 2 of 51 | 1 of 5 |")
+    assert "the first row is 1,000 samples" in rows[-1]

@@ -1,0 +1,1 @@
+"""Mutations: lines of product code broken on purpose, which the tests must notice."""

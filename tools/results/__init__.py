@@ -1,0 +1,1 @@
+"""Records of runs, and the tables that are written from them."""
