@@ -22,6 +22,7 @@ from nf.core.http import Client, Reply, Tls, basic_credentials, check_address, c
 from nf.core.predictor import OutputKind
 from nf.core.sections import parse_section
 from nf.core.sheets import picture
+from nf.suspects.aws import Aws, sign
 from nf.suspects.interface import Interface, Kind, Layout, parse_interface
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
@@ -64,6 +65,7 @@ class Adapter:
         headers: sent along.
         query: put behind the address.
         basic: user name and password.
+        aws: service and region, for requests that are signed as AWS wants it.
         ca: file of certificates to trust.
         certificate: file with the caller's own certificate.
         key: file with its key.
@@ -90,6 +92,7 @@ class Adapter:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     basic: Basic | None = field(default=None, repr=False)
+    aws: Aws | None = None
     ca: str | None = None
     certificate: str | None = None
     key: str | None = None
@@ -112,6 +115,8 @@ class Adapter:
     def __post_init__(self) -> None:
         check_address(self.address, "address")
         if self.preset == "v2":
+            if self.aws is not None:
+                raise ValueError("aws: expected a preset of a service of AWS, got v2")
             return
         if (self.send is None) == (self.json is None):
             raise ValueError("expected either send or json, which say how the image goes out, or a preset")
@@ -196,8 +201,9 @@ def open_adapter(
     query = {name: _filled(value, f"query.{name}") for name, value in adapter.query.items()}
     tls = Tls(*(None if name is None else folder / name for name in (adapter.ca, adapter.certificate, adapter.key)))
     tls.context()  # a file that is missing is told before anybody is asked
-    client = Client(headers, tls, [*query.values(), *_variables(adapter)])
-    speech = V2(adapter.address) if adapter.preset == "v2" else Speaker(adapter, query)
+    keys = [] if adapter.aws is None else adapter.aws.keys()
+    client = Client(headers, tls, [*query.values(), *_variables(adapter), *keys])
+    speech = V2(adapter.address) if adapter.preset == "v2" else Speaker(adapter, query, headers)
     kept = None if journal is None else Journal(journal, adapter.address)
     own = {name: getattr(adapter, name) for name in _MANNERS}
     polite = Manners(**{name: value for name, value in own.items() if value is not None})
@@ -239,10 +245,12 @@ class Speaker:
     Args:
         adapter: what it describes.
         query: put behind the address, with variables filled in.
+        headers: sent along, with variables filled in.
     """
 
-    def __init__(self, adapter: Adapter, query: Mapping[str, str]) -> None:
+    def __init__(self, adapter: Adapter, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         self._adapter = adapter
+        self._headers = headers
         self._query = urlencode(query)
         self._path = jmespath.compile(adapter.read)
         self._body = _filled_all(adapter.json)
@@ -267,7 +275,10 @@ class Speaker:
         if self._query:
             address += ("&" if "?" in address else "?") + self._query
         content, kind = self._content(image, how)
-        return Message(address, content, {} if _has(adapter.headers, "Content-Type") else {"Content-Type": kind})
+        own = {} if _has(adapter.headers, "Content-Type") else {"Content-Type": kind}
+        if adapter.aws is not None:
+            own |= sign(address, content, {**self._headers, **own}, adapter.aws)
+        return Message(address, content, own)
 
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """What stands where ``read`` says."""

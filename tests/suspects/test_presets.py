@@ -5,6 +5,7 @@ import io
 import json
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,6 +20,7 @@ from nf.core.controls import Controls
 from nf.core.errors import ConfigError, SuspectError, UnknownNameError
 from nf.core.queries import QuerySet
 from nf.suspects import Interface, examine, open_suspect
+from nf.suspects.aws import Aws, sign
 from nf.suspects.presets import PRESETS
 
 NAMES = ("zero", "Ein", "two", "three")
@@ -284,6 +286,24 @@ def test_an_adapter_file_describes_any_other(queries, tmp_path, monkeypatch):
     assert seen[0].headers["X-Api-Key"] == "secret-header"
     assert base64.b64decode(seen[0].headers["Authorization"].removeprefix("Basic ")) == b"me:secret-password"
     assert seen[0].path == "/path?key=secret-query&price=5%24"
+
+
+@pytest.mark.parametrize("preset", ["sagemaker", "rekognition"])
+def test_services_of_aws_get_signed_requests(queries, tmp_path, monkeypatch, preset):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    aws, seen = Aws(preset, "eu-central-1"), []
+    with serving(SERVICES[preset], seen) as address:
+        described = {"address": address, "preset": preset, "labels": list(NAMES), "aws": vars(aws)}
+        suspect = open_suspect(str(write(tmp_path, **described)))
+        assert examine(suspect, queries).answers.labels.tolist() == LABELS[QUERIES].tolist()
+        assert "hush" not in repr(suspect.__dict__)
+    for request in seen[:3]:  # as the service checks it
+        moment = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        wanted = sign(address, request.body, dict(request.headers), aws, moment)
+        assert wanted["Authorization"] == request.headers["Authorization"]
+        assert request.headers["Host"] == address.split("/")[2]
 
 
 def test_the_command_takes_an_adapter_file(queries, tmp_path, monkeypatch):
