@@ -1,6 +1,6 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``ask``, ``decide`` (``docs/python.md``). A name is
+Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``examine``, ``decide`` (``docs/python.md``). A name is
 loaded from its room when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads torch.
 All else is in the rooms (``docs/architecture.md``), which import each other and never this face.
 """
@@ -13,10 +13,10 @@ from nf.core.version import VERSION
 
 if TYPE_CHECKING:
     from nf.core.answers import Answers
-    from nf.core.errors import ArtifactError, ConfigError, NFError, SuspectError
+    from nf.core.errors import ArtifactError, ConfigError, NFError, NoVerdictError, SuspectError
     from nf.core.predictor import OutputKind, Predictor
     from nf.core.queries import QuerySet
-    from nf.suspects import ask, open_suspect
+    from nf.suspects import Examined, Interface, ask, examine, open_suspect
     from nf.verdict import Calibration, Verdict, check_card, decide, evidence, load_calibration
 
 __all__ = [
@@ -24,7 +24,10 @@ __all__ = [
     "ArtifactError",
     "Calibration",
     "ConfigError",
+    "Examined",
+    "Interface",
     "NFError",
+    "NoVerdictError",
     "OutputKind",
     "Predictor",
     "QuerySet",
@@ -34,6 +37,7 @@ __all__ = [
     "check_card",
     "decide",
     "evidence",
+    "examine",
     "load_calibration",
     "open_suspect",
 ]
@@ -46,10 +50,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # The imports above once more: type checkers read those, Python runs these.
 _HOMES = {
     "nf.core.answers": ("Answers",),
-    "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "SuspectError"),
+    "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "NoVerdictError", "SuspectError"),
     "nf.core.predictor": ("OutputKind", "Predictor"),
     "nf.core.queries": ("QuerySet",),
-    "nf.suspects": ("ask", "open_suspect"),
+    "nf.suspects": ("Examined", "Interface", "ask", "examine", "open_suspect"),
     "nf.verdict": ("Calibration", "Verdict", "check_card", "decide", "evidence", "load_calibration"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
