@@ -1,8 +1,8 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``examine``, ``decide`` (``docs/python.md``). A name is
-loaded from its room when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads torch.
-All else is in the rooms (``docs/architecture.md``), which import each other and never this face.
+Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``examine``, ``decide`` (``docs/python.md``). A name
+is loaded from its room when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads
+torch. All else is in the rooms (``docs/architecture.md``), which import each other and never this face.
 """
 
 import os
