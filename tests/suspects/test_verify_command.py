@@ -106,7 +106,7 @@ def test_the_ledger_notes_who_is_about_to_see_an_issued_set(
     named = zip(queries.images, known, strict=True)
     lines = (f"{image_name(place, image)},{label}" for place, (image, label) in enumerate(named))
     table.write_text("\n".join(["image,label", *lines]))
-    ledger.issue(IssuedSet("0" * 64, "naturalfinger", 2, "2026-02-01T00:00:00+00:00"))  # which burns the other
-    with pytest.raises(ArtifactError, match="expected a query set that is not burnt"):
+    ledger.issue(IssuedSet("0" * 64, "naturalfinger", 2, "2026-02-01T00:00:00+00:00"))  # which retires the other
+    with pytest.raises(ArtifactError, match="expected a query set that is not retired"):
         _verify(suspect, "--queries", folder)
     assert "matching rate" in _verify(table, "--queries", folder)  # that was asked before
