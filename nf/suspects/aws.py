@@ -52,8 +52,8 @@ def sign(
     Args:
         address: with what stands behind ``?``.
         content: the body.
-        headers: that go along; the type of the content and those of AWS are signed.
-        aws: where the service is.
+        headers: headers that go along; the type of the content and those of AWS are signed.
+        aws: region and name of the service.
         at: moment of the signature, now by default.
 
     Raises:
