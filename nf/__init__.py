@@ -13,15 +13,17 @@ from nf.core.version import VERSION
 
 if TYPE_CHECKING:
     from nf.core.answers import Answers
+    from nf.core.calibration import Calibration
     from nf.core.errors import ArtifactError, ConfigError, NFError, NoVerdictError, SuspectError
     from nf.core.predictor import OutputKind, Predictor
     from nf.core.queries import QuerySet
     from nf.suspects import Examined, Interface, ask, examine, open_suspect
-    from nf.verdict import Calibration, Verdict, check_card, decide, evidence, load_calibration
+    from nf.verdict import Benchmark, PValue, Verdict, check_card, decide, evidence, holm, load_benchmark
 
 __all__ = [
     "Answers",
     "ArtifactError",
+    "Benchmark",
     "Calibration",
     "ConfigError",
     "Examined",
@@ -29,6 +31,7 @@ __all__ = [
     "NFError",
     "NoVerdictError",
     "OutputKind",
+    "PValue",
     "Predictor",
     "QuerySet",
     "SuspectError",
@@ -38,7 +41,8 @@ __all__ = [
     "decide",
     "evidence",
     "examine",
-    "load_calibration",
+    "holm",
+    "load_benchmark",
     "open_suspect",
 ]
 
@@ -50,11 +54,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # The imports above once more: type checkers read those, Python runs these.
 _HOMES = {
     "nf.core.answers": ("Answers",),
+    "nf.core.calibration": ("Calibration",),
     "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "NoVerdictError", "SuspectError"),
     "nf.core.predictor": ("OutputKind", "Predictor"),
     "nf.core.queries": ("QuerySet",),
     "nf.suspects": ("Examined", "Interface", "ask", "examine", "open_suspect"),
-    "nf.verdict": ("Calibration", "Verdict", "check_card", "decide", "evidence", "load_calibration"),
+    "nf.verdict": ("Benchmark", "PValue", "Verdict", "check_card", "decide", "evidence", "holm", "load_benchmark"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

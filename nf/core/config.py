@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from nf.core.calibration import Levels
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.sections import at_least, below_one, parse_section, positive
 from nf.core.variants import VariantId
@@ -146,6 +147,38 @@ class PlusConfig:
 
 
 @dataclass(frozen=True)
+class CalibrationConfig:
+    """Calibration models: how many of which kind; see ``nf.zoo.calibration``. None of a kind switches it off.
+
+    A lineage is a model from scratch with all that is made from it. By ranks alone, n lineages state a level of error
+    of 1 / (n + 1): 19 state 5 %, 99 state 1 %.
+
+    Attributes:
+        thieves: models made from the source, by all attacks in turn.
+        independent: lineages that begin on everyone else's images, the architectures in turn.
+        independent_offspring: models made from those, the lineages and the attacks in turn.
+        twins: lineages that begin on the owner's images, the architectures in turn.
+        twin_offspring: models made from those, the lineages and the attacks in turn.
+    """
+
+    thieves: int = 0
+    independent: int = 0
+    independent_offspring: int = 0
+    twins: int = 0
+    twin_offspring: int = 0
+
+    def __post_init__(self) -> None:
+        at_least(self, thieves=0, independent=0, independent_offspring=0, twins=0, twin_offspring=0)
+        for lineages, offspring in (("independent", "independent_offspring"), ("twins", "twin_offspring")):
+            if getattr(self, offspring) and not getattr(self, lineages):
+                raise ValueError(f"{offspring}: expected none without {lineages}, got {getattr(self, offspring)}")
+        if bool(self.thieves) != bool(self.independent):
+            raise ValueError(
+                f"independent: expected some where there are thieves and none elsewhere, got {self.independent}"
+            )
+
+
+@dataclass(frozen=True)
 class ZooConfig:
     """FingerBench for one profile.
 
@@ -160,6 +193,7 @@ class ZooConfig:
         attacks: one section per key of ``nf.attacks.ATTACKS``.
         pool: training models.
         plus: suspects beyond the paper's.
+        calibration: models on which queries are chosen and levels of error stated.
         precision: precision of forward passes in training: ``float32`` or ``bfloat16``; ``None`` takes bfloat16 on a
             GPU and float32 elsewhere. Processors with units for bfloat16 (AMX) train wide networks faster in it, others
             slower.
@@ -175,6 +209,7 @@ class ZooConfig:
     attacks: Mapping[str, Mapping[str, Any]]
     pool: PoolConfig
     plus: PlusConfig = PlusConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
     source_weights: str | None = None
     precision: Literal["float32", "bfloat16"] | None = None
     weights: Literal["float32", "float16"] = "float32"
@@ -307,6 +342,7 @@ class Profile:
         description: what this profile is, in a few words for the report.
         queries: size of a query set.
         controls: number of labelled images that a suspect answers before the queries.
+        levels: chances of a wrong accusation that the owner accepts.
         variants: schemes with other settings.
         detection: section of ``nf.detection.DetectorConfig``.
         evaluation: intervals.
@@ -322,6 +358,7 @@ class Profile:
     description: str = ""
     queries: int = 100
     controls: int = 64
+    levels: Levels = Levels()
     variants: VariantsConfig = VariantsConfig()
     detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()

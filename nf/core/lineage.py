@@ -8,7 +8,10 @@ from nf.core.errors import ConfigError
 from nf.core.files import sha256_json
 
 Role = Literal["positive", "negative"]
-Pool = Literal["suspects", "training", "plus", "twins"]
+Pool = Literal["suspects", "training", "plus", "twins", "calibration"]
+
+MAKING_POOLS: tuple[Pool, ...] = ("training", "twins", "calibration")
+"""Pools of models that query sets are made from, in the order in which they are built; none of them is a suspect."""
 
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
@@ -34,7 +37,8 @@ class ModelSpec:
         mirror: for a positive, id of the negative that underwent the same attack from the mirror of the source.
         level: the attack's strength or mode (``FTLL``, ``0.3``); empty for an attack without one.
         pool: ``suspects`` (FingerBench), ``plus`` (FingerBench+), ``training`` (the models that fingerprints are made
-            from) or ``twins`` (further training negatives for schemes that train against twins).
+            from), ``twins`` (further training negatives for schemes that train against twins) or ``calibration``
+            (models on which queries are chosen and levels of error stated).
     """
 
     id: str
@@ -108,6 +112,14 @@ class Lineage:
             spec = self._by_id[spec.parent]
             chain.append(spec)
         return chain
+
+    def root(self, model_id: str) -> ModelSpec:
+        """The model from scratch that ``model_id`` descends from; itself, if it is one."""
+        return (self._by_id[model_id], *self.ancestors(model_id))[-1]
+
+    def asked(self) -> "Lineage":
+        """Without calibration models, which answer while a query set is made and never afterwards."""
+        return Lineage(tuple(spec for spec in self.specs if spec.pool != "calibration"))
 
     def trained(self) -> "Lineage":
         """The models that have weights of their own."""

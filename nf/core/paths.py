@@ -13,6 +13,7 @@ GENERATOR_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 QUERIES_FILE = "queries.safetensors"
 CONTROLS_FILE = "controls.safetensors"
+CALIBRATION_FILE = "calibration.json"
 SHEET_FILE = "sheet.png"
 SAMPLES_FILE = "samples.png"
 HISTORY_FILE = "history.csv"
@@ -52,7 +53,7 @@ class Layout:
         return self.root / "gan" / name
 
     def fingerprint(self, scheme: str) -> Path:
-        """``queries.safetensors``, ``controls.safetensors``, ``card.json``, ``sheet.png``."""
+        """``queries.safetensors``, ``controls.safetensors``, ``calibration.json``, ``card.json``, ``sheet.png``."""
         return self.root / "fingerprints" / scheme
 
     @property

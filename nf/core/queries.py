@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nf.core.answers import Answers
+from nf.core.calibration import Calibration
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
@@ -32,6 +33,7 @@ class QuerySet:
         card: transcript (scheme, seed, models, parameters, versions, threshold).
         verifier: for schemes whose score is more than the matching rate; needs the suspect's probabilities.
         controls: what a suspect is asked before; sets that were made without have none.
+        calibration: how models of known origin answered; sets that were made without know no level of error.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -43,6 +45,7 @@ class QuerySet:
     card: dict[str, Any] = field(default_factory=dict)
     verifier: Verifier | None = None
     controls: Controls | None = None
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8 or len(self.images) == 0:
@@ -58,6 +61,11 @@ class QuerySet:
             raise ValueError(
                 f"controls: expected images of the queries' shape {self.images.shape[1:]}, "
                 f"got {self.controls.images.shape[1:]}"
+            )
+        if self.calibration is not None and self.calibration.full.queries != len(self.images):
+            raise ValueError(
+                f"calibration: expected a weight for each of {len(self.images)} queries, "
+                f"got {self.calibration.full.queries}"
             )
         if self.verifier is not None and self.verifier.inputs % len(self.images):
             raise ValueError(
@@ -93,7 +101,7 @@ class QuerySet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of images, labels and verifier: what a transcript commits to; controls have a digest of their own."""
+        """SHA-256 of images, labels and verifier; controls and calibration have digests of their own."""
         parts = [np.ascontiguousarray(a) for a in self._tensors().values()]
         return sha256_bytes(b"".join(str(a.shape).encode() + a.tobytes() for a in parts))
 
@@ -107,7 +115,7 @@ class QuerySet:
         return own | {_VERIFIER + name: layer for name, layer in layers.items()}
 
     def save(self, folder: Path) -> None:
-        """Write ``queries.safetensors``, ``controls.safetensors`` where there are some, and last ``card.json``.
+        """Write ``queries.safetensors``, ``controls.safetensors``, ``calibration.json``, and last ``card.json``.
 
         The card gets the digest and the size.
         """
@@ -116,6 +124,9 @@ class QuerySet:
         if self.controls is not None:
             self.controls.save(folder)
             added["controls"] = self.controls.card
+        if self.calibration is not None:
+            self.calibration.save(folder)
+            added["calibration"] = self.calibration.digest
         write_json(folder / CARD_FILE, {**self.card, **added})
 
     @classmethod
@@ -139,11 +150,13 @@ class QuerySet:
             )
         card = read_json(folder / CARD_FILE)
         controls = Controls.load(folder, card["controls"]) if "controls" in card else None
+        calibration = Calibration.load(folder, card["calibration"]) if "calibration" in card else None
         try:
             tensors = load(path.read_bytes())
             layers = {k.removeprefix(_VERIFIER): v for k, v in tensors.items() if k.startswith(_VERIFIER)}
             verifier = Verifier.from_tensors(layers) if layers else None
-            queries = cls(tensors["images"], tensors["labels"], tensors["negative_labels"], card, verifier, controls)
+            images, labels, negative_labels = (tensors[name] for name in ("images", "labels", "negative_labels"))
+            queries = cls(images, labels, negative_labels, card, verifier, controls, calibration)
         except FileNotFoundError:
             raise ArtifactError(
                 f"expected a query set at {path}, found nothing; make one with `nf fingerprint`"

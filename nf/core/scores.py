@@ -25,6 +25,7 @@ class Score:
         mirror: id of the suspect's mirror, empty if it has none.
         score: matching rate or verifier's probability in [0, 1], high for stolen.
         queries: number of images that the suspect answered.
+        lineage: id of the model from scratch that it descends from; models of one lineage are no independent witnesses.
     """
 
     suspect: str
@@ -36,12 +37,22 @@ class Score:
     mirror: str
     score: float
     queries: int
+    lineage: str = ""
 
     @classmethod
-    def of(cls, spec: ModelSpec, score: float, queries: int) -> "Score":
-        """The row for the model ``spec``, which answered ``queries`` images."""
+    def of(cls, spec: ModelSpec, score: float, queries: int, lineage: str = "") -> "Score":
+        """The row for the model ``spec`` of ``lineage``, which answered ``queries`` images."""
         return cls(
-            spec.id, spec.pool, spec.role, spec.attack, spec.level, spec.architecture, spec.mirror or "", score, queries
+            spec.id,
+            spec.pool,
+            spec.role,
+            spec.attack,
+            spec.level,
+            spec.architecture,
+            spec.mirror or "",
+            score,
+            queries,
+            lineage,
         )
 
 

@@ -2,23 +2,34 @@
 
 from nf.evaluation.aruc import aruc, curves, robustness, uniqueness
 from nf.evaluation.budget import BudgetPoint, budget_curve
-from nf.evaluation.evaluate import Evaluation, evaluate
+from nf.evaluation.evaluate import Evaluation, evaluate, measure_table, metrics_json
 from nf.evaluation.extended import EXTENDED_GROUPS, ExtendedEvaluation, evaluate_extended
+from nf.evaluation.intervals import estimate
 from nf.evaluation.margins import Margin, margins, summarise
 from nf.evaluation.plots import write_plots
+from nf.evaluation.verdicts import Found, Judged, VerdictCounts, calibrated_table, count_verdicts, judge
 
 __all__ = [
     "EXTENDED_GROUPS",
     "BudgetPoint",
     "Evaluation",
     "ExtendedEvaluation",
+    "Found",
+    "Judged",
     "Margin",
+    "VerdictCounts",
     "aruc",
     "budget_curve",
+    "calibrated_table",
+    "count_verdicts",
     "curves",
+    "estimate",
     "evaluate",
     "evaluate_extended",
+    "judge",
     "margins",
+    "measure_table",
+    "metrics_json",
     "robustness",
     "summarise",
     "uniqueness",

@@ -11,7 +11,7 @@ from nf.core.errors import ConfigError
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
 from nf.evaluation.aruc import aruc
-from nf.evaluation.intervals import Estimate, Interval, Statistic, estimate
+from nf.evaluation.intervals import Estimate, Interval, Sample, Statistic, estimate
 from nf.evaluation.margins import MarginSummary, margins, summarise
 from nf.evaluation.roc import perfect_range, roc_auc, tpr_at_fpr
 
@@ -73,9 +73,7 @@ class Evaluation:
             name: getattr(self, name)
             for name in ("scheme", "query_set", "threshold", "confidence", "mean_positive", "mean_negative")
         }
-        for name in ("aruc", "roc_auc", "tpr_at_fpr_0", "tpr_at_fpr_1"):
-            metric: Estimate = getattr(self, name)
-            record |= {name: metric.value, f"{name}_low": metric.interval.low, f"{name}_high": metric.interval.high}
+        record |= metrics_json({name: getattr(self, name) for name in _METRICS})
         band = self.perfect_range
         record["perfect_range"] = {
             "low": band.low if band else None,
@@ -117,20 +115,13 @@ def evaluate(
         raise ConfigError(f"threshold: expected a score in [0, 1], got {threshold}")
     suspects = table.select(pool="suspects")
     pos, neg = suspects.select(role="positive").values, suspects.select(role="negative").values
-
-    def measured(name: str, statistic: Statistic) -> Estimate:
-        own_seed = derive_seed(seed, "bootstrap", name)
-        return estimate(statistic, pos, neg, resamples=resamples, confidence=confidence, seed=own_seed)
-
+    metrics = measure_table(table, resamples=resamples, confidence=confidence, seed=seed)
     return Evaluation(
         scheme=scheme,
         query_set=query_set,
         threshold=threshold,
         confidence=confidence,
-        aruc=measured("aruc", aruc),
-        roc_auc=measured("roc_auc", roc_auc),
-        tpr_at_fpr_0=measured("tpr_at_fpr_0", partial(tpr_at_fpr, fpr=0.0)),
-        tpr_at_fpr_1=measured("tpr_at_fpr_1", partial(tpr_at_fpr, fpr=0.01)),
+        **metrics,
         perfect_range=perfect_range(pos, neg),
         at_threshold=Errors(
             false_positives=int(np.sum(neg >= threshold)),
@@ -142,3 +133,39 @@ def evaluate(
         mean_negative=float(np.mean(neg)),
         margin=summarise(margins(suspects)),
     )
+
+
+_METRICS: Mapping[str, Statistic] = {
+    "aruc": aruc,
+    "roc_auc": roc_auc,
+    "tpr_at_fpr_0": partial(tpr_at_fpr, fpr=0.0),
+    "tpr_at_fpr_1": partial(tpr_at_fpr, fpr=0.01),
+}
+
+
+def measure_table(table: ScoreTable, *, resamples: int, confidence: float, seed: int) -> dict[str, Estimate]:
+    """ARUC, area under the ROC curve, and true positive rates of the suspects of ``table``; arguments as ``evaluate``.
+
+    Intervals hold for other lineages of honest models; thieves all descend from the source, and each counts for itself.
+    """
+    suspects = table.select(pool="suspects")
+    thieves, honest = suspects.select(role="positive"), suspects.select(role="negative")
+    sides = Sample(thieves.values), Sample(honest.values, tuple(row.lineage for row in honest.rows))
+    return {
+        name: estimate(
+            statistic,
+            *sides,
+            resamples=resamples,
+            confidence=confidence,
+            seed=derive_seed(seed, "bootstrap", name),
+        )
+        for name, statistic in _METRICS.items()
+    }
+
+
+def metrics_json(metrics: Mapping[str, Estimate]) -> dict[str, float]:
+    """Each metric as ``<name>``, ``<name>_low`` and ``<name>_high``."""
+    record: dict[str, float] = {}
+    for name, metric in metrics.items():
+        record |= {name: metric.value, f"{name}_low": metric.interval.low, f"{name}_high": metric.interval.high}
+    return record

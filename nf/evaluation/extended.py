@@ -79,7 +79,7 @@ def evaluate_extended(
     by_group: dict[str, list[Score]] = {}
     for row in table.select(pool="plus").rows:
         by_group.setdefault(EXTENDED_GROUPS[row.attack], []).append(row)
-    twins = [row.score for row in by_group.get("twin", [])]
+    twins = [row.score for row in by_group.get("twin", [])]  # each is a lineage of its own
     area = None
     if twins:
         stolen = table.select(pool="suspects", role="positive").values

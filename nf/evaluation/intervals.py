@@ -1,6 +1,9 @@
-"""Bootstrap intervals: how far a metric would move with other suspects of the same kinds."""
+"""Bootstrap intervals: how far a metric would move with other suspects of the same kinds.
 
-from collections.abc import Callable
+Suspects of one lineage fail together, so lineages are drawn, and not suspects.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +14,6 @@ from nf.evaluation.checks import as_scores
 
 Statistic = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Function from scores of shape (..., P) of positives and (..., N) of negatives to values of shape (...)."""
-
-# Resamples are evaluated in blocks: pairwise statistics need P x N numbers for each.
-_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,46 @@ class Estimate:
     interval: Interval
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Suspects of one role.
+
+    Attributes:
+        scores: (N,) in [0, 1].
+        lineages: (N,) name of each suspect's lineage; an empty name stands for one of its own.
+    """
+
+    scores: NDArray[np.float64]
+    lineages: tuple[str, ...] = ()
+
+    def clusters(self) -> list[NDArray[np.float64]]:
+        """The scores of each lineage."""
+        named: dict[object, list[float]] = {}
+        names: Sequence[str] = self.lineages or [""] * len(self.scores)
+        for place, (score, name) in enumerate(zip(self.scores, names, strict=True)):
+            named.setdefault(name or place, []).append(float(score))
+        return [np.array(scores) for scores in named.values()]
+
+
 def bootstrap(
-    statistic: Statistic, pos: ArrayLike, neg: ArrayLike, *, resamples: int, confidence: float, seed: int
+    statistic: Statistic,
+    pos: ArrayLike | Sample,
+    neg: ArrayLike | Sample,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> Interval:
-    """Percentile bootstrap, stratified: positives and negatives are drawn with replacement within their own role.
+    """Percentile bootstrap: lineages are drawn with replacement, within their own role.
+
+    Where no resample differs from another, as with scores that are told apart without any error, the interval is that
+    of as many lineages as the smaller side has, all of which went well (Clopper and Pearson): a sample of 14 does not
+    show that there are no errors.
 
     Args:
-        statistic: function from (B, P) and (B, N) resampled scores to (B,) values.
-        pos: (P,) scores of positives in [0, 1].
-        neg: (N,) scores of negatives in [0, 1].
+        statistic: function from (P,) and (N,) scores to a value in [0, 1].
+        pos: positives; plain scores in [0, 1] stand for lineages of their own.
+        neg: negatives, in the same form.
         resamples: number of resamples, at least 1.
         confidence: share of the resamples inside the interval, in (0, 1).
         seed: seed of the resampling.
@@ -58,25 +89,40 @@ def bootstrap(
     Raises:
         ConfigError: a side has no score, a score is outside [0, 1], or ``resamples`` or ``confidence`` is unusable.
     """
-    positives, negatives = as_scores("positive", pos), as_scores("negative", neg)
+    sides = [_clusters(role, side) for role, side in (("positive", pos), ("negative", neg))]
     if resamples < 1:
         raise ConfigError(f"resamples: expected at least 1, got {resamples}")
     if not 0 < confidence < 1:
         raise ConfigError(f"confidence: expected a share between 0 and 1, got {confidence}")
     rng = np.random.default_rng(seed)
-    values = []
-    for start in range(0, resamples, _BLOCK):
-        size = min(_BLOCK, resamples - start)
-        drawn = (rng.choice(scores, size=(size, len(scores))) for scores in (positives, negatives))
-        values.append(statistic(*drawn))
+    values = np.empty(resamples)
+    for place in range(resamples):
+        drawn = (np.concatenate([side[i] for i in rng.integers(len(side), size=len(side))]) for side in sides)
+        values[place] = statistic(*drawn)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(values), [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
+    if low == high and low in (0.0, 1.0):
+        reach = 1 - tail ** (1 / min(map(len, sides)))
+        return Interval(float(max(0.0, low - reach)), float(min(1.0, high + reach)))
     return Interval(float(low), float(high))
 
 
+def _clusters(role: str, side: ArrayLike | Sample) -> list[NDArray[np.float64]]:
+    sample = side if isinstance(side, Sample) else Sample(np.asarray(side, np.float64))
+    as_scores(role, sample.scores)
+    return sample.clusters()
+
+
 def estimate(
-    statistic: Statistic, pos: ArrayLike, neg: ArrayLike, *, resamples: int, confidence: float, seed: int
+    statistic: Statistic,
+    pos: ArrayLike | Sample,
+    neg: ArrayLike | Sample,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> Estimate:
     """``statistic`` of all scores, with its interval; arguments and errors are those of ``bootstrap``."""
     interval = bootstrap(statistic, pos, neg, resamples=resamples, confidence=confidence, seed=seed)
-    return Estimate(float(statistic(np.asarray(pos, np.float64), np.asarray(neg, np.float64))), interval)
+    whole = [side.scores if isinstance(side, Sample) else np.asarray(side, np.float64) for side in (pos, neg)]
+    return Estimate(float(statistic(*whole)), interval)

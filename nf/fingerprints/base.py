@@ -3,6 +3,7 @@
 A scheme is one subclass of ``Scheme`` that writes ``run``. Checks, the threshold and the transcript are here.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nf.calibration import CalibrationPool, calibrate
 from nf.core.answers import Answers
+from nf.core.calibration import Calibration
 from nf.core.errors import ConfigError
 from nf.core.queries import QuerySet
 from nf.core.thresholds import midpoint_threshold, sense_floor
@@ -113,6 +116,7 @@ class Task:
         queries: number of queries to make.
         seed: root seed of all random draws.
         progress: function that is called as (steps done, steps in all, figures worth showing), or ``None``.
+        calibration: models of known origin that took no part in making candidates, or ``None``.
     """
 
     models: TrainingModels
@@ -121,6 +125,7 @@ class Task:
     queries: int
     seed: int
     progress: SchemeProgress | None
+    calibration: CalibrationPool | None = None
 
     def require_gan(self) -> Gan:
         """The GAN, for schemes that need one.
@@ -135,12 +140,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Draft:
-    """What ``Scheme.run`` returns.
+    """What ``Scheme.run`` returns: as many images as queries are wanted, or more for calibration models to choose from.
 
     Attributes:
-        images: (queries, C, H, W) uint8 query images.
-        labels: (queries,) int64 label that the source model and its thieves give each query.
-        negative_labels: (queries,) int64 label that independent models give; -1 from a scheme that does not say.
+        images: (N, C, H, W) uint8, those first that the scheme itself would take.
+        labels: (N,) int64 label that the source model and its thieves give each image.
+        negative_labels: (N,) int64 label that independent models give; -1 from a scheme that does not say.
         notes: further plain values for the transcript.
         verifier: network that computes the score; ``None`` if the score is the matching rate.
     """
@@ -150,6 +155,15 @@ class Draft:
     negative_labels: Tensor
     notes: dict[str, Any] = field(default_factory=dict)
     verifier: Verifier | None = None
+
+    def take(self, places: Tensor) -> "Draft":
+        """The images at ``places`` (M,), in that order."""
+        return replace(
+            self,
+            images=self.images[places],
+            labels=self.labels[places],
+            negative_labels=self.negative_labels[places],
+        )
 
 
 class Scheme(ABC):
@@ -180,6 +194,11 @@ class Scheme(ABC):
         """Whether twins, independent models trained on the owner's own data, shall be among the negatives."""
         return False
 
+    @property
+    def chooses_held_out(self) -> bool:
+        """Whether calibration models choose queries among its candidates, as the setting ``choice`` may say."""
+        return bool(getattr(self.config, "choice", None) == "held-out")
+
     @final
     def __call__(
         self,
@@ -190,6 +209,7 @@ class Scheme(ABC):
         queries: int,
         seed: int,
         progress: SchemeProgress | None = None,
+        calibration: CalibrationPool | None = None,
     ) -> QuerySet:
         """Make ``queries`` queries; the same seed, models and number of threads give the same bytes.
 
@@ -203,6 +223,8 @@ class Scheme(ABC):
             queries: number of queries to make, at least 1.
             seed: root seed of all random draws.
             progress: function that is called as (steps done, steps in all, figures worth showing).
+            calibration: models that queries are chosen by, if the scheme ``chooses_held_out``, and that tell
+                what a score means; without them the query set knows no level of error.
 
         Returns:
             The query set, whose card has the transcript and the threshold.
@@ -212,20 +234,44 @@ class Scheme(ABC):
             NotEnoughQueriesError: fewer than ``queries`` queries survive the scheme's own tests.
         """
         self._check_arguments(data, queries)
-        task = Task(models, data, gan, queries, seed, progress)
+        if self.chooses_held_out and calibration is None:
+            raise ConfigError(
+                "choice: expected calibration models to choose queries by, got none; "
+                "give the profile some in zoo.calibration, or let the scheme choose"
+            )
+        task = Task(models, data, gan, queries, seed, progress, calibration)
         draft = self.run(task)
         self._check_draft(draft, task)
+        draft, known = self._settle(draft, task)
         made = QuerySet(
             draft.images.cpu().numpy(),
             draft.labels.cpu().numpy(),
             draft.negative_labels.cpu().numpy(),
             verifier=draft.verifier,
+            calibration=known,
         )
         return replace(made, card=self._card(made, task) | draft.notes)
 
+    def _settle(self, draft: Draft, task: Task) -> tuple[Draft, Calibration | None]:
+        """The queries among the candidates of ``draft``, and what calibration models make of them."""
+        if task.calibration is None:
+            return draft.take(torch.arange(task.queries)), None
+        if not self.chooses_held_out:
+            draft = draft.take(torch.arange(task.queries))
+        matches = task.calibration.ask(draft.images.cpu().numpy()) == draft.labels.cpu().numpy()
+        pairs = torch.stack([draft.labels, draft.negative_labels], dim=1).unique(dim=0, return_inverse=True)[1]
+        chosen, known = calibrate(
+            task.calibration,
+            matches,
+            task.queries,
+            pairs=pairs.cpu().numpy() if self.chooses_held_out else None,
+            each=math.ceil(getattr(self.config, "pair_share", 1.0) * task.queries),
+        )
+        return draft.take(torch.from_numpy(chosen).to(draft.images.device)), known
+
     @abstractmethod
     def run(self, task: Task) -> Draft:
-        """Make exactly ``task.queries`` queries.
+        """Make ``task.queries`` queries, or more candidates if the scheme ``chooses_held_out``.
 
         Raises:
             ConfigError: the settings do not fit the task.
@@ -245,6 +291,7 @@ class Scheme(ABC):
                 "positives": _hashes(models.positive_ids, models.positives),
                 "negatives": _hashes(models.negative_ids, models.negatives),
             },
+            "calibration_models": task.calibration.digest if task.calibration else None,
             "gan": _gan_card(task.require_gan()) if self.needs_gan else None,
             "versions": {"torch": torch.__version__, "numpy": np.__version__, "nf": VERSION},
         }
@@ -259,16 +306,18 @@ class Scheme(ABC):
 
     def _check_draft(self, draft: Draft, task: Task) -> None:
         """Check shapes, types and ranges of ``draft``; a violation is a bug of the scheme, not of its user."""
+        count = len(draft.images)
+        enough = count == task.queries or (self.chooses_held_out and count > task.queries)
         shape = (task.queries, *task.data.images.shape[1:])
-        if draft.images.dtype != torch.uint8 or draft.images.shape != shape:
+        if draft.images.dtype != torch.uint8 or not enough or draft.images.shape[1:] != shape[1:]:
             raise RuntimeError(
                 f"{self.name}: expected uint8 images {shape}, got {draft.images.dtype} {tuple(draft.images.shape)}"
             )
         for name, labels, lowest in (("labels", draft.labels, 0), ("negative_labels", draft.negative_labels, -1)):
             low, high = int(labels.min()), int(labels.max())
-            if labels.shape != (task.queries,) or low < lowest or high >= task.data.num_classes:
+            if labels.shape != (count,) or low < lowest or high >= task.data.num_classes:
                 raise RuntimeError(
-                    f"{self.name}: expected {task.queries} {name} in [{lowest}, {task.data.num_classes}), "
+                    f"{self.name}: expected {count} {name} in [{lowest}, {task.data.num_classes}), "
                     f"got {len(labels)} in [{low}, {high}]"
                 )
 

@@ -8,7 +8,7 @@ from nf.core.files import write_text
 from nf.monitoring import IssuedSet, Observation
 from nf.report.figures.watch_history import history_figure
 from nf.report.rendering import environment, svg_markup
-from nf.verdict import Calibration
+from nf.verdict import Benchmark
 
 _TEMPLATE = "watch.html.j2"
 
@@ -37,7 +37,7 @@ class WatchedHistory:
 
 
 def write_watch_page(
-    path: Path, *, profile: str, issued: IssuedSet, calibration: Calibration, suspects: Sequence[WatchedHistory]
+    path: Path, *, profile: str, issued: IssuedSet, benchmark: Benchmark, suspects: Sequence[WatchedHistory]
 ) -> None:
     """Write the page to ``path`` and each suspect's drawing as ``<name>.svg`` beside it; nothing is fetched to show it.
 
@@ -45,7 +45,7 @@ def write_watch_page(
         path: HTML file to write.
         profile: name of the profile.
         issued: query set in use.
-        calibration: error rates of this query set on the zoo.
+        benchmark: verdicts with this query set on the zoo.
         suspects: watched suspects, in the order of the page.
 
     Raises:
@@ -59,7 +59,7 @@ def write_watch_page(
     context = {
         "profile": profile,
         "issued": issued,
-        "calibration": calibration,
+        "benchmark": benchmark,
         "suspects": suspects,
         "drawings": drawings,
         "stolen": sum(suspect.verdict is not None and suspect.verdict.stolen is True for suspect in suspects),

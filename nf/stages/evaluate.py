@@ -5,12 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.answers import AnswerTable
+from nf.core.config import EvaluationConfig
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
-from nf.evaluation import budget_curve, evaluate_extended, write_plots
+from nf.evaluation import (
+    aruc,
+    budget_curve,
+    calibrated_table,
+    count_verdicts,
+    estimate,
+    evaluate_extended,
+    judge,
+    measure_table,
+    metrics_json,
+    write_plots,
+)
 from nf.evaluation import evaluate as evaluate_table
 from nf.stages.run import Run
 
@@ -39,7 +51,7 @@ def evaluate(run: Run, scheme: str) -> Path:
     )
     write_plots(table, budget, run.layout.plots(scheme))
     path = run.layout.metrics(scheme)
-    write_json(path, measure(run, scheme, queries, table))
+    write_json(path, measure(run, scheme, queries, table, answers))
     return path
 
 
@@ -56,8 +68,12 @@ def _check_scores(scheme: str, queries: QuerySet, table: ScoreTable, answers: An
             )
 
 
-def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict[str, Any]:
-    """All metrics of one query set from its score table: the paper's suspects, and FingerBench+ under ``plus``."""
+def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers: AnswerTable) -> dict[str, Any]:
+    """All metrics of one query set.
+
+    Of the paper's suspects by the score of ``table``, under ``calibrated`` by the calibrated score, and under
+    ``verdicts`` what the verdicts come to; of FingerBench+ under ``plus``.
+    """
     settings = run.profile.evaluation
     seed = derive_seed(run.profile.seed, "evaluate", scheme)
     evaluation = evaluate_table(
@@ -76,4 +92,29 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable) -> dict
         confidence=settings.confidence,
         seed=derive_seed(seed, "bootstrap", "plus"),
     )
-    return {**evaluation.to_json(), "plus": extended.to_json()}
+    judged = judge(table, answers, queries)
+    calibrated = calibrated_table(judged)
+    return {
+        **evaluation.to_json(),
+        "plus": extended.to_json(),
+        "calibration": queries.calibration.digest if queries.calibration else None,
+        "calibrated": _calibrated(calibrated, settings, derive_seed(seed, "calibrated")) if calibrated else None,
+        "verdicts": count_verdicts(judged).to_json(),
+    }
+
+
+def _calibrated(table: ScoreTable, settings: EvaluationConfig, seed: int) -> dict[str, float]:
+    """Metrics of the calibrated score."""
+    metrics = measure_table(table, resamples=settings.resamples, confidence=settings.confidence, seed=seed)
+    twins = [row.score for row in table.select(pool="plus", role="negative").rows]
+    if twins:
+        stolen = table.select(pool="suspects", role="positive").values
+        metrics["aruc_twins"] = estimate(
+            aruc,
+            stolen,
+            twins,
+            resamples=settings.resamples,
+            confidence=settings.confidence,
+            seed=derive_seed(seed, "bootstrap", "twins"),
+        )
+    return metrics_json(metrics)

@@ -18,12 +18,15 @@ _TOLERANCE = 1e-3
 
 
 def export(run: Run) -> Path:
-    """Write ``<id>.onnx`` for every model and ``parity.csv``, then compressed copies, and return their folder.
+    """Write ``<id>.onnx`` for every model that is asked later, ``parity.csv`` and compressed copies.
+
+    Returns:
+        Their folder.
 
     Raises:
         ArtifactError: a model is missing, or its file answers otherwise than the model.
     """
-    lineage = fingerbench(run.profile.zoo)
+    lineage = fingerbench(run.profile.zoo).asked()
     splits = Splits.load(run.layout.data)
     images = splits["test"].images[:PARITY_IMAGES]
     files = {run.layout.zoo / spec.id: run.layout.exported(spec.id) for spec in lineage.trained().specs}

@@ -3,23 +3,28 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from nf.calibration import CalibrationPool
+from nf.core.calibration import CalibrationModel
 from nf.core.controls import Controls, draw_controls
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import canonical_json
-from nf.core.lineage import SOURCE_ID
-from nf.core.paths import SHEET_FILE
+from nf.core.files import canonical_json, read_json, sha256_json
+from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec
+from nf.core.paths import CARD_FILE, SHEET_FILE
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
-from nf.data import Splits
+from nf.data import Splits, to_float
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
 from nf.gan import load_gan
-from nf.models import load_model, resolve_device
+from nf.models import load_model, predicted_labels, resolve_device
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
@@ -49,7 +54,15 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
     """``count`` queries of a scheme that is made already, maybe with steps of one's own; errors as ``fingerprint``."""
     splits = Splits.load(run.layout.data)
     task = _task(run, maker, splits, count, seed)
-    queries = maker(task.models, task.data, task.gan, queries=task.queries, seed=task.seed, progress=task.progress)
+    queries = maker(
+        task.models,
+        task.data,
+        task.gan,
+        queries=task.queries,
+        seed=task.seed,
+        progress=task.progress,
+        calibration=task.calibration,
+    )
     queries.card["data_hash"] = _data_hash(splits)
     return replace(queries, controls=_controls(splits, run.profile.controls, seed))
 
@@ -105,7 +118,8 @@ def _task(run: Run, maker: Scheme, splits: Splits, queries: int, seed: int) -> T
 
     device = resolve_device(run.profile.execution.device)
     gan = load_gan(run.layout.gan(maker.config.gan), device) if maker.needs_gan else None
-    return Task(training_models(run, twins=maker.wants_twins), data, gan, queries, seed, report)
+    models = training_models(run, twins=maker.wants_twins)
+    return Task(models, data, gan, queries, seed, report, calibration_pool(run))
 
 
 def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
@@ -135,3 +149,42 @@ def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
         source, *others = threads.map(load, (SOURCE_ID, *positive_ids, *negative_ids))
     stolen, honest = others[: len(positives)], others[len(positives) :]
     return TrainingModels(source, tuple(stolen), tuple(honest), positive_ids, negative_ids)
+
+
+def calibration_pool(run: Run) -> CalibrationPool | None:
+    """The profile's calibration models, which are loaded one by one as they are asked; ``None`` if it has none.
+
+    Raises:
+        ArtifactError: one is missing.
+        ConfigError: they are too few to calibrate by.
+    """
+    lineage = fingerbench(run.profile.zoo)
+    specs = lineage.select(pool="calibration")
+    if not specs:
+        return None
+    device = resolve_device(run.profile.execution.device)
+    advice = "build the model with `nf zoo`"
+    cards = {spec.id: read_json(run.layout.zoo / spec.id / CARD_FILE, advice=advice) for spec in specs}
+
+    def answers_of(spec: ModelSpec, images: Tensor) -> NDArray[np.int64]:
+        model = load_model(run.layout.zoo / spec.id)[0].to(device)
+        return predicted_labels(model, images).cpu().numpy()
+
+    def ask(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        given = to_float(torch.from_numpy(images).to(device))
+        with ThreadPoolExecutor(run.profile.execution.workers) as threads:
+            return np.stack(list(threads.map(partial(answers_of, images=given), specs)))
+
+    return CalibrationPool(
+        tuple(_calibration_model(lineage, spec) for spec in specs),
+        ask,
+        run.profile.levels,
+        sha256_json({name: card.get("weights_sha256") for name, card in cards.items()}),
+    )
+
+
+def _calibration_model(lineage: Lineage, spec: ModelSpec) -> CalibrationModel:
+    root = lineage.root(spec.id)
+    if spec.role == "positive":
+        return CalibrationModel(spec.id, "thief", spec.attack, root.id)
+    return CalibrationModel(spec.id, "twin" if root.data == "A" else "independent", spec.attack, root.id)

@@ -25,13 +25,13 @@ def issue(run: Run, scheme: str, seed: int) -> IssuedSet:
         NotEnoughQueriesError: too few queries survive the screen.
     """
     queries = make_queries(run, scheme, run.profile.section("schemes", scheme), count=run.profile.queries, seed=seed)
-    table, _ = score_suspects(run, queries)
+    table, answers = score_suspects(run, queries)
     ledger = Ledger(run.layout.issued)
     folder = ledger.folder(queries.digest)
     queries.save(folder)
     sheet(folder / SHEET_FILE, queries, Splits.load(run.layout.data).class_names)
     table.save(folder / SCORES_FILE)
-    write_json(folder / METRICS_FILE, measure(run, scheme, queries, table))
+    write_json(folder / METRICS_FILE, measure(run, scheme, queries, table, answers))
     issued = IssuedSet(queries.digest, scheme, seed, now())
     ledger.issue(issued)
     return issued

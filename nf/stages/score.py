@@ -39,13 +39,14 @@ def score_suspects(run: Run, queries: QuerySet) -> tuple[ScoreTable, AnswerTable
     Raises:
         SuspectError: a suspect cannot be loaded or asked.
     """
-    specs = fingerbench(run.profile.zoo).specs
+    lineage = fingerbench(run.profile.zoo).asked()
+    specs = lineage.specs
 
     def score_one(spec: ModelSpec) -> tuple[Score, Answers]:
         suspect = CountingPredictor(open_zoo_suspect(run.layout, spec), budget=len(queries))
         answers = ask(suspect, queries)
         kept = answers if queries.verifier else replace(answers, probabilities=None)
-        return Score.of(spec, queries.score(answers), suspect.queries), kept
+        return Score.of(spec, queries.score(answers), suspect.queries, lineage.root(spec.id).id), kept
 
     rows, given = [], {}
     with ThreadPoolExecutor(run.profile.execution.workers) as threads:

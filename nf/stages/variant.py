@@ -78,11 +78,11 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
     run = with_fewer_models(run, run.profile.variants.models)
     record, queries = made.record, made.queries
     if queries is not None:
-        table, _ = score_suspects(run, queries)
+        table, answers = score_suspects(run, queries)
         record = record | {
             "queries": len(queries),
             "training_models": len(queries.card["training_scores"]),
-            "metrics": measure(run, record["scheme"], queries, table),
+            "metrics": measure(run, record["scheme"], queries, table, answers),
         }
     path = run.layout.variant(made.id)
     write_json(path, record)

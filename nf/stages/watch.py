@@ -23,7 +23,7 @@ from nf.report import WatchedHistory, write_watch_page
 from nf.stages.issue import now
 from nf.stages.run import Run
 from nf.suspects import examine
-from nf.verdict import check_card, decide, load_calibration
+from nf.verdict import check_card, decide, load_benchmark
 
 _ANNOUNCED_FILE = "announced.json"
 
@@ -68,7 +68,7 @@ def draw_watch(run: Run, watchlist: Watchlist) -> Path:
     """Write the page about all suspects of the list that have been queried, and return its path."""
     ledger = Ledger(run.layout.issued)
     issued = ledger.current()
-    calibration = load_calibration(
+    benchmark = load_benchmark(
         ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest))
     )
     histories = _histories(run, watchlist)
@@ -77,7 +77,7 @@ def draw_watch(run: Run, watchlist: Watchlist) -> Path:
         page,
         profile=run.profile.name,
         issued=issued,
-        calibration=calibration,
+        benchmark=benchmark,
         suspects=[WatchedHistory(name, history) for name, history in histories.items() if history],
     )
     return page

@@ -9,6 +9,7 @@ from time import monotonic
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
+from nf.core.lineage import MAKING_POOLS
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import resolve_device
 from nf.stages.run import Run
@@ -39,14 +40,18 @@ def plan_zoo(run: Run) -> ZooPlan:
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     """Ids still to be built, parents first; models that the plan does not list are deleted.
 
-    Models that query sets are made from come before the other suspects, so that an unfinished zoo can be used.
+    Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training models,
+    then those of calibration.
     """
     run.layout.zoo.mkdir(parents=True, exist_ok=True)
     remove_unlisted(plan, run.layout.zoo)
-    training = [spec.id for spec in plan.lineage.select(pool="training")]
-    first = {*training, *(parent.id for model_id in training for parent in plan.lineage.ancestors(model_id))}
+    turns: dict[str, int] = {}
+    for turn, pool in enumerate(MAKING_POOLS):
+        for spec in plan.lineage.select(pool=pool):
+            for needed in (spec, *plan.lineage.ancestors(spec.id)):
+                turns.setdefault(needed.id, turn)
     missing = [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]
-    return sorted(missing, key=lambda model_id: model_id not in first)
+    return sorted(missing, key=lambda model_id: turns.get(model_id, len(MAKING_POOLS)))
 
 
 def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:

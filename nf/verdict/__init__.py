@@ -1,8 +1,22 @@
-"""From answers to a verdict: decision, known error rates, evidence. Imports without torch."""
+"""From answers to a verdict: p-values, decision, known error rates, evidence. Imports without torch."""
 
-from nf.verdict.calibration import Calibration, load_calibration
+from nf.verdict.benchmark import Benchmark, load_benchmark
 from nf.verdict.card import check_card
-from nf.verdict.decision import Verdict, decide
+from nf.verdict.decision import OUTCOMES, Outcome, Verdict, decide
 from nf.verdict.evidence import evidence, no_verdict
+from nf.verdict.levels import PValue, holm, p_value
 
-__all__ = ["Calibration", "Verdict", "check_card", "decide", "evidence", "load_calibration", "no_verdict"]
+__all__ = [
+    "OUTCOMES",
+    "Benchmark",
+    "Outcome",
+    "PValue",
+    "Verdict",
+    "check_card",
+    "decide",
+    "evidence",
+    "holm",
+    "load_benchmark",
+    "no_verdict",
+    "p_value",
+]

@@ -1,15 +1,22 @@
-"""The verdict: a score against a threshold that was chosen before the suspect was queried."""
+"""The verdict: how surprising a suspect's answers would be for an honest model, against levels chosen beforehand."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nf.core.answers import Answers
+from nf.core.calibration import Calibration, Levels, Look, probability
 from nf.core.errors import SuspectError
 from nf.core.queries import Measure, QuerySet
-from nf.verdict.calibration import Calibration
+from nf.verdict.benchmark import Benchmark
 from nf.verdict.card import scheme_of, threshold_of
+from nf.verdict.levels import PValue, p_value
+
+Outcome = Literal["stolen", "stolen or trained on your data", "not shown"]
+OUTCOMES: tuple[Outcome, ...] = ("stolen", "stolen or trained on your data", "not shown")
+"""What may come of it, the gravest first."""
 
 
 @dataclass(frozen=True)
@@ -17,43 +24,63 @@ class Verdict:
     """What is claimed of one suspect.
 
     Attributes:
+        outcome: ``stolen``, beyond both levels; ``stolen or trained on your data``, beyond the level over independent
+            models only; ``not shown`` otherwise. A set without calibration knows no level, and its threshold does not
+            tell thieves from models that learned from the same data: it never says more than the second.
         scheme: name of the scheme that made the query set, from its card.
         measure: kind of the score: ``matching rate``, the share of queries answered like a stolen model, or
             ``verifier``, a verifier's probability of "stolen".
-        score: score of the suspect, in [0, 1].
-        threshold: threshold in [0, 1] from the query set's card, chosen on training models only.
-        stolen: whether the score reaches the threshold.
+        score: score of the suspect by that measure, in [0, 1].
+        threshold: threshold in [0, 1] of that score from the query set's card, chosen on training models.
+        calibrated: the calibrated score in [0, 1], or ``None`` without a calibration.
+        independent: p-value against independent models, or ``None`` without a calibration.
+        trained: p-value against models that learned from the owner's data, or ``None`` where none is known.
+        levels: what the p-values are held against, or ``None`` without a calibration.
         one_hot: whether a verifier that takes probabilities was given labels instead.
         queries: number of images that the suspect answered.
         query_set_digest: digest of the query set (``QuerySet.digest``).
-        calibration: error rates of such verdicts, or ``None`` where the benchmark has not been run; also ``None`` if
-            ``one_hot``, as the benchmark's suspects give probabilities.
+        benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked.
+        tests: number of p-values among which these ones were corrected for.
     """
 
+    outcome: Outcome
     scheme: str
     measure: Measure
     score: float
     threshold: float
-    stolen: bool
+    calibrated: float | None
+    independent: PValue | None
+    trained: PValue | None
+    levels: Levels | None
     one_hot: bool
     queries: int
     query_set_digest: str
-    calibration: Calibration | None = None
+    benchmark: Benchmark | None = None
+    tests: int = 1
+
+    @property
+    def stolen(self) -> bool:
+        """Whether the outcome is ``stolen``."""
+        return self.outcome == "stolen"
+
+    @property
+    def accused(self) -> bool:
+        """Whether the outcome is anything but ``not shown``."""
+        return self.outcome != "not shown"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the rates of the calibration come with their 95 % Clopper-Pearson intervals."""
-        known = self.calibration
-        rates = {name: getattr(known, name).to_json() for name in ("false_accusation", "miss")} if known else None
-        return {**asdict(self), "calibration": rates}
+        """Plain values."""
+        known = self.benchmark
+        return {**asdict(self), "stolen": self.stolen, "benchmark": None if known is None else known.to_json()}
 
 
-def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None = None) -> Verdict:
+def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = None) -> Verdict:
     """Decide whether a suspect was stolen.
 
     Args:
         answers: answers of the suspect, from ``nf.suspects.ask``.
         queries: query set, whose card holds ``scheme`` and ``threshold``.
-        calibration: error rates of these queries, from ``nf.verdict.load_calibration``.
+        benchmark: wrong verdicts with these queries on a zoo, from ``nf.verdict.load_benchmark``.
 
     Raises:
         SuspectError: the answers do not fit the queries, or give no score.
@@ -67,15 +94,45 @@ def decide(answers: Answers, queries: QuerySet, calibration: Calibration | None 
             f"expected a score in [0, 1], got {score:g}; "
             "check the suspect's answers and the verifier of the query set for NaN and infinity"
         )
-    one_hot = queries.verifier is not None and answers.probabilities is None
-    return Verdict(
+    known = queries.calibration
+    plain = Verdict(
+        outcome=OUTCOMES[1] if score >= threshold else OUTCOMES[2],
         scheme=scheme,
         measure=queries.measure,
         score=score,
         threshold=threshold,
-        stolen=score >= threshold,
-        one_hot=one_hot,
+        calibrated=None,
+        independent=None,
+        trained=None,
+        levels=None,
+        one_hot=queries.verifier is not None and answers.probabilities is None,
         queries=len(queries),
         query_set_digest=queries.digest,
-        calibration=None if one_hot else calibration,
+        benchmark=benchmark,
     )
+    if known is None:
+        return plain
+    return _calibrated(plain, known, known.full, answers.labels == queries.labels)
+
+
+def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:
+    log_odds = float(look.log_odds(matches))
+    independent = p_value(log_odds, look, known, "independent")
+    trained = p_value(log_odds, look, known, "twin")
+    return replace(
+        plain,
+        outcome=outcome(independent, trained, known.levels),
+        calibrated=float(probability(log_odds)),
+        independent=independent,
+        trained=trained,
+        levels=known.levels,
+    )
+
+
+def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:
+    """What p-values show at ``levels``; without models that learned from the owner's data, never ``stolen``."""
+    if independent is None or independent.value > levels.independent:
+        return "not shown"
+    if trained is None or trained.value > levels.trained:
+        return "stolen or trained on your data"
+    return "stolen"

@@ -42,6 +42,7 @@ def no_verdict(reason: str, queries: QuerySet, suspect: str, stated: Interface) 
         SuspectError: the suspect's file cannot be read.
     """
     return {
+        "outcome": "no verdict",
         "stolen": None,
         "reason": reason,
         "scheme": scheme_of(queries),

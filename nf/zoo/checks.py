@@ -38,7 +38,7 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: s
     contested = answers[SOURCE_ID] != answers[MIRROR_ID]
     images = images[contested]
     thieves = {}
-    for spec in plan.lineage.specs:
+    for spec in plan.lineage.asked().specs:
         extracted = spec.attack in ("distill", "knockoff") and spec.pool != "plus"  # other data, other expectations
         if not extracted or spec.parent not in answers or not len(images):
             continue

@@ -2,7 +2,8 @@
 
 An id says what a model is: ``source``, ``mirror``, ``scratch-<architecture>``, ``<attack>-<architecture>-<victim>`` for
 ``distill`` and ``knockoff``, ``<attack>-<level>-<victim>`` for the attacks on a copy's weights. A training model
-carries a suffix ``-t1``, ``-t2``, …, which also gives it a seed of its own.
+carries a suffix ``-t1``, ``-t2``, …, which also gives it a seed of its own; a calibration model ``-c1``, ``-c2``, …, and
+its victim is the calibration model of that number, unless it is the source.
 
 FingerBench+ adds ``twin-<architecture>`` (from scratch on the owner's data), ``cross-<architecture>`` (distilled from
 the source on everyone else's), ``compress-<format>-<model>`` and ``defend-<defence>-<model>`` (copies of its file).
@@ -17,6 +18,7 @@ from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.lineage import COMPRESSION_NAMES, COPIES, MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
 from nf.models import ARCHITECTURES, FULL_SIZE
+from nf.zoo.calibration import calibration_ids
 
 PRUNING_RATIOS = tuple(f"{i / 10}" for i in range(1, 10))
 NOISE_VALUES = tuple(str(i) for i in range(1, 10))
@@ -30,6 +32,7 @@ _LEVELS = {
 }
 _EXTRACTIONS = ("distill", "knockoff")
 _TRAINING_SUFFIX = re.compile(r"-t\d+$")
+_SUFFIX = re.compile(r"-[tc]\d+$")
 
 
 def fingerbench(config: ZooConfig) -> Lineage:
@@ -50,6 +53,7 @@ def fingerbench(config: ZooConfig) -> Lineage:
         if name not in FULL_SIZE or name not in config.architectures:
             possible = [each for each in config.architectures if each in FULL_SIZE]
             raise UnknownNameError("architecture in zoo.full_size", name, possible)
+    architectures = config.architectures
     suspects = [parse_id(model_id, config, "suspects") for model_id in _suspect_ids(config)]
     training = [parse_id(model_id, config, "training") for model_id in (*config.pool.positive, *config.pool.negative)]
     known = {spec.id for spec in suspects}
@@ -68,7 +72,13 @@ def fingerbench(config: ZooConfig) -> Lineage:
             )
     twins = [_twin(model_id, config) for model_id in config.pool.twins]
     plus = [parse_id(model_id, config, "plus") for model_id in _plus_ids(config)]
-    return Lineage(tuple(suspects + training + twins + plus))
+    details = {**{attack: _levels(attack, config) for attack in _LEVELS}, **dict.fromkeys(_EXTRACTIONS, architectures)}
+    calibration = [parse_id(model_id, config, "calibration") for model_id in calibration_ids(config, details)]
+    return Lineage(tuple(suspects + training + twins + plus + calibration))
+
+
+def _levels(attack: str, config: ZooConfig) -> tuple[str, ...]:
+    return tuple(config.levels.get(attack, _LEVELS[attack]))
 
 
 def _check_names(config: ZooConfig) -> None:
@@ -107,8 +117,8 @@ def _suspect_ids(config: ZooConfig) -> Iterator[str]:
     others = [name for name in config.architectures if name != config.source]
     for victim in (SOURCE_ID, MIRROR_ID):
         yield victim
-        for attack, levels in _LEVELS.items():
-            yield from (f"{attack}-{level}-{victim}" for level in config.levels.get(attack, levels))
+        for attack in _LEVELS:
+            yield from (f"{attack}-{level}-{victim}" for level in _levels(attack, config))
         for attack in _EXTRACTIONS:
             yield from (f"{attack}-{architecture}-{victim}" for architecture in config.architectures)
     for architecture in others:
@@ -122,7 +132,8 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     Raises:
         ConfigError: the id does not follow the grammar, or names an attack, level or architecture that is not there.
     """
-    plain = _TRAINING_SUFFIX.sub("", model_id)
+    plain = _SUFFIX.sub("", model_id)
+    suffix = model_id.removeprefix(plain) if pool == "calibration" else ""
     if plain in (SOURCE_ID, MIRROR_ID):
         role, data, mirror = ("positive", "A", MIRROR_ID) if plain == SOURCE_ID else ("negative", "B", None)
         return ModelSpec(model_id, config.source, "train", role, data, mirror=mirror, pool=pool)  # type: ignore[arg-type]
@@ -141,7 +152,7 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
             raise UnknownNameError(f"level of {attack} in {model_id!r}", detail, _LEVELS[attack])
         architecture, level, data = _architecture_of(victim, config), detail, "finetune"
     elif attack in _EXTRACTIONS:
-        own_half = "A" if victim == SOURCE_ID else "B"
+        own_half = "A" if victim == SOURCE_ID or victim.startswith("twin-") else "B"
         architecture, level = _architecture(detail, config), ""
         data = own_half if attack == "distill" else "knockoff"
     else:
@@ -150,7 +161,8 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     _check_victim(victim, model_id, config)
     role = "positive" if victim == SOURCE_ID else "negative"
     mirror = f"{attack}-{detail}-{MIRROR_ID}" if role == "positive" and pool == "suspects" else None
-    return ModelSpec(model_id, architecture, attack, role, data, victim, mirror, level, pool)  # type: ignore[arg-type]
+    parent = victim if victim == SOURCE_ID else victim + suffix
+    return ModelSpec(model_id, architecture, attack, role, data, parent, mirror, level, pool)  # type: ignore[arg-type]
 
 
 def _copy(model_id: str, attack: str, level: str, original: ModelSpec) -> ModelSpec:
@@ -177,7 +189,9 @@ def _architecture_of(victim: str, config: ZooConfig) -> str:
 
 def _check_victim(victim: str, model_id: str, config: ZooConfig) -> None:
     attack, _, architecture = victim.partition("-")
-    if victim not in (SOURCE_ID, MIRROR_ID) and not (attack == "scratch" and architecture in config.architectures):
+    from_scratch = attack in ("scratch", "twin") and architecture in config.architectures
+    if victim not in (SOURCE_ID, MIRROR_ID) and not from_scratch:
         raise ConfigError(
-            f"{model_id!r}: expected a victim 'source', 'mirror' or 'scratch-<architecture>', got {victim!r}"
+            f"{model_id!r}: expected a victim 'source', 'mirror', 'scratch-<architecture>' or 'twin-<architecture>', "
+            f"got {victim!r}"
         )

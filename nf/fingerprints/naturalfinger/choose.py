@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nf.fingerprints.base import Draft
 from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel, round_robin_by_pair
+from nf.fingerprints.naturalfinger.config import Choice
 
 Ranking = Callable[[Tensor], Tensor]
 """What images are ranked by, the higher the better: margins (V, K, N) of V views by K models, in logits -> (N,)."""
@@ -50,21 +51,34 @@ def margin_snr(margins: Tensor) -> Tensor:
 
 
 def choose(
-    rounds: Sequence[Survivors], queries: int, *, pair_share: float, ranking: Ranking = margin_snr, funnel: Funnel
+    rounds: Sequence[Survivors],
+    queries: int,
+    *,
+    choice: Choice = "margin",
+    pair_share: float,
+    ranking: Ranking = margin_snr,
+    funnel: Funnel,
 ) -> Draft:
-    """Choose the survivors that rank highest; the label pairs take turns.
+    """Choose survivors by ``choice``.
 
     Args:
         rounds: survivors of each round.
         queries: number of queries to choose.
+        choice: ``published``, the first survivors; ``margin``, those that rank highest, the label pairs in turn;
+            ``held-out``, all, for calibration models to choose from.
         pair_share: largest share of the queries with one pair of labels, as long as other pairs have survivors left.
         ranking: function that ranks survivors by the margins of a pool; the lower rank of the two pools counts.
         funnel: counts of all tests, for the transcript.
     """
     images = torch.cat([survivors.images for survivors in rounds])
+    notes = {"funnel": funnel.pairs()}
+    if choice != "margin":
+        labels, negative_labels = torch.cat([survivors.candidates.pairs for survivors in rounds]).unbind(1)
+        every = Draft(images, labels, negative_labels, notes)
+        return every if choice == "held-out" else every.take(torch.arange(queries))
     ranks = torch.cat([torch.minimum(ranking(s.positive_margins), ranking(s.negative_margins)) for s in rounds])
     pairs = torch.cat([survivors.candidates.pairs for survivors in rounds])
     kept = round_robin_by_pair(-ranks, pairs, queries, each=math.ceil(pair_share * queries))
     kept = kept[round_robin_by_pair(-ranks[kept], pairs[kept], queries)]
     labels, negative_labels = pairs[kept].unbind(1)
-    return Draft(images[kept], labels, negative_labels, {"funnel": funnel.pairs()})
+    return Draft(images[kept], labels, negative_labels, notes)

@@ -7,6 +7,7 @@ from nf.core.sections import at_least, below_one, positive
 from nf.fingerprints.transforms import Strength, check_transforms
 
 LabelRule = Literal["negative", "positive", "random"]
+Choice = Literal["published", "margin", "held-out"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,10 @@ class NaturalFingerConfig:
         discriminator_weight: weight lambda of the discriminator's term (equation 1).
         straight_through_rounding: whether the loss is taken on images rounded to uint8.
         screen_repeats: number of draws of each random transform that a query must withstand.
+        choice: which survivors of the screen become queries: ``published``, the first; ``margin``, those of highest
+            ``choose.margin_snr``; ``held-out``, those that tell calibration models apart best.
         pair_share: largest share of the query set with one pair of labels, in (0, 1], as long as other pairs have
-            survivors left. Of a pair's survivors those with the highest ``choose.margin_snr`` are taken.
+            survivors left; ``published`` knows no such bound.
         twins: whether twins, independent models trained on the owner's own data, join the negatives, so that the query
             set shows descent and not training data.
     """
@@ -59,6 +62,7 @@ class NaturalFingerConfig:
     discriminator_weight: float = 0.5
     straight_through_rounding: bool = False
     screen_repeats: int = 4
+    choice: Choice = "held-out"
     pair_share: float = 0.1
     twins: bool = False
 

@@ -94,8 +94,14 @@ class NaturalFinger(Scheme):
                 candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), figures)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
             if _count(rounds) >= task.queries:
-                share = self.config.pair_share
-                return choose(rounds, task.queries, pair_share=share, ranking=self._ranking, funnel=funnel)
+                return choose(
+                    rounds,
+                    task.queries,
+                    choice=self.config.choice,
+                    pair_share=self.config.pair_share,
+                    ranking=self._ranking,
+                    funnel=funnel,
+                )
         raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
 
     def _optimise(

@@ -1,0 +1,71 @@
+"""How often verdicts with one query set were wrong on the benchmark's suspects, whose origin is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nf.core.errors import ArtifactError
+from nf.core.files import read_json
+from nf.core.proportions import Proportion
+from nf.core.queries import QuerySet
+from nf.verdict.card import threshold_of
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Wrong and right verdicts on the suspects of a zoo, none of which had a part in making the query set.
+
+    Attributes:
+        independent_accused: independent models that were accused of either.
+        trained_accused: models that learned from the owner's data that were called stolen; ``None`` without such models
+            in the zoo.
+        missed: stolen models that were not accused at all.
+    """
+
+    independent_accused: Proportion
+    missed: Proportion
+    trained_accused: Proportion | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts and shares, with 95 % Clopper-Pearson intervals."""
+        named = {name: getattr(self, name) for name in ("independent_accused", "trained_accused", "missed")}
+        return {name: rate.to_json() for name, rate in named.items() if rate is not None}
+
+
+def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
+    """Read what the metrics of a scheme say of verdicts with ``queries``.
+
+    Args:
+        path: file ``metrics/<scheme>.json``, of which ``query_set``, ``threshold`` and ``verdicts`` are read.
+        queries: query set that the verdict is taken with.
+
+    Raises:
+        ArtifactError: the file is missing or no metrics, or was made with other queries, at another threshold or with
+            another calibration.
+    """
+    record = read_json(path)
+    calibration = queries.calibration.digest if queries.calibration else None
+    for name, expected in (
+        ("query_set", queries.digest),
+        ("threshold", threshold_of(queries)),
+        ("calibration", calibration),
+    ):
+        if record.get(name) != expected:
+            raise ArtifactError(
+                f"{path}: expected the {name} {expected}, got {record.get(name)}; evaluate these queries first"
+            )
+    try:
+        verdicts = record["verdicts"]
+        trained = verdicts.get("trained_accused")
+        return Benchmark(
+            independent_accused=_proportion(verdicts["independent_accused"]),
+            missed=_proportion(verdicts["missed"]),
+            trained_accused=None if trained is None else _proportion(trained),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path}: expected counts under 'verdicts', got {error!r}") from error
+
+
+def _proportion(counted: Mapping[str, Any]) -> Proportion:
+    return Proportion(counted["count"], counted["total"])
