@@ -34,6 +34,8 @@ def fit(matches: NDArray[np.bool_], models: Sequence[CalibrationModel]) -> tuple
 def scale(scores: NDArray[np.float64], models: Sequence[CalibrationModel]) -> tuple[float, float]:
     """Factor and offset that make held-out scores log odds (Platt, 1999): a penalised fit is too timid.
 
+    The factor is never negative: where held-out scores tell nothing, no score does.
+
     Args:
         scores: (K,) held-out scores.
         models: (K,) what the models are.
@@ -45,4 +47,4 @@ def scale(scores: NDArray[np.float64], models: Sequence[CalibrationModel]) -> tu
     learned = LogisticRegression(max_iter=1000).fit(
         scores[:, None] / spread, thief, sample_weight=weigh(models) * len(models)
     )
-    return float(learned.coef_[0, 0]) / spread, float(learned.intercept_[0])
+    return max(0.0, float(learned.coef_[0, 0])) / spread, float(learned.intercept_[0])

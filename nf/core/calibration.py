@@ -75,8 +75,8 @@ class Levels:
     """The largest chance of accusing an honest model that the owner accepts, in (0, 1).
 
     Attributes:
-        independent: of a model that has nothing to do with the owner.
-        trained: of a model that learned from the owner's data, but not from the owner's model.
+        independent: level over models that have nothing to do with the owner.
+        trained: level over models that learned from the owner's data, but not from the owner's model.
     """
 
     independent: float = 0.01

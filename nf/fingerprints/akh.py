@@ -9,7 +9,7 @@ from torch import Tensor
 from nf.core.errors import NotEnoughQueriesError
 from nf.core.sections import at_least
 from nf.data import to_float
-from nf.fingerprints.base import Draft, Inputs, Scheme, Task
+from nf.fingerprints.base import Choice, Draft, Inputs, Scheme, Task
 from nf.models import predicted_labels
 
 
@@ -20,9 +20,12 @@ class AkhConfig:
     Attributes:
         cutmix_rounds: number of times that all test images are mixed in pairs if test images and their mirror images
             do not have enough mistakes.
+        choice: ``published`` takes the first mistakes; ``held-out`` goes on to the last round, and takes those that
+            tell calibration models apart best.
     """
 
     cutmix_rounds: int = 50
+    choice: Choice = "published"
 
     def __post_init__(self) -> None:
         at_least(self, cutmix_rounds=0)
@@ -43,15 +46,20 @@ class Akh(Scheme):
         """
         generator = torch.Generator().manual_seed(task.seed)
         images, labels, found = [], [], {"test": 0, "flip": 0, "cutmix": 0}
+        wanted = self.wanted(task)
         for kind, tried, truths in _trials(task.data, self.config.cutmix_rounds, generator):
             given = predicted_labels(task.models.source, to_float(tried.to(task.models.device))).cpu()
-            wrong = (given != truths).all(dim=0).nonzero().squeeze(1)[: task.queries - sum(found.values())]
+            wrong = (given != truths).all(dim=0).nonzero().squeeze(1)
+            if wanted is not None:
+                wrong = wrong[: wanted - sum(found.values())]
             images.append(tried[wrong])
             labels.append(given[wrong])
             found[kind] += len(wrong)
-            if sum(found.values()) == task.queries:
-                chosen = torch.cat(labels)
-                return Draft(torch.cat(images), chosen, torch.full_like(chosen, -1), {"mistakes": found})
+            if sum(found.values()) == wanted:
+                break
+        if sum(found.values()) >= task.queries:
+            chosen = torch.cat(labels)
+            return Draft(torch.cat(images), chosen, torch.full_like(chosen, -1), {"mistakes": found})
         raise NotEnoughQueriesError(
             f"expected {task.queries} mistakes of the source model, got {found}; raise cutmix_rounds"
         )

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from nf.core.version import VERSION
 from nf.data import to_float
 from nf.gan import Gan
 from nf.models import predicted_logits, weights_hash
+
+Choice = Literal["published", "held-out"]
+"""Which candidates become queries: those that the scheme's authors take, or those that tell calibration models apart."""
 
 SchemeProgress = Callable[[int, int, Mapping[str, float]], None]
 
@@ -242,7 +245,7 @@ class Scheme(ABC):
         task = Task(models, data, gan, queries, seed, progress, calibration)
         draft = self.run(task)
         self._check_draft(draft, task)
-        draft, known = self._settle(draft, task)
+        draft, known = self._choose(draft, task)
         made = QuerySet(
             draft.images.cpu().numpy(),
             draft.labels.cpu().numpy(),
@@ -252,7 +255,11 @@ class Scheme(ABC):
         )
         return replace(made, card=self._card(made, task) | draft.notes)
 
-    def _settle(self, draft: Draft, task: Task) -> tuple[Draft, Calibration | None]:
+    def wanted(self, task: Task) -> int | None:
+        """How many candidates ``run`` shall return at most: ``None`` for all that it has, to be chosen from."""
+        return None if self.chooses_held_out else task.queries
+
+    def _choose(self, draft: Draft, task: Task) -> tuple[Draft, Calibration | None]:
         """The queries among the candidates of ``draft``, and what calibration models make of them."""
         if task.calibration is None:
             return draft.take(torch.arange(task.queries)), None

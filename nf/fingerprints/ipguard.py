@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nf.core.errors import NotEnoughQueriesError
 from nf.core.sections import at_least, positive
 from nf.data import to_bytes, to_float
-from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.base import Choice, Draft, Scheme, Task, TrainingModels
 from nf.fingerprints.pixel_adam import PixelAdam
 from nf.models import freeze, predicted_labels, predicted_logits
 
@@ -24,12 +24,15 @@ class IPGuardConfig:
         candidates: number of training images to start from, for each k.
         iterations: number of steps before an image is given up.
         learning_rate: Adam's learning rate on the pixels, in units of the [0, 1] range.
+        choice: ``published`` takes the first images that arrive at the boundary; ``held-out`` those of all that tell
+            calibration models apart best.
     """
 
     margins: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
     candidates: int = 200
     iterations: int = 1000
     learning_rate: float = 0.001
+    choice: Choice = "published"
 
     def __post_init__(self) -> None:
         if not self.margins or min(self.margins) < 0:
@@ -58,7 +61,7 @@ class IPGuard(Scheme):
         images, arrived = self._approach(task, starts.repeat(tried, 1, 1, 1), labels, targets, margins)
         outcomes = list(zip(self.config.margins, images.split(count), arrived.split(count), strict=True))
         drafts = {
-            k: _draft(to_bytes(reached[mask][: task.queries]), task.models)
+            k: _draft(to_bytes(reached[mask][: self.wanted(task)]), task.models)
             for k, reached, mask in outcomes
             if mask.sum() >= task.queries
         }

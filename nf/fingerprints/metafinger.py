@@ -13,7 +13,7 @@ from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.core.sections import at_least, below_one, positive
 from nf.core.seeds import derive_seed
 from nf.data import to_bytes, to_float
-from nf.fingerprints.base import Draft, Scheme, Task, TrainingModels
+from nf.fingerprints.base import Choice, Draft, Scheme, Task, TrainingModels
 from nf.fingerprints.pixel_adam import PixelAdam
 from nf.fingerprints.transforms import Strength, check_transforms, random_transform
 from nf.models import agreement_mask, freeze, predicted_labels
@@ -36,6 +36,8 @@ class MetaFingerConfig:
         noise_level: divisor of the noise N(0, std(w) / noise_level) on the convolutions of the other shadow copies.
         transforms: keys of ``nf.fingerprints.transforms.TRANSFORMS``, one of which is drawn for every step.
         strength: strength of the transforms.
+        choice: ``published`` takes the first images that pass the test; ``held-out`` those of all rounds until then
+            that tell calibration models apart best.
     """
 
     candidates: int = 200
@@ -60,6 +62,7 @@ class MetaFingerConfig:
         "translate",
     )
     strength: Strength = field(default_factory=lambda: Strength(noise=0.05, translation_probability=1.0))
+    choice: Choice = "published"
 
     def __post_init__(self) -> None:
         check_transforms(self.transforms)
@@ -106,7 +109,7 @@ class MetaFinger(Scheme):
             good = disagreement == 1
             kept.append((images[good], labels[good]))
             if sum(len(labels) for _, labels in kept) >= task.queries:
-                chosen, labels = (torch.cat(parts)[: task.queries] for parts in zip(*kept, strict=True))
+                chosen, labels = (torch.cat(parts)[: self.wanted(task)] for parts in zip(*kept, strict=True))
                 survivors = sum(len(labels) for _, labels in kept)
                 notes = {"candidates": tried, "survivors": survivors, "held_out": held_out}
                 return Draft(chosen, labels, torch.full_like(labels, -1), notes)

@@ -6,13 +6,19 @@ import torch
 
 from nf.core.errors import NotEnoughQueriesError
 from nf.data import to_float
-from nf.fingerprints.base import Draft, Scheme, Task
+from nf.fingerprints.base import Choice, Draft, Scheme, Task
 from nf.models import predicted_labels
 
 
 @dataclass(frozen=True)
 class RandomConfig:
-    """A section without settings."""
+    """How queries are chosen.
+
+    Attributes:
+        choice: ``published`` takes the first images drawn; ``held-out`` those that tell calibration models apart best.
+    """
+
+    choice: Choice = "published"
 
 
 class RandomImages(Scheme):
@@ -31,6 +37,6 @@ class RandomImages(Scheme):
         if len(images) < task.queries:
             raise NotEnoughQueriesError(f"expected at least {task.queries} test images, got {len(images)}")
         generator = torch.Generator().manual_seed(task.seed)
-        drawn = images[torch.randperm(len(images), generator=generator)[: task.queries]]
+        drawn = images[torch.randperm(len(images), generator=generator)[: self.wanted(task)]]
         labels = predicted_labels(task.models.source, to_float(drawn.to(task.models.device))).cpu()
         return Draft(drawn, labels, torch.full_like(labels, -1))

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nf.core.config import CalibrationConfig
 from nf.core.errors import NotEnoughQueriesError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
@@ -90,8 +91,10 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
 
 
 def with_fewer_models(run: Run, models: int | None) -> Run:
-    """``run`` with ``models`` training models of each kind, picked evenly from its pool; ``None`` takes them all."""
-    if models is None:
-        return run
-    zoo = run.profile.zoo
-    return replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=zoo.pool.at_most(models))))
+    """``run`` with ``models`` training models of each kind, picked evenly from its pool, and without calibration.
+
+    ``None`` takes all training models. Variants are compared by the score that the paper compares.
+    """
+    zoo = replace(run.profile.zoo, calibration=CalibrationConfig())
+    pool = zoo.pool if models is None else zoo.pool.at_most(models)
+    return replace(run, profile=replace(run.profile, zoo=replace(zoo, pool=pool)))

@@ -68,9 +68,7 @@ def draw_watch(run: Run, watchlist: Watchlist) -> Path:
     """Write the page about all suspects of the list that have been queried, and return its path."""
     ledger = Ledger(run.layout.issued)
     issued = ledger.current()
-    benchmark = load_benchmark(
-        ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest))
-    )
+    benchmark = load_benchmark(ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest)))
     histories = _histories(run, watchlist)
     page = run.layout.watch / PAGE_FILE
     write_watch_page(

@@ -76,7 +76,7 @@ def test_score_table_round_trip_and_selection(tmp_path):
     assert table.select(pool="suspects", role="negative").values.tolist() == [0.1 + 0.2]
 
 
-HEADER = b"suspect,pool,role,attack,level,architecture,mirror,score,queries\n"
+HEADER = b"suspect,pool,role,attack,level,architecture,mirror,score,queries,lineage\n"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ HEADER = b"suspect,pool,role,attack,level,architecture,mirror,score,queries\n"
     [
         (b"", "expected a column 'suspect', got \\[\\]"),
         (b"a,b\n1,2\n", "expected a column 'suspect', got \\['a', 'b'\\]"),
-        (HEADER, "expected rows of 9 cells, got none or others"),
-        (HEADER + b"source,suspects,positive,train,,resnet", "expected rows of 9 cells"),
-        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.0,100,7\n", "expected rows of 9 cells"),
-        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.x,100\n", "is damaged .could not convert"),
+        (HEADER, "expected rows of 10 cells, got none or others"),
+        (HEADER + b"source,suspects,positive,train,,resnet", "expected rows of 10 cells"),
+        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.0,100,source,7\n", "expected rows of 10 cells"),
+        (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.x,100,source\n", "is damaged .could not convert"),
         (HEADER + b"source,suspects,positive,train,,resnet18,mirror,1.0,\xff\n", "is damaged .*decode"),
         (HEADER + b'source,"suspects,positive,train,,resnet18,mirror,1.0,100\n', "is damaged .unexpected end of data"),
     ],

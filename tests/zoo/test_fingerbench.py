@@ -173,7 +173,7 @@ def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path
         ("steal-resnet18-source", UnknownNameError, "unknown attack in 'steal-resnet18-source' 'steal'"),
         ("prune-0.95-source", UnknownNameError, "unknown level of prune in 'prune-0.95-source' '0.95'"),
         ("distill-alexnet-source", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
-        ("distill-resnet18-other", ConfigError, "expected a victim 'source', 'mirror' or"),
+        ("distill-resnet18-other", ConfigError, "expected a victim 'source', 'mirror', 'scratch"),
         ("twin-alexnet", UnknownNameError, "unknown architecture of the zoo 'alexnet'"),
         ("compress-int3-source", UnknownNameError, "unknown level of compress in 'compress-int3-source' 'int3'"),
         (

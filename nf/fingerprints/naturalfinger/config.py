@@ -62,7 +62,7 @@ class NaturalFingerConfig:
     discriminator_weight: float = 0.5
     straight_through_rounding: bool = False
     screen_repeats: int = 4
-    choice: Choice = "held-out"
+    choice: Choice = "margin"
     pair_share: float = 0.1
     twins: bool = False
 
