@@ -9,7 +9,7 @@ from nf.calibration.folds import weigh
 from nf.core.calibration import CalibrationModel
 
 PENALTY = 0.01
-"""Inverse strength of the penalty on squared weights (``C`` of scikit-learn), with weights that add up to the models."""
+"""Inverse strength of the penalty on squared weights: ``C`` of scikit-learn, with models that weigh 1 on average."""
 
 
 def fit(matches: NDArray[np.bool_], models: Sequence[CalibrationModel]) -> tuple[NDArray[np.float64], float]:

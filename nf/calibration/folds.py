@@ -46,4 +46,5 @@ def weigh(models: Sequence[CalibrationModel]) -> NDArray[np.float64]:
     kinds = Counter((model.group, model.kind) for model in models)
     groups = Counter(group for group, _ in kinds)
     weights = np.array([_SHARES[m.group] / groups[m.group] / kinds[m.group, m.kind] for m in models])
-    return weights / weights.sum()
+    whole: NDArray[np.float64] = weights / weights.sum()
+    return whole

@@ -358,7 +358,7 @@ class Profile:
     description: str = ""
     queries: int = 100
     controls: int = 64
-    levels: Levels = Levels()
+    levels: Levels = field(default_factory=Levels)
     variants: VariantsConfig = VariantsConfig()
     detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()

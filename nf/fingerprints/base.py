@@ -27,7 +27,7 @@ from nf.gan import Gan
 from nf.models import predicted_logits, weights_hash
 
 Choice = Literal["published", "held-out"]
-"""Which candidates become queries: those that the scheme's authors take, or those that tell calibration models apart."""
+"""Which candidates become queries: those that a scheme's authors take, or those that tell calibration models apart."""
 
 SchemeProgress = Callable[[int, int, Mapping[str, float]], None]
 

@@ -40,8 +40,8 @@ def plan_zoo(run: Run) -> ZooPlan:
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     """Ids still to be built, parents first; models that the plan does not list are deleted.
 
-    Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training models,
-    then those of calibration.
+    Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training
+    models, then those of calibration.
     """
     run.layout.zoo.mkdir(parents=True, exist_ok=True)
     remove_unlisted(plan, run.layout.zoo)

@@ -26,8 +26,8 @@ class PValue:
 
     Attributes:
         value: what the verdict goes by, in (0, 1]: the tail of the worst kind, and never less than ranks allow.
-        ranks: p-value by ranks of lineages alone, in (0, 1]: one more than those that have a model which scored as high,
-            over one more than all. It assumes nothing but that the suspect is a model like these.
+        ranks: p-value by ranks of lineages alone, in (0, 1]: one more than those with a model that scored as high, over
+            one more than all. It assumes nothing but that the suspect is a model like these.
         kind: the kind of model whose tail is the heaviest at this score.
         models: number of models that it rests on.
         lineages: number of lineages among these.

@@ -2,8 +2,8 @@
 
 An id says what a model is: ``source``, ``mirror``, ``scratch-<architecture>``, ``<attack>-<architecture>-<victim>`` for
 ``distill`` and ``knockoff``, ``<attack>-<level>-<victim>`` for the attacks on a copy's weights. A training model
-carries a suffix ``-t1``, ``-t2``, …, which also gives it a seed of its own; a calibration model ``-c1``, ``-c2``, …, and
-its victim is the calibration model of that number, unless it is the source.
+carries a suffix ``-t1``, ``-t2``, …, which also gives it a seed of its own; a calibration model ``-c1``, ``-c2``, …,
+and its victim is the calibration model of that number, unless it is the source.
 
 FingerBench+ adds ``twin-<architecture>`` (from scratch on the owner's data), ``cross-<architecture>`` (distilled from
 the source on everyone else's), ``compress-<format>-<model>`` and ``defend-<defence>-<model>`` (copies of its file).
