@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nf.calibration.folds import weigh
 from nf.core.calibration import CalibrationModel
 
-_STEP = 0.1
+_STEP = 0.2
 """How much one query moves the score of a model: small, so that no model is told by a single one."""
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nf.core.calibration import Calibration, Group, Look
+from nf.core.calibration import Calibration, CalibrationModel, Group, Look
 from nf.verdict.student import upper_tail
 
 SMALLEST = 1e-6
 """No smaller p-value is stated: nobody has seen that far into the tail."""
 
-_FEWEST = 3
-"""Models of a kind that its deviation is estimated from; kinds of fewer are taken together."""
+_FEWEST = 5
+"""Models of a kind that its mean is estimated from; kinds of fewer are taken together."""
 
 
 @dataclass(frozen=True)
@@ -43,49 +43,55 @@ class PValue:
 def p_value(score: float, look: Look, calibration: Calibration, group: Group) -> PValue | None:
     """How surprising the ``score`` is, in log odds, for a model of ``group``; ``None`` where none is known.
 
-    Each kind has a normal distribution whose mean and deviation its models tell, so that a further model follows
-    Student's t; the kind with the largest tail counts. Below the highest lineage that was seen, ranks have to agree.
+    Scores of a kind are taken to be normal, with a mean of their own and the deviation that all kinds share, so that a
+    further model follows Student's t; the kind with the largest tail counts. Models of one lineage are alike, so there
+    are no more degrees of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
     """
     places = calibration.select(group)
     if len(places) == 0:
         return None
+    models = [calibration.models[place] for place in places]
     scores = np.array(look.held_out)[places]
-    lineages: dict[str, float] = {}
-    for place, held_out in zip(places, scores, strict=True):
-        name = calibration.models[place].lineage
-        lineages[name] = max(held_out, lineages.get(name, -math.inf))
-    as_high = sum(highest >= score for highest in lineages.values())
-    ranks = (1 + as_high) / (1 + len(lineages))
-    tails = {kind: _tail(score, values) for kind, values in _by_kind(calibration, places, scores).items()}
-    kind = max(tails, key=lambda name: tails[name])
-    value = max(tails[kind], ranks if as_high else 0.0, SMALLEST)
-    return PValue(value, ranks, kind, len(places), len(lineages))
+    highest: dict[str, float] = {}
+    for model, held_out in zip(models, scores, strict=True):
+        highest[model.lineage] = max(held_out, highest.get(model.lineage, -math.inf))
+    as_high = sum(value >= score for value in highest.values())
+    ranks = (1 + as_high) / (1 + len(highest))
+    kind, tail = _heaviest(score, _by_kind(models, scores), len(highest))
+    value = max(tail, ranks if as_high else 0.0, SMALLEST)
+    return PValue(value, ranks, kind, len(places), len(highest))
 
 
-def _by_kind(
-    calibration: Calibration, places: NDArray[np.int64], scores: NDArray[np.float64]
-) -> Mapping[str, NDArray[np.float64]]:
+def _by_kind(models: Sequence[CalibrationModel], scores: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
+    """The scores of each kind; kinds of few models are taken together."""
     kinds: dict[str, list[float]] = {}
-    for place, score in zip(places, scores, strict=True):
-        kinds.setdefault(calibration.models[place].kind, []).append(float(score))
-    if any(len(values) < _FEWEST for values in kinds.values()):
-        few = [kind for kind, values in kinds.items() if len(values) < _FEWEST]
-        together = [value for kind in few for value in kinds.pop(kind)]
-        if len(together) < _FEWEST:  # too few even so: they join all others
-            return {"all": scores}
+    for model, score in zip(models, scores, strict=True):
+        kinds.setdefault(model.kind, []).append(float(score))
+    few = [kind for kind, values in kinds.items() if len(values) < _FEWEST]
+    together = [value for kind in few for value in kinds.pop(kind)]
+    if together:
         kinds["others"] = together
     return {kind: np.array(values) for kind, values in kinds.items()}
 
 
-def _tail(score: float, values: NDArray[np.float64]) -> float:
-    count = len(values)
-    if count < 2:
-        return 1.0
-    deviation = float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
-    distance = score - float(values.mean())
-    if deviation == 0:
-        return 1.0 if distance <= 0 else 0.0
-    return upper_tail(distance / deviation, count - 1)
+def _heaviest(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: int) -> tuple[str, float]:
+    """The kind whose tail beyond ``score`` is the heaviest, and that tail in [0, 1]."""
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in kinds.values())
+    free = sum(map(len, kinds.values())) - len(kinds)
+    degrees = min(free, lineages - 1)
+    if degrees < 1:
+        return next(iter(kinds)), 1.0
+    deviation = math.sqrt(squares / free)
+
+    def tail(values: NDArray[np.float64]) -> float:
+        distance = score - float(values.mean())
+        if deviation == 0:
+            return 1.0 if distance <= 0 else 0.0
+        return upper_tail(distance / (deviation * math.sqrt(1 + 1 / len(values))), degrees)
+
+    tails = {kind: tail(values) for kind, values in kinds.items()}
+    kind = max(tails, key=lambda name: tails[name])
+    return kind, tails[kind]
 
 
 def holm(values: Sequence[float]) -> list[float]:

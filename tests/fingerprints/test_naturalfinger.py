@@ -57,7 +57,17 @@ def test_the_card_tells_the_threshold_and_the_funnel(queries):
     assert queries.card["threshold"] == 0.5
     assert queries.card["training_scores"] == {"t1": 1.0, "t2": 1.0, "t3": 1.0, "n1": 0.0, "n2": 0.0, "n3": 0.0}
     counts = dict(queries.card["funnel"])
-    assert list(counts) == ["drawn", "unanimous", "labelled", "optimised", "uint8", "identity", "noise", "translate"]
+    assert list(counts) == [
+        "drawn",
+        "unanimous",
+        "labelled",
+        "source",
+        "optimised",
+        "uint8",
+        "identity",
+        "noise",
+        "translate",
+    ]
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
     assert counts["drawn"] % 60 == 0
     assert counts["translate"] >= 6
@@ -133,7 +143,7 @@ def test_too_few_survivors_say_where_the_others_fell(models, digits, gan):
     config = replace(CONFIG, candidates=40, max_rounds=2, epochs=1, learning_rate=1e-6)
     message = (
         r"expected 50 queries within 2 rounds, got \d+; candidates that passed each test: drawn 80, unanimous \d+, "
-        r"labelled \d+, optimised \d+, .*; most fell at 'optimised': raise epochs or learning_rate, or raise candidates"
+        r"labelled \d+, source \d+, optimised \d+, .*; most fell at 'optimised': raise epochs or learning_rate, or raise candidates"
     )
     with pytest.raises(NotEnoughQueriesError, match=message):
         make(config, models, digits, gan, queries=50)

@@ -36,8 +36,10 @@ class NaturalFingerConfig:
         discriminator_weight: weight lambda of the discriminator's term (equation 1).
         straight_through_rounding: whether the loss is taken on images rounded to uint8.
         screen_repeats: number of draws of each random transform that a query must withstand.
-        choice: which survivors of the screen become queries: ``published``, the first; ``margin``, those of highest
-            ``choose.margin_snr``; ``held-out``, those that tell calibration models apart best.
+        choice: which candidates become queries: ``published``, the first that survive the screen; ``margin``, the
+            survivors of highest ``choose.margin_snr`` among those that the source labels y_pos, too; ``held-out``, of
+            all that the source labels y_pos those that tell calibration models apart best.
+        choose_from: number of candidates for each query that calibration models choose from, at least 1.
         pair_share: largest share of the query set with one pair of labels, in (0, 1], as long as other pairs have
             survivors left; ``published`` knows no such bound.
         twins: whether twins, independent models trained on the owner's own data, join the negatives, so that the query
@@ -63,12 +65,23 @@ class NaturalFingerConfig:
     straight_through_rounding: bool = False
     screen_repeats: int = 4
     choice: Choice = "margin"
+    choose_from: int = 5
     pair_share: float = 0.1
     twins: bool = False
 
     def __post_init__(self) -> None:
         check_transforms(self.transforms)
-        at_least(self, candidates=1, shortlist=1, max_rounds=1, epochs=1, batch_size=1, chunk=1, screen_repeats=1)
+        at_least(
+            self,
+            candidates=1,
+            shortlist=1,
+            max_rounds=1,
+            epochs=1,
+            batch_size=1,
+            chunk=1,
+            screen_repeats=1,
+            choose_from=1,
+        )
         at_least(self, confidence=0, discriminator_weight=0)
         positive(self, "learning_rate")
         below_one(self, "momentum")

@@ -18,7 +18,7 @@ from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger.choose import Ranking, Survivors, choose, margin_snr
 from nf.fingerprints.naturalfinger.config import NaturalFingerConfig
 from nf.fingerprints.naturalfinger.optimise import optimise
-from nf.fingerprints.naturalfinger.screen import screen
+from nf.fingerprints.naturalfinger.screen import screen, screen_source
 from nf.fingerprints.naturalfinger.select import select
 from nf.gan import Gan
 from nf.models import freeze
@@ -27,6 +27,7 @@ from nf.models import freeze
 _ADVICE = {
     "unanimous": "train the GAN longer",
     "labelled": "raise epsilon",
+    "source": "raise epochs, or list more training models",
     "optimised": "raise epochs or learning_rate",
     "uint8": "switch straight_through_rounding on",
 }
@@ -86,6 +87,7 @@ class NaturalFinger(Scheme):
         funnel = Funnel()
         rounds: list[Survivors] = []
         frozen = task.models.map(freeze)
+        wanted = task.queries * (self.config.choose_from if self.chooses_held_out else 1)
         for number in range(self.config.max_rounds):
             seed = derive_seed(task.seed, self.name, number)
             candidates = select(task, frozen, self.config, seed=derive_seed(seed, "select"), funnel=funnel)
@@ -93,15 +95,17 @@ class NaturalFinger(Scheme):
                 figures = {"round": number + 1, "candidates": len(candidates), "found": _count(rounds)}
                 candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), figures)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
-            if _count(rounds) >= task.queries:
-                return choose(
-                    rounds,
-                    task.queries,
-                    choice=self.config.choice,
-                    pair_share=self.config.pair_share,
-                    ranking=self._ranking,
-                    funnel=funnel,
-                )
+            if _count(rounds) >= wanted:
+                break
+        if _count(rounds) >= task.queries:
+            return choose(
+                rounds,
+                task.queries,
+                choice=self.config.choice,
+                pair_share=self.config.pair_share,
+                ranking=self._ranking,
+                funnel=funnel,
+            )
         raise NotEnoughQueriesError(_shortage(task.queries, self.config.max_rounds, funnel))
 
     def _optimise(
@@ -119,6 +123,12 @@ class NaturalFinger(Scheme):
     def _screen(self, task: Task, candidates: Candidates, funnel: Funnel, seed: int) -> Survivors:
         """Carry out step 4 with the models themselves, not with their folded copies."""
         images = task.require_gan().generate_in_batches(candidates.latents, candidates.classes, self.config.batch_size)
+        if self.config.choice != "published":  # the paper does not ask the source
+            alive = screen_source(images, candidates, task.models, funnel=funnel)
+            images, candidates = images[alive], candidates.select(alive)
+        if self.config.choice == "held-out":
+            none = torch.empty(0, 0, len(images))
+            return Survivors(to_bytes(images), candidates, none, none)
         generator = torch.Generator().manual_seed(seed)
         alive, *margins = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
         return Survivors(to_bytes(images[alive]), candidates.select(alive), *margins)

@@ -1,4 +1,8 @@
-"""Step 4 of NaturalFinger: only images on which all training models already answer as they should become queries."""
+"""Step 4 of NaturalFinger: only images on which models already answer as they should can become queries.
+
+In the paper these are all training models, under every transform. Where calibration models choose, the source is
+enough: on images that some training models fail on, others may still agree, and it is others that a query is for.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -12,6 +16,7 @@ from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger.config import NaturalFingerConfig
 from nf.fingerprints.naturalfinger.losses import unbounded_losses
 from nf.fingerprints.transforms import DETERMINISTIC, TRANSFORMS
+from nf.models import predicted_labels
 
 
 def screen(
@@ -54,6 +59,24 @@ def screen(
     by_model = torch.stack(margins)[:, alive].unflatten(0, (-1, len(targets)))
     positives, negatives = by_model.split([len(models.positives), len(models.negatives)], dim=1)
     return alive, positives, negatives
+
+
+def screen_source(images: Tensor, candidates: Candidates, models: TrainingModels, *, funnel: Funnel) -> Tensor:
+    """Find the images that the source itself labels y_pos as they are stored: a query is an answer of the source's.
+
+    Args:
+        images: (N, C, H, W) float32 in [0, 1], one for each candidate.
+        candidates: labels that the source must give the images.
+        models: source and training models, in eval mode.
+        funnel: counter that gets the number of candidates that passed.
+
+    Returns:
+        (M,) int64 indices of those that passed.
+    """
+    given = predicted_labels(models.source, to_float(to_bytes(images)))
+    alive = (given == candidates.positive_labels).nonzero().squeeze(1)
+    funnel.add("source", len(alive))
+    return alive
 
 
 def _tests(
