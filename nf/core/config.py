@@ -154,25 +154,27 @@ class CalibrationConfig:
     of 1 / (n + 1): 19 state 5 %, 99 state 1 %.
 
     Attributes:
-        thieves: models made from the source, by all attacks in turn.
+        copies: thieves that changed the source's weights, the attacks in turn.
+        students: thieves that learned from the source's answers, the attacks in turn and architectures evenly.
         independent: lineages that begin on everyone else's images, the architectures in turn.
         independent_offspring: models made from those, the lineages and the attacks in turn.
         twins: lineages that begin on the owner's images, the architectures in turn.
         twin_offspring: models made from those, the lineages and the attacks in turn.
     """
 
-    thieves: int = 0
+    copies: int = 0
+    students: int = 0
     independent: int = 0
     independent_offspring: int = 0
     twins: int = 0
     twin_offspring: int = 0
 
     def __post_init__(self) -> None:
-        at_least(self, thieves=0, independent=0, independent_offspring=0, twins=0, twin_offspring=0)
+        at_least(self, copies=0, students=0, independent=0, independent_offspring=0, twins=0, twin_offspring=0)
         for lineages, offspring in (("independent", "independent_offspring"), ("twins", "twin_offspring")):
             if getattr(self, offspring) and not getattr(self, lineages):
                 raise ValueError(f"{offspring}: expected none without {lineages}, got {getattr(self, offspring)}")
-        if bool(self.thieves) != bool(self.independent):
+        if bool(self.copies + self.students) != bool(self.independent):
             raise ValueError(
                 f"independent: expected some where there are thieves and none elsewhere, got {self.independent}"
             )

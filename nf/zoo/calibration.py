@@ -1,28 +1,27 @@
 """Which calibration models a profile has: held out from making queries, of every kind, in many lineages.
 
-They are never suspects of an evaluation and never training models, and share no seed with either. Attacks, and their
-strengths or the architectures of students, are taken in turn, so that few models cover the range.
+They are never suspects of an evaluation and never training models, and share no seed with either.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from nf.core.config import ZooConfig
 from nf.core.lineage import SOURCE_ID
 
-_GOLDEN = (math.sqrt(5) - 1) / 2
-"""Steps of this length, modulo 1, spread few points evenly over [0, 1)."""
+Details = Mapping[str, Sequence[str]]
+"""For every attack its strengths, or the architectures of its students."""
 
 
-def calibration_ids(config: ZooConfig, details: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def calibration_ids(config: ZooConfig, copies: Details, students: Details) -> Iterator[str]:
     """Ids of the calibration models, in the grammar of ``nf.zoo.fingerbench``, parents first.
 
     Args:
         config: architectures, and how many models of which kind.
-        details: for every attack the strengths, or the architectures of students.
+        copies: attacks that change a copy's weights.
+        students: attacks that teach a new model.
     """
-    wanted, architectures = config.calibration, config.architectures
+    wanted, architectures, attacks = config.calibration, config.architectures, {**copies, **students}
     numbers = _Numbers()
     for kind, lineages, offspring in (
         ("scratch", wanted.independent, wanted.independent_offspring),
@@ -31,21 +30,23 @@ def calibration_ids(config: ZooConfig, details: Mapping[str, Sequence[str]]) -> 
         roots = [numbers.next(f"{kind}-{architectures[place % len(architectures)]}") for place in range(lineages)]
         yield from roots
         # Shifted by one after each round of attacks, so that every lineage meets every attack.
-        victims = (roots[(place + place // len(details)) % lineages] for place in range(offspring))
-        attacks = _attacks(details, offspring)
+        victims = (roots[(place + place // len(attacks)) % lineages] for place in range(offspring))
+        made = (f"{attack}-{victim}" for attack, victim in zip(_spread(attacks, offspring), victims, strict=True))
         # A model of that name may be there already where few lineages have much offspring: one is enough.
-        yield from dict.fromkeys(f"{attack}-{victim}" for attack, victim in zip(attacks, victims, strict=True))
-    for attack in _attacks(details, wanted.thieves):
-        yield numbers.next(f"{attack}-{SOURCE_ID}")
+        yield from dict.fromkeys(made)
+    for details, count in ((copies, wanted.copies), (students, wanted.students)):
+        for attack in _spread(details, count):
+            yield numbers.next(f"{attack}-{SOURCE_ID}")
 
 
-def _attacks(details: Mapping[str, Sequence[str]], count: int) -> Iterator[str]:
-    """``count`` attacks in turn, as ``<attack>-<detail>``."""
-    names = list(details)
+def _spread(details: Details, count: int) -> Iterator[str]:
+    """``count`` attacks in turn, as ``<attack>-<detail>``; the details of each lie evenly over all that there are."""
     for place in range(count):
-        attack = names[place % len(names)]
-        choices = details[attack]
-        yield f"{attack}-{choices[int((place + 1) * _GOLDEN % 1 * len(choices))]}"
+        turn, index = divmod(place, len(details))
+        attack = list(details)[index]
+        turns, choices = -(-(count - index) // len(details)), details[attack]
+        step = len(choices) / turns if turns < len(choices) else 1
+        yield f"{attack}-{choices[int((turn + 0.5) * step) % len(choices)]}"
 
 
 class _Numbers:

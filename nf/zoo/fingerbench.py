@@ -72,8 +72,9 @@ def fingerbench(config: ZooConfig) -> Lineage:
             )
     twins = [_twin(model_id, config) for model_id in config.pool.twins]
     plus = [parse_id(model_id, config, "plus") for model_id in _plus_ids(config)]
-    details = {**{attack: _levels(attack, config) for attack in _LEVELS}, **dict.fromkeys(_EXTRACTIONS, architectures)}
-    calibration = [parse_id(model_id, config, "calibration") for model_id in calibration_ids(config, details)]
+    copies = {attack: _levels(attack, config) for attack in _LEVELS}
+    students = dict.fromkeys(_EXTRACTIONS, architectures)
+    calibration = [parse_id(model_id, config, "calibration") for model_id in calibration_ids(config, copies, students)]
     return Lineage(tuple(suspects + training + twins + plus + calibration))
 
 

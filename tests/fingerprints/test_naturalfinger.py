@@ -143,7 +143,8 @@ def test_too_few_survivors_say_where_the_others_fell(models, digits, gan):
     config = replace(CONFIG, candidates=40, max_rounds=2, epochs=1, learning_rate=1e-6)
     message = (
         r"expected 50 queries within 2 rounds, got \d+; candidates that passed each test: drawn 80, unanimous \d+, "
-        r"labelled \d+, source \d+, optimised \d+, .*; most fell at 'optimised': raise epochs or learning_rate, or raise candidates"
+        r"labelled \d+, source \d+, optimised \d+, .*; most fell at 'optimised': raise epochs or learning_rate, "
+        r"or raise candidates"
     )
     with pytest.raises(NotEnoughQueriesError, match=message):
         make(config, models, digits, gan, queries=50)

@@ -12,7 +12,9 @@ from nf.zoo import ZooPlan, fingerbench
 
 from .test_fingerbench import DATA, PROFILE, ZOO
 
-COUNTS = CalibrationConfig(thieves=36, independent=20, independent_offspring=60, twins=20, twin_offspring=24)
+COUNTS = CalibrationConfig(
+    copies=16, students=30, independent=20, independent_offspring=60, twins=20, twin_offspring=24
+)
 
 
 def lineage_of(counts: CalibrationConfig):
@@ -28,10 +30,15 @@ def kind(spec, lineage) -> str:
 def test_there_are_as_many_of_each_kind_as_the_profile_says():
     lineage = lineage_of(COUNTS)
     models = lineage.select(pool="calibration")
-    assert Counter(kind(spec, lineage) for spec in models) == {"thief": 36, "independent": 80, "twin": 44}
-    assert Counter(spec.attack for spec in models if spec.role == "positive") == dict.fromkeys(
-        ("finetune", "prune", "noise", "adversarial", "distill", "knockoff"), 6
-    )
+    assert Counter(kind(spec, lineage) for spec in models) == {"thief": 46, "independent": 80, "twin": 44}
+    thieves = [spec for spec in models if spec.role == "positive"]
+    assert Counter(spec.attack for spec in thieves) == {
+        **dict.fromkeys(("finetune", "prune", "noise", "adversarial"), 4),
+        **dict.fromkeys(("distill", "knockoff"), 15),
+    }
+    for attack in ("distill", "knockoff"):
+        assert {spec.architecture for spec in thieves if spec.attack == attack} == set(ZOO.architectures)
+    assert [spec.level for spec in thieves if spec.attack == "prune"] == ["0.2", "0.4", "0.6", "0.8"]
     honest = Counter((kind(spec, lineage), spec.attack) for spec in models if spec.role == "negative")
     assert {attack for _, attack in honest} == {
         "train", "finetune", "prune", "noise", "adversarial", "distill", "knockoff",
@@ -72,7 +79,7 @@ def test_offspring_of_twins_learn_from_what_their_lineage_may_know():
 
 
 def test_few_lineages_with_much_offspring_have_no_model_twice():
-    lineage = lineage_of(CalibrationConfig(thieves=6, independent=1, independent_offspring=500))
+    lineage = lineage_of(CalibrationConfig(copies=4, students=2, independent=1, independent_offspring=500))
     ids = [spec.id for spec in lineage.select(pool="calibration", role="negative")]
     assert len(set(ids)) == len(ids) > 50
 
@@ -80,9 +87,9 @@ def test_few_lineages_with_much_offspring_have_no_model_twice():
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({"thieves": -1}, "thieves: expected at least 0, got -1"),
+        ({"copies": -1}, "copies: expected at least 0, got -1"),
         ({"twin_offspring": 3}, "twin_offspring: expected none without twins, got 3"),
-        ({"thieves": 5}, "independent: expected some where there are thieves"),
+        ({"students": 5}, "independent: expected some where there are thieves"),
     ],
 )
 def test_counts_that_make_no_sense_are_named(counts, message):

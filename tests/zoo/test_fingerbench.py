@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from nf.core.config import PlusConfig, PoolConfig, load_profile
+from nf.core.config import CalibrationConfig, PlusConfig, PoolConfig, load_profile
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.zoo import ZooPlan, fingerbench
 from nf.zoo.fingerbench import parse_id
 
-PROFILE = load_profile(Path(__file__).parents[2] / "params.yaml", "digits")
-ZOO = PROFILE.zoo
+_DIGITS = load_profile(Path(__file__).parents[2] / "params.yaml", "digits")
+# Calibration models have tests of their own.
+ZOO = replace(_DIGITS.zoo, calibration=CalibrationConfig())
+PROFILE = replace(_DIGITS, zoo=ZOO)
 DATA = {
     "hashes": {"A": "a", "B": "b", "finetune": "f", "knockoff": "k"},
     "class_names": list("0123456789"),
