@@ -12,7 +12,12 @@ from nf.calibration.folds import deal
 from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ConfigError
 
-FOLDS = 5
+FOLDS = 10
+"""Parts that the lineages are dealt into, as far as there are so many of each group."""
+
+_FEWEST = 5
+"""Thieves, and lineages of independent models, that can be held out and still leave some to learn from."""
+
 LOOKS = (0.1, 0.2, 0.4, 0.7, 1.0)
 """Shares of the queries after which a suspect may be judged."""
 
@@ -34,10 +39,20 @@ class CalibrationPool:
     digest: str
 
     def __post_init__(self) -> None:
-        for group, least in (("thief", FOLDS), ("independent", FOLDS)):
-            count = len({m.id if group == "thief" else m.lineage for m in self.models if m.group == group})
-            if count < least:
-                raise ConfigError(f"zoo.calibration: expected at least {least} of {group}, got {count}")
+        for group, count in self._hands().items():
+            if count < _FEWEST:
+                raise ConfigError(f"zoo.calibration: expected at least {_FEWEST} of {group}, got {count}")
+
+    @property
+    def folds(self) -> int:
+        """Number of parts that the lineages are dealt into."""
+        return min(FOLDS, *self._hands().values())
+
+    def _hands(self) -> dict[str, int]:
+        """Number of thieves, and of lineages of independent models."""
+        thieves = sum(model.group == "thief" for model in self.models)
+        independent = {model.lineage for model in self.models if model.group == "independent"}
+        return {"thief": thieves, "independent": len(independent)}
 
 
 def calibrate(
@@ -63,7 +78,7 @@ def calibrate(
     Returns:
         (queries,) int64 places of the candidates in the order in which they are to be asked, and the calibration.
     """
-    parts = deal(pool.models, FOLDS)
+    parts = deal(pool.models, pool.folds)
 
     def chosen_by(known: NDArray[np.bool_]) -> NDArray[np.int64]:
         if pairs is None:
@@ -71,10 +86,10 @@ def calibrate(
         return choose(matches[known], _those(pool.models, known), queries, pairs, each)
 
     chosen = chosen_by(np.ones(len(pool.models), dtype=bool))
-    by_fold = {part: chosen_by(parts != part) for part in range(FOLDS)}
+    by_fold = {part: chosen_by(parts != part) for part in range(pool.folds)}
     sizes = sorted({max(1, round(share * queries)) for share in LOOKS})
     looks = tuple(_look(pool.models, matches, parts, chosen[:size], by_fold, size) for size in sizes)
-    return chosen, Calibration(pool.models, looks, pool.levels, matches.shape[1], FOLDS)
+    return chosen, Calibration(pool.models, looks, pool.levels, matches.shape[1], pool.folds)
 
 
 def _look(

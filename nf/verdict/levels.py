@@ -43,9 +43,9 @@ class PValue:
 def p_value(score: float, look: Look, calibration: Calibration, group: Group) -> PValue | None:
     """How surprising the ``score`` is, in log odds, for a model of ``group``; ``None`` where none is known.
 
-    Scores of a kind are taken to be normal, with a mean of their own and the deviation that all kinds share, so that a
-    further model follows Student's t; the kind with the largest tail counts. Models of one lineage are alike, so there
-    are no more degrees of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
+    Scores of a kind are taken to be normal around a mean of the kind, with the deviation that all kinds share, so that
+    a further model follows Student's t; the kind with the largest tail counts. Models of one lineage are alike, so
+    there are no more degrees of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
     """
     places = calibration.select(group)
     if len(places) == 0:
@@ -75,23 +75,27 @@ def _by_kind(models: Sequence[CalibrationModel], scores: NDArray[np.float64]) ->
 
 
 def _heaviest(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: int) -> tuple[str, float]:
-    """The kind whose tail beyond ``score`` is the heaviest, and that tail in [0, 1]."""
-    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in kinds.values())
-    free = sum(map(len, kinds.values())) - len(kinds)
+    """The kind whose tail beyond ``score`` is the heaviest, and that tail in [0, 1].
+
+    The mean of a kind is drawn towards that of all as far as kinds differ no more than chance lets them (random
+    effects).
+    """
+    values = list(kinds.values())
+    counts, means = np.array([len(each) for each in values]), np.array([each.mean() for each in values])
+    free = int(counts.sum()) - len(values)
     degrees = min(free, lineages - 1)
     if degrees < 1:
         return next(iter(kinds)), 1.0
-    deviation = math.sqrt(squares / free)
-
-    def tail(values: NDArray[np.float64]) -> float:
-        distance = score - float(values.mean())
-        if deviation == 0:
-            return 1.0 if distance <= 0 else 0.0
-        return upper_tail(distance / (deviation * math.sqrt(1 + 1 / len(values))), degrees)
-
-    tails = {kind: tail(values) for kind, values in kinds.items()}
-    kind = max(tails, key=lambda name: tails[name])
-    return kind, tails[kind]
+    variance = sum(float(((each - each.mean()) ** 2).sum()) for each in values) / free
+    if variance == 0:
+        return next(iter(kinds)), float(score <= means.max())
+    noise = variance / counts
+    between = max(0.0, float(means.var(ddof=1) - noise.mean())) if len(values) > 1 else 0.0
+    own = between / (between + noise)
+    expected = own * means + (1 - own) * np.concatenate(values).mean()
+    distances = (score - expected) / np.sqrt(variance + noise)
+    nearest = int(distances.argmin())
+    return list(kinds)[nearest], upper_tail(float(distances[nearest]), degrees)
 
 
 def holm(values: Sequence[float]) -> list[float]:
