@@ -89,8 +89,7 @@ def _moved(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
     config = parse_section(NaturalFingerConfig, section, "schemes.naturalfinger")
     scheme = NaturalFinger(config, optimiser=watched)
     queries = make_queries_by(run, scheme, count=QUERIES, seed=run.profile.seed)
-    table, _ = score_suspects(run, queries)
-    metrics = measure(run, "naturalfinger", queries, table)
+    metrics = measure(run, "naturalfinger", queries, *score_suspects(run, queries))
     return {
         "changes": changes,
         "query_set": queries.digest,

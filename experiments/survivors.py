@@ -41,7 +41,7 @@ RANKINGS: dict[str, Ranking] = {"mean margin": _mean, "steadiness": margin_snr}
 PAIR_SHARES = (0.025, 0.1, 1.0)
 """Of 40 queries one, four or any number from one pair of labels."""
 
-COMMON = {"candidates": 2000, "shortlist": 160, "max_rounds": 1}
+COMMON = {"choice": "margin", "twins": False, "candidates": 2000, "shortlist": 160, "max_rounds": 1}
 QUERIES, MODELS = 40, 4
 FIGURES = ("aruc", "roc_auc", "tpr_at_fpr_0", "at_threshold")
 
@@ -69,7 +69,7 @@ def _sets(run: Run, draw: int) -> list[dict[str, Any]]:
             config = parse_section(NaturalFingerConfig, section, "schemes.naturalfinger")
             scheme = NaturalFinger(config, optimiser=move, ranking=rank)
             queries = make_queries_by(run, scheme, count=QUERIES, seed=draw)
-            metrics = measure(run, "naturalfinger", queries, score_suspects(run, queries)[0])
+            metrics = measure(run, "naturalfinger", queries, *score_suspects(run, queries))
             row = {"draw": draw, "ranking": ranking, "pair_share": share, "query_set": queries.digest}
             rows.append({**row, "funnel": queries.card["funnel"], **{key: metrics[key] for key in FIGURES}})
             print(rows[-1], flush=True)

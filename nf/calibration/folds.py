@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.calibration import CalibrationModel
+from nf.core.lineage import STUDENT_ATTACKS
 
-_SHARES = {"thief": 0.5, "independent": 0.25, "twin": 0.25}
+_SHARES = {"copy": 0.25, "student": 0.25, "independent": 0.25, "twin": 0.25}
+"""What the models of a group count for together. Students are told from honest models the least, and are as likely."""
 
 
 def deal(models: Sequence[CalibrationModel], folds: int) -> NDArray[np.int64]:
@@ -35,7 +37,10 @@ def deal(models: Sequence[CalibrationModel], folds: int) -> NDArray[np.int64]:
 
 
 def weigh(models: Sequence[CalibrationModel]) -> NDArray[np.float64]:
-    """What each model counts for, one in all: thieves as much as honest models, and each kind of a group alike.
+    """What each model counts for, one in all: thieves as much as honest models, half of either alike.
+
+    Thieves are copies of the source's weights and students of its answers, honest models independent ones and twins;
+    within each of these four, every kind counts the same.
 
     Args:
         models: (K,) calibration models.
@@ -43,8 +48,15 @@ def weigh(models: Sequence[CalibrationModel]) -> NDArray[np.float64]:
     Returns:
         (K,) float64, which add up to 1.
     """
-    kinds = Counter((model.group, model.kind) for model in models)
-    groups = Counter(group for group, _ in kinds)
-    weights = np.array([_SHARES[m.group] / groups[m.group] / kinds[m.group, m.kind] for m in models])
+    own = [(_part(model), model.kind) for model in models]
+    kinds = Counter(own)
+    parts = Counter(part for part, _ in kinds)
+    weights = np.array([_SHARES[part] / parts[part] / kinds[part, kind] for part, kind in own])
     whole: NDArray[np.float64] = weights / weights.sum()
     return whole
+
+
+def _part(model: CalibrationModel) -> str:
+    if model.group != "thief":
+        return model.group
+    return "student" if model.kind in STUDENT_ATTACKS else "copy"

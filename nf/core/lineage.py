@@ -16,6 +16,9 @@ MAKING_POOLS: tuple[Pool, ...] = ("training", "twins", "calibration")
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
 
+STUDENT_ATTACKS = ("distill", "knockoff")
+"""Attacks that teach a new model with the victim's answers; all others change a copy of its weights."""
+
 # What a thief does to a model's file, and the ways of doing it: such a suspect has no weights of its own in the zoo.
 COMPRESSION_NAMES = ("fp16", "int8")
 DEFENCE_NAMES = ("jpeg", "blur", "depth", "resize")

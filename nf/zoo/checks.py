@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from nf.core.lineage import MIRROR_ID, SOURCE_ID
+from nf.core.lineage import MIRROR_ID, SOURCE_ID, STUDENT_ATTACKS
 from nf.data import SPLIT_NAMES, Splits
 from nf.models import load_model, predict
 from nf.zoo.plan import ZooPlan
@@ -39,7 +39,7 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: s
     images = images[contested]
     thieves = {}
     for spec in plan.lineage.asked().specs:
-        extracted = spec.attack in ("distill", "knockoff") and spec.pool != "plus"  # other data, other expectations
+        extracted = spec.attack in STUDENT_ATTACKS and spec.pool != "plus"  # other data, other expectations
         if not extracted or spec.parent not in answers or not len(images):
             continue
         other = MIRROR_ID if spec.parent == SOURCE_ID else SOURCE_ID

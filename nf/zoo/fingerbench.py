@@ -16,7 +16,16 @@ from dataclasses import replace
 from nf.attacks import FINE_TUNING_MODES, attack_settings
 from nf.core.config import ZooConfig
 from nf.core.errors import ConfigError, UnknownNameError
-from nf.core.lineage import COMPRESSION_NAMES, COPIES, MIRROR_ID, SOURCE_ID, Lineage, ModelSpec, Pool
+from nf.core.lineage import (
+    COMPRESSION_NAMES,
+    COPIES,
+    MIRROR_ID,
+    SOURCE_ID,
+    STUDENT_ATTACKS,
+    Lineage,
+    ModelSpec,
+    Pool,
+)
 from nf.models import ARCHITECTURES, FULL_SIZE
 from nf.zoo.calibration import calibration_ids
 
@@ -30,7 +39,6 @@ _LEVELS = {
     "noise": NOISE_VALUES,
     "adversarial": ADVERSARIAL_PROPORTIONS,
 }
-_EXTRACTIONS = ("distill", "knockoff")
 _TRAINING_SUFFIX = re.compile(r"-t\d+$")
 _SUFFIX = re.compile(r"-[tc]\d+$")
 
@@ -73,7 +81,7 @@ def fingerbench(config: ZooConfig) -> Lineage:
     twins = [_twin(model_id, config) for model_id in config.pool.twins]
     plus = [parse_id(model_id, config, "plus") for model_id in _plus_ids(config)]
     copies = {attack: _levels(attack, config) for attack in _LEVELS}
-    students = dict.fromkeys(_EXTRACTIONS, architectures)
+    students = dict.fromkeys(STUDENT_ATTACKS, architectures)
     calibration = [parse_id(model_id, config, "calibration") for model_id in calibration_ids(config, copies, students)]
     return Lineage(tuple(suspects + training + twins + plus + calibration))
 
@@ -120,7 +128,7 @@ def _suspect_ids(config: ZooConfig) -> Iterator[str]:
         yield victim
         for attack in _LEVELS:
             yield from (f"{attack}-{level}-{victim}" for level in _levels(attack, config))
-        for attack in _EXTRACTIONS:
+        for attack in STUDENT_ATTACKS:
             yield from (f"{attack}-{architecture}-{victim}" for architecture in config.architectures)
     for architecture in others:
         yield f"scratch-{architecture}"
@@ -152,12 +160,12 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
         if detail not in _LEVELS[attack]:
             raise UnknownNameError(f"level of {attack} in {model_id!r}", detail, _LEVELS[attack])
         architecture, level, data = _architecture_of(victim, config), detail, "finetune"
-    elif attack in _EXTRACTIONS:
+    elif attack in STUDENT_ATTACKS:
         own_half = "A" if victim == SOURCE_ID or victim.startswith("twin-") else "B"
         architecture, level = _architecture(detail, config), ""
         data = own_half if attack == "distill" else "knockoff"
     else:
-        known = ("scratch", *_LEVELS, *_EXTRACTIONS, "twin", "cross", *COPIES)
+        known = ("scratch", *_LEVELS, *STUDENT_ATTACKS, "twin", "cross", *COPIES)
         raise UnknownNameError(f"attack in {model_id!r}", attack, known)
     _check_victim(victim, model_id, config)
     role = "positive" if victim == SOURCE_ID else "negative"

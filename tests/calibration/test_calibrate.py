@@ -97,12 +97,12 @@ def test_lineages_stay_whole_and_every_fold_has_every_kind_of_thief():
         assert {m.kind for m, f in zip(models, folds, strict=True) if m.group == "thief" and f == fold} == set(ATTACKS)
 
 
-def test_thieves_weigh_as_much_as_honest_models_and_kinds_alike():
+def test_thieves_weigh_as_much_as_honest_models_students_as_copies_and_kinds_alike():
     models = models_of()
     weights = weigh(models)
-    thief = np.array([model.group == "thief" for model in models])
+    by_kind = {kind: weights[[m.group == "thief" and m.kind == kind for m in models]].sum() for kind in ATTACKS}
     assert weights.sum() == pytest.approx(1)
-    assert weights[thief].sum() == pytest.approx(0.5)
+    assert by_kind == pytest.approx({"prune": 0.125, "noise": 0.125, "distill": 0.25})
     kinds = [weights[[m.group == "twin" and m.kind == kind for m in models]].sum() for kind in ("train", "prune")]
     assert kinds == pytest.approx([0.125, 0.125])
 
