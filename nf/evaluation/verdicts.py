@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from nf.core.answers import AnswerTable
-from nf.core.calibration import Levels
+from nf.core.calibration import Calibration, Group, Levels
 from nf.core.errors import ArtifactError
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
-from nf.verdict import Verdict, decide
+from nf.verdict import Verdict, decide, p_value
+
+_GROUPS: dict[str, Group] = {"independent": "independent", "trained": "twin"}
+"""Which calibration models each of ``Levels`` is about."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,32 @@ def count_verdicts(judged: Sequence[Judged]) -> VerdictCounts:
         thieves=_by_kind(thieves),
         honest={**_by_kind(independent), **({"twin": _found(twins)} if twins else {})},
     )
+
+
+def check_levels(calibration: Calibration) -> dict[str, Proportion]:
+    """How often the levels err on the calibration models themselves, each judged without those of its lineage.
+
+    Returns:
+        By level the models that it accuses out of all of its group; a level without models is left out.
+    """
+    found = {}
+    for level, group in _GROUPS.items():
+        places = calibration.select(group)
+        if len(places) == 0:
+            continue
+        allowed = getattr(calibration.levels, level)
+        wrong = sum(_held_out_p_value(calibration, place, group) <= allowed for place in places)
+        found[level] = Proportion(wrong, len(places))
+    return found
+
+
+def _held_out_p_value(calibration: Calibration, place: int, group: Group) -> float:
+    own = calibration.models[place]
+    kept = [at for at, model in enumerate(calibration.models) if model.lineage != own.lineage]
+    look = replace(calibration.full, held_out=tuple(calibration.full.held_out[at] for at in kept))
+    others = replace(calibration, models=tuple(calibration.models[at] for at in kept), looks=(look,))
+    found = p_value(calibration.full.held_out[place], look, others, group)
+    return 1.0 if found is None else found.value
 
 
 def _accused(judged: Iterable[Judged]) -> int:

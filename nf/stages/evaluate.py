@@ -15,6 +15,7 @@ from nf.evaluation import (
     aruc,
     budget_curve,
     calibrated_table,
+    check_levels,
     count_verdicts,
     estimate,
     evaluate_extended,
@@ -100,6 +101,11 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
         "calibration": queries.calibration.digest if queries.calibration else None,
         "calibrated": _calibrated(calibrated, settings, derive_seed(seed, "calibrated")) if calibrated else None,
         "verdicts": count_verdicts(judged).to_json(),
+        "levels_held_out": (
+            {level: rate.to_json() for level, rate in check_levels(queries.calibration).items()}
+            if queries.calibration
+            else None
+        ),
     }
 
 
