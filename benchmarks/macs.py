@@ -3,7 +3,7 @@
 Counts the multiply-accumulates of every model of the zoo, of the GAN and of moving latents, and the numbers that
 training moves through memory; with ``--measure`` it also times a training step of each architecture and a large matrix
 product on this machine. Writes ``results/budget-<profile>.json``; ``python -m tools.results.tables`` puts it
-on ``docs/performance.md``.
+on ``docs/results/``.
 """
 
 import argparse

@@ -174,7 +174,7 @@ def table(record: Mapping[str, Any]) -> str:
             *lines,
             "",
             f"{models} models each. Longest chain: {zoos['digits']['critical_path']:.0f} s on digits, "
-            f"{zoos['cifar10']['critical_path']:.0f} s on CIFAR-10. Simulated with two workers and no overhead, the "
+            f"{zoos['cifar10']['critical_path']:.0f} s on CIFAR-10.\nSimulated with two workers and no overhead, the "
             f"digits zoo takes {record['check']['simulated']:.0f} s; the run that its seconds are from took "
             f"{record['check']['measured']:.0f} s.",
             "",

@@ -2,7 +2,7 @@
 
 Builds each model as the zoo does, with forward passes in bfloat16 also on a CPU, and adds it to
 ``results/cifar10-models.json``. A model takes minutes to hours. ``--data`` is that of ``nf run``;
-``python -m tools.results.tables`` puts the record on ``docs/performance.md``.
+``python -m tools.results.tables`` puts the record on ``docs/results/accuracy.md``.
 """
 
 import argparse

@@ -1,8 +1,26 @@
-"""What several tables write alike: intervals, shares, and what the paper does not state."""
+"""What several tables write alike: counts, intervals, shares, and what the paper does not state."""
 
 from nf.core.proportions import Proportion
 from nf.report import scheme_name
 from tools.results.records import Record
+
+
+def found(scheme: Record) -> str:
+    """How many of the stolen models the scheme called so."""
+    wrong = scheme["at_threshold"]
+    return f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}"
+
+
+def accused(scheme: Record) -> str:
+    """How many of the independent models the scheme called stolen."""
+    wrong = scheme["at_threshold"]
+    return f"{wrong['false_positives']} of {wrong['negatives']}"
+
+
+def twins(scheme: Record) -> str:
+    """How many of the honest twins the scheme called stolen."""
+    honest = scheme["plus"]["twin"]
+    return f"{honest['called_stolen']} of {honest['models']}"
 
 
 def interval(found: Record, key: str) -> str:

@@ -1,5 +1,7 @@
 """Tables of a run: how schemes, detectors and variants fare."""
 
+from collections.abc import Callable
+
 from nf.core.proportions import Proportion
 from nf.report import (
     DETECTORS,
@@ -208,10 +210,11 @@ def detection(profile: str) -> str:
     )
 
 
-def variants(profile: str, record: str | None = None) -> str:
-    """The ablation and the remedy; ``record`` if it is not called after the profile."""
+def variants(profile: str, record: str | None = None, *, only: Callable[[VariantRow], bool] = lambda row: True) -> str:
+    """The ablation and the remedy, or what is asked of them; ``record`` if it is not called after the profile."""
     run = load(record or profile)
     rows = variant_rows(run["variants"], confidence=0.95) if run and run.get("variants") else []
+    rows = [row for row in rows if only(row)]
     if run is None or not rows:
         return f"No variants of this profile have been recorded yet: {_RECORDING}."
     paper = profile in PAPER_PROFILES

@@ -1,7 +1,7 @@
-"""Write the tables of README and docs from the records in ``results/``: ``python -m tools.results.tables``.
+"""Write tables and numbers of README and docs from the records in ``results/``: ``python -m tools.results.tables``.
 
-Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``. ``--check`` writes nothing and fails
-where a table is not what its record says.
+Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``; ``tools.results.figures`` has the
+numbers within sentences. ``--check`` writes nothing and fails where a page is not what its records say.
 """
 
 import argparse
@@ -9,12 +9,20 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
+from textwrap import fill
 
-from tools.results import gpus, networks, schemes, settings
+from tools.results import across, gpus, networks, schemes, settings
+from tools.results.figures import filled
 from tools.results.records import ROOT
 
-PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("gans", "comparison", "performance")))
+PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+_REMEDY = ("label-transform-corrected", "twins")
+
 TABLES: dict[str, Callable[[], str]] = {
+    "runs": across.runs,
+    "twins": across.twins,
+    "detectors": across.detectors,
+    "informed-detectors": across.informed_detectors,
     "digits": schemes.digits,
     "schemes-digits": schemes.schemes_digits,
     "schemes-digits-repeat": schemes.schemes_digits_repeat,
@@ -23,6 +31,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "detection-cifar10-brief": partial(schemes.detection, "cifar10-brief"),
     "detection-cifar10-small": partial(schemes.detection, "cifar10-small"),
     "variants-digits": partial(schemes.variants, "digits"),
+    "gan-kinds": partial(schemes.variants, "digits", only=lambda row: row.gan_alone),
+    "remedy": partial(schemes.variants, "digits", only=lambda row: row.name in _REMEDY),
     "variants-cifar10-small": partial(schemes.variants, "cifar10-small", "cifar10-small-earlier"),
     "variants-cifar10-brief": partial(schemes.variants, "cifar10-brief"),
     "cifar10": schemes.cifar10,
@@ -43,13 +53,22 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """``text`` with every table as its record says."""
+    """``text`` with every table and number as its record says."""
     for name, table in TABLES.items():
         start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
         if start in text:
-            written = f"{start}\n{table()}\n{end}".replace("\\", r"\\")
+            written = f"{start}\n{_wrapped(table())}\n{end}".replace("\\", r"\\")
             text = re.sub(f"{start}.*?{end}", written, text, flags=re.DOTALL)
-    return text
+    return filled(text)
+
+
+def _wrapped(table: str) -> str:
+    """``table`` with the sentences below it broken into lines of a page."""
+    lines = table.splitlines()
+    return "\n".join(
+        line if line.startswith("|") else fill(line, 120, break_long_words=False, break_on_hyphens=False)
+        for line in lines
+    )
 
 
 if __name__ == "__main__":
@@ -60,6 +79,6 @@ if __name__ == "__main__":
         before = page.read_text()
         after = rendered(before)
         if check and before != after:
-            sys.exit(f"{page.name} differs from results/: run `python -m tools.results.tables`")
+            sys.exit(f"{page.relative_to(ROOT)} differs from results/: run `python -m tools.results.tables`")
         if not check:
             page.write_text(after)
