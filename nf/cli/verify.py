@@ -1,26 +1,20 @@
-"""``nf verify``: ask a suspect from outside, and say whether it was stolen."""
+"""``nf verify``: ask suspects from outside, and say whether they were stolen."""
 
-import json
-import os
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from nf.suspects import Examined, Kind
-    from nf.verdict import Verdict
+    from nf.suspects import Kind
 
-NO_VERDICT = 3
-"""Exit status where a suspect does not answer like a classifier of the owner's classes."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, for which click's own, 1, is taken."""
 
 
 @click.command()
-@click.argument("suspect")
+@click.argument("suspects", metavar="SUSPECT...", nargs=-1, required=True)
 @click.option(
     "--queries",
     "folder",
@@ -65,9 +59,9 @@ NO_VERDICT = 3
     help="Folder for a server's answers as they come, so that a run that is cut goes on. [default: "
     "$XDG_STATE_HOME/naturalfinger or ~/.local/state/naturalfinger]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON; of several an object a line.")
 def verify(
-    suspect: str,
+    suspects: tuple[str, ...],
     folder: Path,
     calibration: Path | None,
     output: "Kind | None",
@@ -83,21 +77,24 @@ def verify(
     journal: Path | None,
     as_json: bool,
 ) -> None:
-    """Ask SUSPECT the queries in a folder, and print score, threshold and verdict.
+    """Ask each SUSPECT the queries in a folder, and print score, threshold and verdict.
 
     SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
     https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken to,
-    or a CSV file of answers to the images that `nf images` writes.
+    or a CSV file of answers to the images that `nf images` writes, or a folder of models. Several give a line each.
 
     An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
-    time. Before it sees a query, it answers control images, which show how it wants to be asked. Exit status 3 says
-    that it does not answer like a classifier of your classes, so that there is no verdict.
+    time. Before it sees a query, it answers control images, which show how it wants to be asked.
+
+    The exit status is that of the worst suspect: 1 stolen, 2 it could not be asked, 3 no verdict, as it does not answer
+    like a classifier of your classes, and 0 none of these.
     """
-    from nf.core.errors import NoVerdictError
+    from nf.cli.asking import Case, ask_all, judged, open_suspects
+    from nf.cli.verdicts import tell_many, tell_one, worst_status
+    from nf.core.errors import NFError
     from nf.core.queries import QuerySet
-    from nf.monitoring import note_seen
-    from nf.suspects import CsvSuspect, ServedSuspect, examine, is_served, open_suspect, output_of, state_interface
-    from nf.verdict import check_card, decide, evidence, load_calibration, no_verdict
+    from nf.suspects import holds_suspects, state_interface
+    from nf.verdict import check_card, load_calibration
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
@@ -105,52 +102,31 @@ def verify(
     metrics = calibration or _find_metrics(folder, queries.card["scheme"])
     known = load_calibration(metrics, queries) if metrics else None
     stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
-    asked = open_suspect(
-        suspect,
-        output=output_of(stated),
-        timeout_seconds=timeout or 60.0,
-        token_from=token_from,
+    manners = {"timeout": timeout, "rate": rate, "price": price}
+    opened = open_suspects(
+        suspects,
         stated=stated,
+        timeout=timeout,
+        journal=journal,
+        token_from=token_from,
         preset=preset,
-        manners={"timeout": timeout, "rate": rate, "price": price},
-        journal=journal or (_state_folder() if is_served(suspect) else None),
+        manners=manners,
     )
-    note = partial(note_seen, folder, queries.digest, suspect, long_ago=isinstance(asked, CsvSuspect))
+    cases: list[Case] = []
+    stopped: BaseException | None = None
     try:
-        examined = examine(asked, queries, stated, before_queries=note)
-    except NoVerdictError as error:
-        if as_json:
-            click.echo(json.dumps(no_verdict(str(error), queries, suspect, stated), indent=2, sort_keys=True))
-        else:
-            click.echo(f"verdict        NO VERDICT\nreason         {error}")
-        sys.exit(NO_VERDICT)
-    verdict = decide(examined.answers, queries, known)
-    spent = asked.asked if isinstance(asked, ServedSuspect) else None
-    if as_json:
-        told = evidence(verdict, suspect, examined) | ({} if spent is None else {"spent": asdict(spent)})
-        click.echo(json.dumps(told, indent=2, sort_keys=True))
-    else:
-        costs = [] if spent is None else [f"spent          {spent}"]
-        click.echo("\n".join([*_lines(verdict), *_asked(examined), *costs]))
-
-
-def _asked(examined: "Examined") -> Iterator[str]:
-    if examined.found is None:
-        yield "asked as       stated: the query set has no control images, or they were not asked"
-        return
-    found = examined.found
-    yield f"asked as       {found.how}"
-    yield f"controls       {found.right} of {found.controls} right, best of {found.tried} ways of asking"
-
-
-def _state_folder() -> Path | None:
-    """Where programs keep what is to outlive them, by the XDG Base Directory Specification; ``None`` without a home."""
-    try:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "naturalfinger"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+        for case in ask_all(opened, folder, queries, stated):
+            cases.append(case)
+    except (KeyboardInterrupt, NFError) as error:
+        stopped = error  # what was asked until then is told, for it cannot be asked again
+    cases = judged(cases, queries, known)
+    if len(opened) > 1 or holds_suspects(Path(suspects[0])):
+        click.echo(tell_many(cases, queries, stated, as_json=as_json))
+    elif cases:
+        click.echo(tell_one(cases[0], queries, stated, as_json=as_json))
+    if isinstance(stopped, NFError):
+        raise stopped
+    sys.exit(worst_status(cases) if stopped is None else INTERRUPTED)
 
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:
@@ -159,23 +135,3 @@ def _find_metrics(folder: Path, scheme: str) -> Path | None:
 
     places = (folder / METRICS_FILE, folder.parent.parent / "metrics" / f"{scheme}.json")
     return next((place for place in places if place.exists()), None)
-
-
-def _lines(verdict: "Verdict") -> Iterator[str]:
-    yield f"{verdict.measure:<13}  {verdict.score:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
-    if verdict.one_hot:
-        yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
-    yield f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
-    yield f"verdict        {'STOLEN' if verdict.stolen else 'not stolen'}"
-    if verdict.one_hot:
-        yield "error rates    not known for labels only: the zoo's suspects give probabilities"
-        return
-    if verdict.calibration is None:
-        yield "error rates    not known: evaluate this query set on a zoo, or name its metrics with --calibration"
-        return
-    for what, rate in (
-        ("honest models accused", verdict.calibration.false_accusation),
-        ("stolen models missed", verdict.calibration.miss),
-    ):
-        low, high = rate.interval()
-        yield f"on the zoo     {what}: {rate.count} of {rate.total} (95 % interval {low:.1%} to {high:.1%})"

@@ -5,10 +5,12 @@ from nf.suspects.counting import CountingPredictor
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.defended import DEFENCES, DefendedSuspect
 from nf.suspects.examine import Examined, examine
+from nf.suspects.folder import holds_suspects, suspects_in
 from nf.suspects.http import HttpSuspect
 from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse_size, state_interface
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.labelling import images_to_ask, write_labelling_page
+from nf.suspects.manners import Asked
 from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, is_served, open_suspect
 from nf.suspects.query import ask
@@ -16,6 +18,7 @@ from nf.suspects.served import ServedSuspect
 
 __all__ = [
     "DEFENCES",
+    "Asked",
     "CountingPredictor",
     "CsvSuspect",
     "DefendedSuspect",
@@ -29,6 +32,7 @@ __all__ = [
     "ask",
     "check_answers",
     "examine",
+    "holds_suspects",
     "images_to_ask",
     "is_address",
     "is_served",
@@ -37,5 +41,6 @@ __all__ = [
     "parse_input",
     "parse_size",
     "state_interface",
+    "suspects_in",
     "write_labelling_page",
 ]

@@ -19,7 +19,8 @@ from nf.core.processes import die_with_parent
 from nf.core.sections import parse_section
 from nf.suspects.interface import Interface
 from nf.suspects.isolated import NO_VERDICT, REFUSED
-from nf.suspects.onnx import OnnxNetwork, OnnxSuspect
+from nf.suspects.network import NetworkSuspect
+from nf.suspects.networks import open_network
 from nf.suspects.probe import all_ways, find
 from nf.suspects.transport import pack, pack_raws, unpack
 
@@ -49,12 +50,13 @@ def _interface(header: Mapping[str, Any]) -> Interface:
 
 
 def _predict(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
-    return pack({}, [OnnxSuspect(path, output=header["output"], interface=_interface(header))(arrays[0])])
+    suspect = NetworkSuspect(open_network(path), output=header["output"], interface=_interface(header))
+    return pack({}, [suspect(arrays[0])])
 
 
 def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
     controls = Controls(arrays[0], arrays[1], tuple(header["class_names"]), tuple(header["mean"]), tuple(header["std"]))
-    network, stated = OnnxNetwork(path), _interface(header)
+    network, stated = open_network(path), _interface(header)
     channels, height, width = controls.images.shape[1:]
     forms = network.forms((channels, height, width), stated)
     found = find(
@@ -69,7 +71,7 @@ def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
 
 
 def _ask(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
-    network = OnnxNetwork(path)
+    network = open_network(path)
     hows = [parse_section(Interface, section, "interface") for section in header["interfaces"]]
     return pack_raws([network.ask(arrays[0], how) for how in hows])
 

@@ -30,9 +30,15 @@ _KERAS = (
     "a Keras model: "
     "`python -c \"import keras; keras.models.load_model('{name}').export('suspect.onnx', format='onnx')\"`"
 )
-_TFLITE = "a TFLite model: `python -m tf2onnx.convert --tflite {name} --output suspect.onnx`"
+_TFLITE = (
+    "a TFLite model: `pip install 'naturalfinger[tflite]'` brings what it is asked with; or "
+    "`python -m tf2onnx.convert --tflite {name} --output suspect.onnx`"
+)
 _SAVED_MODEL = "a SavedModel of TensorFlow: `python -m tf2onnx.convert --saved-model {name} --output suspect.onnx`"
-_OPENVINO = "an OpenVINO model: ask its owner for the ONNX that `ovc` was given, as nothing converts it back"
+_OPENVINO = (
+    "an OpenVINO model: `pip install 'naturalfinger[openvino]'` brings what it is asked with; or ask its owner for the "
+    "ONNX that `ovc` was given, as nothing converts it back"
+)
 _COREML = "a Core ML model: ask its owner for the model that coremltools was given, as nothing converts it back"
 _ORT = (
     "a model in onnxruntime's own format: ask its owner for the ONNX that "
@@ -42,6 +48,10 @@ _LFS = "a pointer of Git LFS in its place: `git lfs pull` in its repository brin
 _HTML = "a web page: the download went wrong, look at it in a browser"
 _SAFETENSORS = "safetensors, " + _OF_WEIGHTS
 _H5 = _KERAS.replace("a Keras model", "an HDF5 file, as Keras 2 writes")
+
+
+HEAD_BYTES = 4096
+"""Bytes at the beginning of a file that most formats are known by."""
 
 
 def advice(path: Path, data: bytes) -> str | None:
@@ -55,6 +65,20 @@ def advice(path: Path, data: bytes) -> str | None:
     return known.replace("{name}", path.name) if known else None
 
 
+def is_tflite(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is a TFLite model."""
+    return head[4:8] == b"TFL3"
+
+
+def is_openvino(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` describes an OpenVINO model."""
+    return _text(head).startswith((b"<?xml", b"<net")) and b"<net" in _text(head)
+
+
+def _text(head: bytes) -> bytes:
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+
+
 def _folder(path: Path) -> str | None:
     if (path / "saved_model.pb").is_file():
         return _SAVED_MODEL
@@ -62,7 +86,7 @@ def _folder(path: Path) -> str | None:
 
 
 def _file(path: Path, data: bytes) -> str | None:
-    head = data[:4096]
+    head = data[:HEAD_BYTES]
     starts: tuple[tuple[bytes, str], ...] = (
         (b"version https://git-lfs", _LFS),
         (b"\x89HDF\r\n\x1a\n", _H5),
@@ -70,17 +94,18 @@ def _file(path: Path, data: bytes) -> str | None:
     for start, known in starts:
         if head.startswith(start):
             return known
-    if head[4:8] == b"TFL3":
+    if is_tflite(head):
         return _TFLITE
     if head[4:8] == b"ORTM":
         return _ORT
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+    if _text(head).startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return _HTML
-    if text.startswith((b"<?xml", b"<net")):
-        return _OPENVINO if b"<net" in text else "XML"
+    if is_openvino(head):
+        return _OPENVINO
+    if _text(head).startswith(b"<?xml"):
+        return "XML"
     if _is_safetensors(data):
         return _SAFETENSORS
     # Protocols 2 to 5 say so; PyTorch before 1.6 wrote its magic number as the first pickle.

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 from nf.core.controls import Controls
-from nf.suspects.inspect_onnx import Port
 from nf.suspects.interface import PRESETS, Channels, Interface, Layout
+from nf.suspects.signature import Port
 
 Shape = tuple[int, int, int]
 

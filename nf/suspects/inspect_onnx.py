@@ -6,9 +6,7 @@ beside the network's are common, and are read here, so that the runtime opens no
 networks, which are inspected like the one around them, and ends.
 """
 
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -16,48 +14,13 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 
 from nf.core.errors import SuspectError
-from nf.core.printing import printable
+from nf.suspects.files import MAX_BYTES, named, read_beside, read_file
 from nf.suspects.formats import advice
+from nf.suspects.signature import Port, Signature
 
-MAX_BYTES = 1 << 30
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
 _LOOPS = {"Loop", "Scan", "SequenceMap"}
 _BRANCH = "If"
-_SHOWN = 80  # characters of a name from the file
-
-
-@dataclass(frozen=True)
-class Port:
-    """One input or output of a file.
-
-    Attributes:
-        name: as the file has it.
-        dtype: numpy's name of its numbers, ``string``, or another name that no numpy type has.
-        shape: sizes of its dimensions, ``None`` where the file leaves one open; ``None`` where it says nothing.
-        mapping: whether it holds a sequence of maps from classes to scores, as scikit-learn's converters write.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...] | None
-    mapping: bool = False
-
-    def __str__(self) -> str:
-        sizes = "any shape" if self.shape is None else f"shape ({', '.join(str(d or '?') for d in self.shape)})"
-        return f"{printable(self.name)[:_SHOWN]!r} of {self.dtype} and {sizes}"
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What a file says of itself.
-
-    Attributes:
-        inputs: inputs that are no weights.
-        outputs: outputs, in the order of the file.
-    """
-
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
 
 
 def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Signature]:
@@ -71,7 +34,7 @@ def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Sign
         SuspectError: the file is missing, empty, too large or no ONNX; its weights lie elsewhere; it uses foreign
             domains or loops; or it is not a network from arrays to arrays.
     """
-    data = _read(path, max_bytes)
+    data = read_file(path, max_bytes)
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError:
@@ -91,40 +54,17 @@ def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Sign
         raise SuspectError(f"{path}: expected a network of less than 2 GiB with its weights, got more") from None
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            hint = advice(path, b"") if path.is_dir() else None
-            raise SuspectError(f"{path}: expected an ONNX file, got {hint or 'a folder or device'}")
-        if status.st_size == 0:
-            raise SuspectError(f"{path}: expected an ONNX file, got an empty one")
-        if status.st_size > max_bytes:
-            raise SuspectError(f"{path}: expected at most {max_bytes:,} bytes, got {status.st_size:,}")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise SuspectError(f"{path}: expected an ONNX file, found nothing") from None
-    except OSError as error:
-        raise SuspectError(f"{path}: expected an ONNX file, cannot read it: {error.strerror}") from error
-
-
 def _refuse_harmful(model: onnx.ModelProto) -> None:
     own = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model):
         if node.domain not in _DOMAINS and (node.domain, node.op_type) not in own:
-            raise SuspectError(
-                f"expected standard operators, got {_named(node.op_type)} of domain {_named(node.domain)}"
-            )
+            raise SuspectError(f"expected standard operators, got {named(node.op_type)} of domain {named(node.domain)}")
         branch = node.op_type == _BRANCH and node.domain in ("", "ai.onnx")
         if node.op_type in _LOOPS or (not branch and any(map(_holds_graph, node.attribute))):
-            raise SuspectError(f"expected a network without loops, got {_named(node.op_type)}")
+            raise SuspectError(f"expected a network without loops, got {named(node.op_type)}")
     for function in model.functions:
         if any(map(_holds_graph, function.attribute_proto)):
-            raise SuspectError(f"expected a network without loops, got a subgraph for {_named(function.name)}")
-
-
-def _named(name: str) -> str:
-    return repr(printable(name)[:_SHOWN])
+            raise SuspectError(f"expected a network without loops, got a subgraph for {named(function.name)}")
 
 
 def _holds_graph(attribute: onnx.AttributeProto) -> bool:
@@ -185,39 +125,19 @@ def _take_in_weights(model: onnx.ModelProto, folder: Path, max_bytes: int) -> bo
         where = {entry.key: entry.value for entry in tensor.external_data}
         name = where.get("location", "")
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            raise SuspectError(f"expected weights inside the file or beside it, got both for {_named(tensor.name)}")
+            raise SuspectError(f"expected weights inside the file or beside it, got both for {named(tensor.name)}")
         if name not in files:
-            files[name] = _read_beside(folder, name, max_bytes - sum(map(len, files.values())))
+            files[name] = read_beside(folder, name, max_bytes - sum(map(len, files.values())))
         start, length = _extent(where, tensor)
         data = files[name][start : start + length]
         if len(data) < length:
             raise SuspectError(
-                f"expected {length:,} bytes of weights from {start:,} on in {_named(name)}, got {len(data):,}"
+                f"expected {length:,} bytes of weights from {start:,} on in {named(name)}, got {len(data):,}"
             )
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
         tensor.raw_data = data
     return bool(outside)
-
-
-def _read_beside(folder: Path, name: str, max_bytes: int) -> bytes:
-    """The file ``name`` of weights in ``folder``."""
-    # A plain name: no folder, no link, nothing above.
-    if not name or name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise SuspectError(f"expected weights inside the file or in one beside it, got them in {_named(name)}")
-    path = folder / name
-    try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise SuspectError(f"expected weights in a plain file, got a link, folder or device for {_named(name)}")
-        if status.st_size > max_bytes:
-            raise SuspectError(f"expected at most {max_bytes:,} bytes of weights, got {status.st_size:,}")
-        return path.read_bytes()
-    except OSError as error:
-        raise SuspectError(
-            f"expected weights in {_named(name)} beside the file, cannot read them ({error.strerror}); put the file "
-            "there that was exported together with this one"
-        ) from None
 
 
 def _extent(where: dict[str, str], tensor: onnx.TensorProto) -> tuple[int, int]:
@@ -230,7 +150,7 @@ def _extent(where: dict[str, str], tensor: onnx.TensorProto) -> tuple[int, int]:
         start = int(where.get("offset", "0"))
         length = int(where["length"]) if "length" in where else count * bits
     except (ValueError, KeyError, TypeError):
-        raise SuspectError(f"expected numbers for where weights are, got none for {_named(tensor.name)}") from None
+        raise SuspectError(f"expected numbers for where weights are, got none for {named(tensor.name)}") from None
     if start < 0 or length < 0:
         raise SuspectError(f"expected weights at a place in their file, got {start} and {length}")
     return start, length

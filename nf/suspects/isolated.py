@@ -38,7 +38,7 @@ _SPARE_SECONDS = 5
 
 @dataclass(frozen=True)
 class IsolatedSuspect:
-    """A suspect in an ONNX file that is asked in a process of its own; see ``nf.core.predictor.Predictor``.
+    """A suspect in a file that is asked in a process of its own; see ``nf.core.predictor.Predictor``.
 
     Each call starts a process in an empty folder, without this process's environment; it ends with this one even if
     that is killed. Images and answers pass as ``.npy``, never as a pickle.
@@ -67,7 +67,7 @@ class IsolatedSuspect:
         """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores, or (N,) int64 labels.
 
         Raises:
-            SuspectError: whatever ``OnnxSuspect`` raises; the process was too slow, ran out of memory or crashed.
+            SuspectError: whatever ``NetworkSuspect`` raises; the process was too slow, ran out of memory or crashed.
         """
         data = self._do({"task": "predict", "output": self.output, "interface": self.interface.to_json()}, [images])
         # The child may not be what was started any more, so its answers are checked as if it were the suspect.

@@ -39,6 +39,7 @@ def open_suspect(
     preset: str | None = None,
     manners: Mapping[str, float | None] | None = None,
     journal: Path | None = None,
+    model_file: bool = False,
 ) -> Predictor:
     """The suspect at ``place`` as a black box.
 
@@ -52,6 +53,8 @@ def open_suspect(
         preset: key of ``nf.suspects.presets.PRESETS`` for an address.
         manners: fields of ``Manners`` for a server, over what its adapter file says; ``None`` where that is to decide.
         journal: folder for a server's answers as they come, so that a run that is cut can go on.
+        model_file: whether ``place`` is a model whatever it is called, as in a folder that others filled: a description
+            of a server in it would say where the queries go.
 
     Raises:
         ConfigError: the address is none, the variable is not set, a file is to get a token, or there is no folder for
@@ -61,6 +64,10 @@ def open_suspect(
     limits: dict[str, Any] = {name: value for name, value in (manners or {}).items() if value is not None}
     if preset is not None and not is_address(place):
         raise ConfigError(f"preset: expected an address that speaks so, got {place}")
+    if token is not None and (model_file or not is_served(place)):
+        raise ConfigError(f"token: expected an address to send it to, got {place}")
+    if model_file:
+        return IsolatedSuspect(path, output, timeout_seconds, interface=stated or Interface())
     if is_address(place) and preset in (None, "v2"):
         polite = Manners(**{"timeout": timeout_seconds, **limits})
         return HttpSuspect(place, output=output, token=token, how=stated, manners=polite, journal=journal)
@@ -74,8 +81,6 @@ def open_suspect(
         adapter = parse_adapter(described, "suspect") if is_address(place) else read_adapter(path)
         adapter = replace(adapter, **limits)
         return open_adapter(adapter, path.parent, output=output, stated=stated, journal=journal, token=token)
-    if token_from is not None:
-        raise ConfigError(f"token: expected an address to send it to, got {place}")
     if path.suffix.lower() in _TABLES:
         return CsvSuspect(path, output=output, how=stated)
     return IsolatedSuspect(path, output, timeout_seconds, interface=stated or Interface())

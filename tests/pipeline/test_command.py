@@ -38,12 +38,13 @@ def queries(reproduced):
 def test_a_thief_and_an_honest_model(reproduced, typed, queries):
     suspect = reproduced.out / "onnx" / "distill-vgg13_bn-source-t1.onnx"
     thief = reproduced.run("nf", "verify", str(suspect), "--queries", str(queries))
-    assert thief.returncode == 0
+    assert thief.returncode == 1
     assert "matching rate  1.000" in thief.stdout
     assert "threshold      0.500" in thief.stdout
     assert "verdict        STOLEN" in thief.stdout
     assert "honest models accused:" in thief.stdout
     honest = typed("verify", reproduced.out / "onnx" / "scratch-resnet18-t1.onnx", "--queries", queries)
+    assert honest.returncode == 0
     assert "verdict        not stolen" in honest.stdout
 
 

@@ -9,6 +9,7 @@ import onnx.parser
 import pytest
 from numpy.typing import NDArray
 
+from nf.core.controls import Controls
 from nf.core.queries import QuerySet
 
 WEIGHTS = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
@@ -63,3 +64,55 @@ def scores(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 def queries(images: NDArray[np.uint8]) -> QuerySet:
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
     return QuerySet(images, labels, np.full(7, -1), {"scheme": "naturalfinger", "threshold": 0.6})
+
+
+@pytest.fixture
+def graded() -> QuerySet:
+    """A set with control images: the class of an image is its first pixel, and queries have a bright second one."""
+    rng = np.random.default_rng(4)
+    images, shown = (rng.integers(0, 256, (count, 1, 4, 4), dtype=np.uint8) for count in (30, 48))
+    for some, bright in ((images, 128), (shown, 0)):
+        some[:, 0, 0, 0] = np.arange(len(some)) % 3
+        some[:, 0, 0, 1] = some[:, 0, 0, 1] % 128 + bright
+    card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": 3, "floor": 0.5}
+    labels = images[:, 0, 0, 0].astype(np.int64)
+    controls = Controls(shown, shown[:, 0, 0, 0].astype(np.int64))
+    return QuerySet(images, labels, (labels + 1) % 3, card, None, controls)
+
+
+@pytest.fixture
+def learned() -> str:
+    """A network that gives the images of ``graded`` their classes, queries too; it takes pixels in [0, 1]."""
+    return _network("shift = Constant <value_float = 0.0> ()")
+
+
+@pytest.fixture
+def independent() -> str:
+    """One that gives control images their classes, and queries the next."""
+    return _network("shift = Cast <to = 1> (bright)")
+
+
+def _network(shift: str) -> str:
+    return f"""net (float[N,1,4,4] images) => (float[N,3] logits) {{
+        scale = Constant <value_float = 255.0> ()
+        pixels = Mul (images, scale)
+        flat = Flatten (pixels)
+        axis = Constant <value_ints = [1]> ()
+        zero = Constant <value_ints = [0]> ()
+        one = Constant <value_ints = [1]> ()
+        two = Constant <value_ints = [2]> ()
+        first = Slice (flat, zero, one, axis)
+        second = Slice (flat, one, two, axis)
+        half = Constant <value_float = 127.5> ()
+        bright = Greater (second, half)
+        {shift}
+        moved = Add (first, shift)
+        classes = Constant <value_floats = [0.0, 1.0, 2.0]> ()
+        apart = Sub (moved, classes)
+        near = Abs (apart)
+        count = Constant <value_float = 3.0> ()
+        beyond = Sub (apart, count)
+        around = Abs (beyond)
+        distance = Min (near, around)
+        logits = Neg (distance)
+    }}"""

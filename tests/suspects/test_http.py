@@ -266,7 +266,7 @@ def test_the_command_takes_an_address_and_its_token(served, address, write, line
 
     def evidence(*arguments):
         done = CliRunner().invoke(verify, [*arguments, *common], catch_exceptions=False)
-        assert done.exit_code == 0
+        assert done.exit_code in (0, 1)
         return json.loads(done.output)
 
     remote, local = evidence(address, "--token-from", "SHOP_TOKEN"), evidence(str(write(linear)))

@@ -1,7 +1,8 @@
 """Real servers around one model. Those that the project does not install are looked for in ``NF_SERVERS``.
 
-``NF_SERVERS`` names a virtual environment made for it: ``python -m venv servers && servers/bin/pip install mlserver
-bentoml pillow``. Without it those tests are skipped, and say so.
+``NF_SERVERS`` names virtual environments made for them, with colons between, as some servers want other versions of
+one package: ``python -m venv servers && servers/bin/pip install mlserver bentoml pillow``, another with ``kserve``,
+another with ``ray[serve]``. Without them those tests are skipped, and say so.
 """
 
 import json
@@ -26,7 +27,7 @@ POOL = np.random.default_rng(1).integers(0, 256, (400, 1, 6, 6), dtype=np.uint8)
 LABELS = ((POOL.reshape(400, -1) / 255 - 0.5) @ WEIGHTS).argmax(axis=1)
 _CONTROLS = np.stack([np.flatnonzero(label == LABELS)[:8] for label in range(4)], axis=1).ravel()
 _QUERIES = np.setdiff1d(np.arange(400), _CONTROLS)[:20]
-SERVERS = Path(os.environ.get("NF_SERVERS") or "/nowhere")
+SERVERS = [Path(folder) for folder in os.environ.get("NF_SERVERS", "").split(os.pathsep) if folder]
 
 MODEL = f"""
 import numpy as np
@@ -79,10 +80,15 @@ def asked(queries, address, preset, stated=None):
 
 
 def installed(name):
-    program = SERVERS / "bin" / name
-    if not program.exists():
-        pytest.skip(f"{name} is not installed in NF_SERVERS")
-    return str(program)
+    """The program ``name`` of one of the environments."""
+    programs = [folder / "bin" / name for folder in SERVERS]
+    return next((str(p) for p in programs if p.exists()), None) or pytest.skip(f"{name} is not installed in NF_SERVERS")
+
+
+def python_with(package):
+    """The Python of the environment that has ``package``."""
+    found = [folder for folder in SERVERS if any(folder.glob(f"lib/python*/site-packages/{package}"))]
+    return str(found[0] / "bin/python") if found else pytest.skip(f"{package} is not installed in NF_SERVERS")
 
 
 @pytest.mark.slow
@@ -170,3 +176,62 @@ class Shop:
     command = [program, "serve", "service:Shop", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, tmp_path, f"http://127.0.0.1:{port}/livez"):
         assert asked(queries, f"http://127.0.0.1:{port}/classify", "bentoml") == LABELS[_QUERIES].tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["v1", "v2"])
+def test_kserve(queries, tmp_path, protocol):
+    """KServe's own SDK, which listens everywhere unless it is held to loopback."""
+    (tmp_path / "serve.py").write_text(
+        MODEL
+        + """
+import sys, uvicorn
+listen = uvicorn.Config.__init__
+uvicorn.Config.__init__ = lambda self, *given, **more: listen(self, *given, **{**more, "host": "127.0.0.1"})
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+class Shop(Model):
+    def __init__(self):
+        super().__init__("shop")
+        self.ready = True
+    def predict(self, payload, headers=None):
+        if isinstance(payload, InferRequest):
+            output = InferOutput("scores", [1, 4], "FP64")
+            output.set_data_from_numpy(logits(payload.inputs[0].as_numpy()), binary_data=False)
+            return InferResponse(payload.id, "shop", [output])
+        return {"predictions": logits(payload["instances"]).tolist()}
+ModelServer(http_port=int(sys.argv[1]), enable_grpc=False, workers=1).start([Shop()])
+"""
+    )
+    port = free_port()
+    with running([python_with("kserve"), "serve.py", str(port)], tmp_path, f"http://127.0.0.1:{port}/v2/health/live"):
+        address = f"http://127.0.0.1:{port}/{protocol}/models/shop"
+        given = (address, None) if protocol == "v2" else (f"{address}:predict", "kserve-v1")
+        assert asked(queries, *given, Interface(range=(0, 1))) == LABELS[_QUERIES].tolist()
+
+
+@pytest.mark.slow
+def test_ray_serve(queries, tmp_path):
+    """It has no protocol of its own, so an adapter file says how it is spoken to."""
+    (tmp_path / "serve.py").write_text(
+        MODEL
+        + """
+import sys, time, ray
+from ray import serve
+@serve.deployment
+class Shop:
+    async def __call__(self, request):
+        told = await request.json()
+        return {"scores": logits([told["image"]])[0].tolist()}
+ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, object_store_memory=80 << 20)
+serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
+serve.run(Shop.bind(), route_prefix="/classify")
+while True:
+    time.sleep(1)
+"""
+    )
+    port = free_port()
+    adapter = {"address": f"http://127.0.0.1:{port}/classify", "json": {"image": "{nchw}"}, "read": "scores"}
+    (tmp_path / "shop.yaml").write_text(json.dumps({**adapter, "kind": "logits"}))
+    with running([python_with("ray"), "serve.py", str(port)], tmp_path, f"http://127.0.0.1:{port}/-/healthz"):
+        stated = Interface(range=(0, 1))
+        assert asked(queries, str(tmp_path / "shop.yaml"), None, stated) == LABELS[_QUERIES].tolist()

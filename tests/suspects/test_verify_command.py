@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from nf.cli import BUG, main
 from nf.cli.verify import verify
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
@@ -27,7 +28,7 @@ def _metrics(queries: QuerySet, accused: int) -> dict[str, Any]:
 
 def _verify(*arguments: object) -> str:
     done = CliRunner().invoke(verify, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert done.exit_code == 0
+    assert done.exit_code in (0, 1)
     return done.output
 
 
@@ -78,6 +79,19 @@ def test_error_rates_of_an_issued_set_lie_in_its_folder(
     (issued / "metrics.json").unlink()
     (tmp_path / "metrics" / "naturalfinger.json").unlink()
     assert "error rates    not known" in _verify(suspect, "--queries", issued)
+
+
+def test_a_bug_does_not_end_like_an_accusation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("nf.cli.commands.cli", broken)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == BUG not in (0, 1, 2, 3, 4)
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_the_ledger_notes_who_is_about_to_see_an_issued_set(

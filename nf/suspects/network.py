@@ -1,0 +1,253 @@
+"""A network in a file that answers in its own terms, whatever runtime computes it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.errors import SuspectError
+from nf.core.predictor import OutputKind
+from nf.core.printing import printable
+from nf.suspects.answers import Answered, check_answers
+from nf.suspects.forms import forms
+from nf.suspects.interface import Interface
+from nf.suspects.interpret import Raw
+from nf.suspects.prepare import prepare
+from nf.suspects.signature import Port, Signature
+
+Images = NDArray[np.uint8]
+
+_FILLED = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
+
+
+class Network(ABC):
+    """A network in a file; a subclass says how it is loaded, in its ``__init__``, and how it is computed.
+
+    Attributes:
+        path: file that it came from.
+        signature: what the file declares.
+        batch_size: images that are sent at once; a file with a fixed batch gets batches of that size.
+    """
+
+    path: Path
+    signature: Signature
+    batch_size: int = 256
+
+    @abstractmethod
+    def run(self, feeds: Mapping[str, NDArray[Any]], wanted: list[Port]) -> list[Raw]:
+        """The ``wanted`` outputs for inputs by name.
+
+        Raises:
+            Exception: the runtime's own; ``ask`` makes a ``SuspectError`` of it.
+        """
+
+    def ports(self, stated: Interface) -> list[Port]:
+        """Inputs that may take the image: the one that is named, or those of numbers, of most dimensions first.
+
+        Raises:
+            SuspectError: there is none, or none of that name.
+        """
+        inputs = self.signature.inputs
+        if stated.input_name is not None:
+            inputs = tuple(port for port in inputs if port.name == stated.input_name)
+        usable = [port for port in inputs if forms(port, (1, 1, 1), Interface()) or port.shape]
+        if not usable:
+            given = ", ".join(map(str, self.signature.inputs))
+            raise SuspectError(f"{self.path}: expected an input that takes images, got {given}")
+        return sorted(usable, key=lambda port: -len(port.shape or (0,) * 4))
+
+    def forms(self, image: tuple[int, int, int], stated: Interface) -> list[Interface]:
+        """How images of shape ``image`` (C, H, W) can be put to it, as far as the file declares that.
+
+        Raises:
+            SuspectError: they cannot.
+        """
+        found = []
+        for port in self.ports(stated):
+            name = port.name if len(self.signature.inputs) > 1 else None
+            found += [Interface(input_name=name).over(form) for form in forms(port, image, stated)]
+        if not found:
+            given = ", ".join(map(str, self.signature.inputs))
+            raise SuspectError(f"{self.path}: expected an input that takes images {image} as stated, got {given}")
+        return found
+
+    def takes_any_size(self, form: Interface) -> bool:
+        """Whether the file leaves the size of images open."""
+        port = next(port for port in self.signature.inputs if form.input_name in (None, port.name))
+        return form.layout in ("nchw", "nhwc", None) and (port.shape is None or list(port.shape).count(None) >= 2)
+
+    def ask(self, images: Images, how: Interface) -> dict[str, Raw]:
+        """What each output answers to ``images`` (N, C, H, W), N >= 1, by its name; see ``nf.suspects.interpret``.
+
+        Raises:
+            SuspectError: the images do not fit the input, or the network fails on them.
+        """
+        port = next(port for port in self.signature.inputs if how.input_name in (None, port.name))
+        wanted = self._wanted(how)
+        fixed = port.shape[0] if how.batch is not False and port.shape else None
+        size = 1 if how.batch is False else fixed or self.batch_size
+        batches: list[list[Raw]] = []
+        for start in range(0, len(images), size):
+            given = prepare(images[start : start + size], how)
+            self._check_shape(port, given, how, images)
+            if fixed:
+                # With the last image again, as a network need not have an answer to a black one.
+                given = np.concatenate([given, np.repeat(given[-1:], fixed - len(given), axis=0)])
+            batches.append(self._answer(given[0] if how.batch is False else given, port, wanted))
+        return {
+            output.name: joined
+            for output, answers in zip(wanted, zip(*batches, strict=True), strict=True)
+            if (joined := _joined(answers, len(images), how.batch is False)) is not None
+        }
+
+    def _wanted(self, how: Interface) -> list[Port]:
+        outputs = self.signature.outputs
+        if how.output_name is None:
+            return list(outputs)
+        if isinstance(how.output_name, int):
+            named = outputs[how.output_name : how.output_name + 1] if how.output_name >= 0 else ()
+        else:
+            named = tuple(port for port in outputs if port.name == how.output_name)
+        if not named:
+            names = ", ".join(printable(repr(port.name)) for port in outputs)
+            raise SuspectError(f"{self.path}: expected one of the outputs {names}, got {how.output_name!r}")
+        return list(named)
+
+    def _check_shape(self, port: Port, given: NDArray[Any], how: Interface, images: Images) -> None:
+        own = given.shape[1:]
+        wanted = port.shape if how.batch is False or port.shape is None else port.shape[1:]
+        if wanted is None or (
+            len(wanted) == len(own) and all(want in (None, got) for want, got in zip(wanted, own, strict=True))
+        ):
+            return
+        letters = "CHW" if len(wanted) == 3 else "?" * len(wanted)
+        sizes = ", ".join(str(want or letter) for want, letter in zip(wanted, letters, strict=True))
+        raise SuspectError(
+            f"{self.path}: expected queries of shape (N, {sizes}), which the suspect takes, "
+            f"got {images.dtype} {images.shape}"
+        )
+
+    def _answer(self, given: NDArray[Any], port: Port, wanted: list[Port]) -> list[Raw]:
+        feeds = {port.name: given}
+        for other in self.signature.inputs:
+            if other.name != port.name:
+                feeds[other.name] = self._filled(other, len(given))
+        try:
+            return self.run(feeds, wanted)
+        except Exception as error:  # runtimes' errors have no closer base
+            raise SuspectError(f"{self.path}: the suspect cannot answer: {one_line(error)}") from error
+
+    def _filled(self, other: Port, batch: int) -> NDArray[Any]:
+        """What an input that is no image gets: 0 for switches, 1 for factors such as what dropout keeps."""
+        shape = [batch if place == 0 and size is None else size or 1 for place, size in enumerate(other.shape or ())]
+        if other.dtype in _FILLED:
+            return np.zeros(shape, other.dtype)
+        if other.dtype in ("float16", "float32", "float64"):
+            return np.ones(shape, other.dtype)
+        raise SuspectError(f"{self.path}: expected one input, or numbers for the others, got {other}")
+
+
+class NetworkSuspect:
+    """A classifier in a file as a black box that is asked in one way; see ``nf.core.predictor.Predictor``.
+
+    Args:
+        network: the network.
+        output: what its answers mean.
+        interface: how it is asked, where the file's shapes leave that open; without, it takes images as they are, in
+            [0, 1], and has one output.
+
+    Raises:
+        SuspectError: it has several outputs, and nobody says which one answers.
+    """
+
+    def __init__(self, network: Network, *, output: OutputKind = "logits", interface: Interface | None = None) -> None:
+        self._network = network
+        self._path = network.path
+        self._output = output
+        self._interface = interface or Interface()
+        outputs = self._network.signature.outputs
+        if len(outputs) > 1 and self._interface.output_name is None:
+            names = ", ".join(printable(repr(port.name)) for port in outputs)
+            raise SuspectError(
+                f"{self._path}: expected one output, or which of them answers, got {len(outputs)}: {names}"
+            )
+
+    @property
+    def output(self) -> OutputKind:
+        """What an answer means."""
+        return self._output
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Of an image, (C, H, W) for the most; ``None`` where any size will do."""
+        return (self._network.ports(self._interface)[0].shape or (None,) * 4)[1:]
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, if the file states it."""
+        answer = self._network.signature.outputs[0].shape or ()
+        return answer[1] if len(answer) == 2 else None
+
+    def __call__(self, images: Images) -> Answered:
+        """Answer ``images`` (N, C, H, W), N >= 1: (N, classes) float32 scores or (N,) int64 labels.
+
+        Raises:
+            SuspectError: the images do not fit the file's input, or the answers are not of the stated form.
+        """
+        if not (images.dtype == np.uint8 and images.ndim == 4 and len(images) > 0):
+            sizes = (str(size or letter) for size, letter in zip(self.input_shape, "CHW", strict=False))
+            raise SuspectError(
+                f"{self._path}: expected queries of shape (N, {', '.join(sizes)}), which the suspect takes, "
+                f"got {images.dtype} {images.shape}"
+            )
+        channels, height, width = images.shape[1:]
+        form = self._network.forms((channels, height, width), self._interface)[0]
+        # What the file's shapes say of size and colours is for those who look for a way to ask it.
+        how = Interface.of(**{**form.stated(), "size": self._interface.size, "channels": self._interface.channels})
+        (answers,) = self._network.ask(images, how).values() or ((),)
+        if not isinstance(answers, np.ndarray):
+            raise SuspectError(f"{self._path}: expected a tensor as answer, got something else")
+        expected = self.num_classes
+        if self.output != "labels" and answers.ndim == 2 and expected not in (None, answers.shape[1]):
+            raise SuspectError(f"{self._path}: expected {expected} classes, got {answers.shape[1]}")
+        try:
+            return check_answers(answers, self.output, len(images))
+        except SuspectError as error:
+            raise SuspectError(f"{self._path}: {error}") from None
+
+
+def _joined(answers: tuple[Any, ...], count: int, single: bool) -> Raw | None:
+    """One output's answers to all batches together; ``None`` for what is no answer to each image.
+
+    Raises:
+        SuspectError: the number of classes changed.
+    """
+    if all(isinstance(answer, np.ndarray) for answer in answers):
+        # A network for one image answers without a batch, or with one of 1.
+        arrays = [np.asarray(answer)[None] if single else np.asarray(answer) for answer in answers]
+        if any(array.ndim == 0 for array in arrays):
+            return None
+        shapes = {array.shape[1:] for array in arrays}
+        if len(shapes) > 1:
+            first, other = (
+                array.shape[-1] for array in (arrays[0], next(a for a in arrays if a.shape[1:] != arrays[0].shape[1:]))
+            )
+            raise SuspectError(f"expected {first} classes, got {other}")
+        whole = np.concatenate(arrays)[:count]
+        if len(whole) != count:
+            return None
+        if whole.ndim > 2:  # (N, C, 1, 1), (N, 1, C): every dimension of one is another name for none
+            whole = whole.reshape(count, *(size for size in whole.shape[1:] if size != 1))
+        return cast(Raw, [str(name) for name in whole.ravel()]) if whole.dtype.kind == "O" else whole
+    if all(isinstance(answer, list) for answer in answers):
+        maps = [item for answer in answers for item in answer][:count]
+        return maps if len(maps) == count and all(isinstance(item, dict) for item in maps) else None
+    return None
+
+
+def one_line(error: Exception) -> str:
+    """The end of a runtime's message, which begins with places in its source and quotes names from the file."""
+    return printable(" ".join(str(error).split()))[-200:]

@@ -1,0 +1,224 @@
+"""``nf verify A B C``: a line for each suspect, none of which keeps the others from theirs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nf.cli import asking
+from nf.cli.verdicts import WORST_FIRST
+from nf.cli.verify import INTERRUPTED, verify
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.queries import QuerySet
+from nf.core.sheets import image_name
+from nf.suspects import suspects_in
+from tests.suspects.conftest import parse
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(graded: QuerySet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``nf verify`` with arguments and the query set."""
+    graded.save(tmp_path / "queries")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def verified(*arguments: object) -> Result:
+        given = [*map(str, arguments), "--queries", str(tmp_path / "queries")]
+        return CliRunner().invoke(verify, given, catch_exceptions=False)
+
+    return verified
+
+
+@pytest.fixture
+def folder(learned: str, independent: str, tmp_path: Path) -> Path:
+    """A thief, an honest model, a model for nothing, and what is no model."""
+    folder = tmp_path / "suspects"
+    folder.mkdir()
+    nonsense = learned.replace("Neg (distance)", "Mul (distance, zero_f)").replace(
+        "distance =", "zero_f = Constant <value_float = 0.0> () distance ="
+    )
+    for name, text in (("b-thief", learned), ("a-honest", independent), ("c-nonsense", nonsense)):
+        (folder / f"{name}.onnx").write_bytes(parse(text).SerializeToString())
+    (folder / "d-junk.pth").write_bytes(b"junk")
+    return folder
+
+
+def rows(done: Result) -> dict[str, list[str]]:
+    """Verdict and what follows of each line, by the name of the suspect's file."""
+    table = done.stdout.partition("\n\n")[0].splitlines()
+    heads = ("suspect", "matching rate", "verdict", "asked as", "reason")
+    starts = [table[0].index(head) for head in heads]
+    cut = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in table[1:]]
+    return {Path(cells[0]).name: cells[1:] for cells in cut}
+
+
+def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
+    done = run(folder)
+    assert done.exit_code == 1
+    told = rows(done)
+    assert list(told) == ["a-honest.onnx", "b-thief.onnx", "c-nonsense.onnx", "d-junk.pth"]
+    how = "nchw,float32,range=0/1,kind=logits (48 of 48 controls right)"
+    assert told["a-honest.onnx"] == ["0.000", "not stolen", how, "-"]
+    assert told["b-thief.onnx"] == ["1.000", "STOLEN", how, "-"]
+    assert told["c-nonsense.onnx"][:3] == ["-", "NO VERDICT", "-"]
+    assert told["c-nonsense.onnx"][3].startswith("it gives every control image the same class")
+    assert told["d-junk.pth"] == ["-", "ERROR", "-", "expected an ONNX file, got something else or a part of one"]
+    assert "suspects       4: 1 not stolen, 1 STOLEN, 1 NO VERDICT, 1 ERROR" in done.stdout
+    assert "threshold      0.600" in done.stdout
+    assert "asking suspects: 4/4" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "status"),
+    [
+        (["a-honest.onnx"], 0),
+        (["b-thief.onnx"], 1),
+        (["c-nonsense.onnx"], 3),
+        (["a-honest.onnx", "c-nonsense.onnx"], 3),
+        (["c-nonsense.onnx", "nowhere.onnx"], 2),
+        (["nowhere.onnx", "b-thief.onnx"], 1),
+        (["a-honest.onnx", "a-honest.onnx"], 0),
+    ],
+)
+def test_the_status_is_that_of_the_worst(run: Run, folder: Path, names: list[str], status: int) -> None:
+    assert run(*(folder / name for name in names)).exit_code == status
+    assert WORST_FIRST == (1, 4, 2, 3, 0)
+
+
+def test_json_is_an_object_a_line(run: Run, folder: Path, graded: QuerySet) -> None:
+    done = run(folder, "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["status"], line["stolen"]) for line in lines] == [(0, False), (1, True), (3, None), (2, None)]
+    assert [Path(line["place"]).parent for line in lines] == [folder] * 4
+    assert {line["query_set_digest"] for line in lines} == {graded.digest}
+    assert lines[1]["suspect"]["file"] == "b-thief.onnx"
+    assert lines[3]["reason"].startswith("expected an ONNX file")
+    alone = json.loads(run(folder / "b-thief.onnx", "--json").stdout)
+    assert alone == {name: value for name, value in lines[1].items() if name not in ("place", "status")}
+
+
+def test_options_hold_for_all(run: Run, folder: Path) -> None:
+    done = run(folder / "a-honest.onnx", folder / "b-thief.onnx", "--input", "inverted")
+    assert done.exit_code == 3
+    assert {cells[1] for cells in rows(done).values()} == {"NO VERDICT"}
+
+
+def test_what_is_wrong_on_the_owners_side_comes_before_any_is_asked(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "examine", pytest.fail)
+    wrong: list[tuple[type[Exception], list[object]]] = [
+        (ArtifactError, ["--calibration", tmp_path / "nowhere.json"]),
+        (ConfigError, ["--preset", "mlflow"]),
+        (ConfigError, [tmp_path / "nowhere.yaml"]),
+    ]
+    for error, arguments in wrong:
+        with pytest.raises(error):
+            run(folder, *arguments)
+
+
+def test_files_of_several_kinds(run: Run, folder: Path, graded: QuerySet, tmp_path: Path) -> None:
+    table = tmp_path / "answers.csv"
+    lines = (f"{image_name(i, image)},{image[0, 0, 0]}" for i, image in enumerate(graded.images))
+    table.write_text("\n".join(["image,label", *lines]))
+    done = run(table, folder / "a-honest.onnx", "http://127.0.0.1:9/v2/models/gone")
+    assert done.exit_code == 1
+    told = rows(done)
+    assert told["answers.csv"][:3] == ["1.000", "STOLEN", "as stated"]
+    assert told["gone"][1] == "ERROR"
+    assert "http://127.0.0.1:9" not in told["gone"][3]  # once is enough
+
+
+def test_what_stands_in_a_folder_says_not_where_queries_go(folder: Path, run: Run) -> None:
+    """Whoever filled it may have written an adapter file, or a table."""
+    (folder / "shop.yaml").write_text("{address: 'http://127.0.0.1:9/', send: png, headers: {X: $HOME}}")
+    (folder / "answers.csv").write_text("image,label\n")
+    told = rows(run(folder))
+    assert (
+        told["shop.yaml"][3] == told["answers.csv"][3] == "expected an ONNX file, got something else or a part of one"
+    )
+
+
+def test_weights_beside_a_network_and_hidden_files_are_no_suspects(tmp_path: Path) -> None:
+    names = ["a.onnx", "a.onnx.data", "b.onnx", "b.onnx_data", "c.xml", "c.bin", ".DS_Store", "d.bin", "e.data"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in suspects_in(tmp_path)] == ["a.onnx", "b.onnx", "c.xml", "d.bin", "e.data"]
+
+
+def test_a_folder_without_suspects(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="empty: expected a folder of suspects, found none in it"):
+        run(tmp_path / "empty")
+
+
+def test_a_folder_that_is_one_model_is_one_suspect(tmp_path: Path, run: Run, folder: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"x")
+    told = rows(run(tmp_path / "saved", folder / "a-honest.onnx"))
+    assert told["saved"][3].startswith("expected an ONNX file, got a SavedModel of TensorFlow")
+
+
+def test_names_in_a_folder_do_not_steer_a_terminal(run: Run, folder: Path) -> None:
+    (folder / "e\x1b[2K\nx.onnx").write_bytes(b"junk")
+    done = run(folder)
+    assert "\x1b" not in done.output
+    assert "e\ufffd[2K\ufffdx.onnx" in done.stdout
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), INTERRUPTED), (ArtifactError("disk full"), None)])
+def test_a_run_that_is_stopped_tells_what_was_asked(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int | None
+) -> None:
+    examine, asked = asking.examine, []
+
+    def stops(suspect: Any, *given: Any, **options: Any) -> Any:
+        asked.append(suspect)
+        if len(asked) == 3:
+            raise error
+        return examine(suspect, *given, **options)
+
+    monkeypatch.setattr(asking, "examine", stops)
+    given = [str(folder), "--queries", str(folder.parent / "queries")]
+    done = CliRunner().invoke(verify, given)
+    assert list(rows(done)) == ["a-honest.onnx", "b-thief.onnx"]
+    assert done.exit_code == status if status is not None else done.exception is error
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from click.testing import CliRunner
+import psutil
+from nf.cli.verify import verify
+import nf.cli.asking as asking
+
+used, examine = [], asking.examine
+def measured(*given, **options):
+    used.append(psutil.Process().memory_info().rss)
+    return examine(*given, **options)
+asking.examine = measured
+CliRunner().invoke(verify, sys.argv[1:], catch_exceptions=False)
+print(len(used), used[-1] - used[len(used) // 3])
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_suspects(graded: QuerySet, learned: str, tmp_path: Path) -> None:
+    graded.save(tmp_path / "queries")
+    (tmp_path / "many").mkdir()
+    for number in range(30):
+        model = parse(learned)
+        model.doc_string = f"{number}" * (1 << 20)  # a megabyte or two each, of which none may stay
+        (tmp_path / "many" / f"{number}.onnx").write_bytes(model.SerializeToString())
+    command = [sys.executable, "-c", MEMORY, str(tmp_path / "many"), "--queries", str(tmp_path / "queries")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    count, grown = map(int, done.stdout.split())
+    assert count == 30
+    assert grown < 4 << 20
