@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from textwrap import fill
 
-from tools.results import across, gpus, networks, schemes, settings
+from tools.results import across, gpus, networks, schemes, settings, verdicts
 from tools.results.figures import filled
 from tools.results.records import ROOT
 
@@ -21,6 +21,9 @@ _REMEDY = ("label-transform-corrected", "twins")
 TABLES: dict[str, Callable[[], str]] = {
     "runs": across.runs,
     "twins": across.twins,
+    "verdicts": verdicts.verdicts,
+    "verdicts-by-kind": verdicts.verdicts_by_kind,
+    "levels": verdicts.levels,
     "detectors": across.detectors,
     "informed-detectors": across.informed_detectors,
     "digits": schemes.digits,

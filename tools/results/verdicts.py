@@ -1,0 +1,86 @@
+"""Tables of verdicts at stated levels, from the record that ``experiments.verdicts`` writes."""
+
+from collections.abc import Callable
+
+from nf.core.proportions import Proportion
+from tools.results import cells
+from tools.results.records import Record, load
+
+_NONE = "No verdicts have been recorded yet."
+_KINDS = {
+    "train": "a plain copy",
+    "finetune": "fine-tuned",
+    "prune": "pruned",
+    "noise": "noise on the weights",
+    "adversarial": "adversarially trained",
+    "distill": "distilled",
+    "knockoff": "knockoff",
+}
+
+
+def verdicts() -> str:
+    """What verdicts with NaturalFinger's queries came to, a column for each recorded zoo."""
+    runs = _runs()
+    if not runs:
+        return _NONE
+    rows: dict[str, Callable[[Record], str]] = {
+        "stolen models that were accused": lambda run: _right(run["verdicts"]["missed"]),
+        "stolen models that were called *stolen*": lambda run: _right(run["verdicts"]["not_called_stolen"]),
+        "independent models that were accused": lambda run: _share(run["verdicts"]["independent_accused"]),
+        "honest twins that were called *stolen*": lambda run: _share(run["verdicts"]["trained_accused"]),
+        "ARUC of the calibrated score": lambda run: cells.interval(run["calibrated"], "aruc"),
+        "ARUC of the matching rate, the paper's measure": lambda run: cells.interval(run, "aruc"),
+        "area under the ROC curve, calibrated score": lambda run: cells.interval(run["calibrated"], "roc_auc"),
+    }
+    lines = [f"| | {' | '.join(map(_title, runs))} |", "|---" * (len(runs) + 1) + "|"]
+    lines += [f"| {what} | {' | '.join(cell(run) for run in runs)} |" for what, cell in rows.items()]
+    return "\n".join(lines)
+
+
+def verdicts_by_kind() -> str:
+    """How many thieves of each kind were accused and called stolen, in each recorded zoo."""
+    runs = _runs()
+    if not runs:
+        return _NONE
+    lines = [f"| thief | {' | '.join(map(_title, runs))} |", "|---" * (len(runs) + 1) + "|"]
+    for kind, words in _KINDS.items():
+        found = [run["verdicts"]["thieves"].get(kind) for run in runs]
+        if any(found):
+            lines.append(f"| {words} | {' | '.join(map(_found, found))} |")
+    return "\n".join(lines)
+
+
+def levels() -> str:
+    """How often the levels erred on the calibration models themselves, each judged without its lineage."""
+    runs = _runs()
+    if not runs:
+        return _NONE
+    lines = [f"| level | {' | '.join(map(_title, runs))} |", "|---" * (len(runs) + 1) + "|"]
+    for name, words in (("independent", "over independent models"), ("trained", "over twins and their offspring")):
+        allowed = runs[0]["verdicts"]["levels"][name]
+        counted = [_share(run["levels_held_out"].get(name)) for run in runs]
+        lines.append(f"| {allowed:.0%} {words} | {' | '.join(counted)} |")
+    return "\n".join(lines)
+
+
+def _runs() -> list[Record]:
+    """NaturalFinger's runs, the frozen ones first."""
+    record = load("verdicts")
+    found = [run for run in (record or {"runs": []})["runs"] if run["scheme"] == "naturalfinger"]
+    return sorted(found, key=lambda run: run["status"] != "frozen")
+
+
+def _title(run: Record) -> str:
+    return f"{run['profile']}, {run['status']} (seed {run['seed']})"
+
+
+def _right(wrong: Record) -> str:
+    return cells.share(Proportion(wrong["total"] - wrong["count"], wrong["total"]))
+
+
+def _share(counted: Record | None) -> str:
+    return "no such models" if counted is None else cells.share(Proportion(counted["count"], counted["total"]))
+
+
+def _found(found: Record | None) -> str:
+    return "none there" if found is None else f"{found['accused']} of {found['suspects']}, {found['stolen']} *stolen*"
