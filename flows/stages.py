@@ -1,12 +1,12 @@
 """One Prefect flow per pipeline stage. A flow schedules; what is done stands in ``nf.stages``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect import Flow, Task, flow
+from prefect import Task, flow
 
 from flows.runners import task_runner
 from flows.tasks import make_task
@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from nf.zoo import ZooPlan
 
 
-def _simple(name: str) -> Flow[..., None]:
-    """A flow with one task, for stages that are one piece of work."""
+_Stage = Callable[[str | None, str | None], None]
+"""Function (name of the profile, item) -> None."""
 
-    @flow(name=name, validate_parameters=False)
+
+def _simple(name: str) -> _Stage:
+    """A stage that is one piece of work, and so one task."""
+
     def stage(profile: str | None = None, item: str | None = None) -> None:
         title = f"{name}@{item}" if item else name
         with show_progress(title) as progress:
@@ -35,7 +38,6 @@ def _simple(name: str) -> Flow[..., None]:
     return stage
 
 
-@flow(name="zoo", validate_parameters=False)
 def zoo(profile: str | None = None, item: str | None = None) -> None:
     """Build the missing models, one task each, along the lineage graph."""
     from nf.stages import zoo as stage  # a stage imports what it needs when it runs
@@ -92,7 +94,6 @@ def _spread(name: str, run: Run, task: Task[..., Any], items: Mapping[str, str |
     return results
 
 
-@flow(name="bench", validate_parameters=False)
 def bench(profile: str | None = None, item: str | None = None) -> None:
     """Queries, answers and metrics of each scheme and variant in params.yaml, one task each, or of ``item``."""
     from nf.stages.bench import Bench
@@ -111,7 +112,6 @@ def _listed_items(profile: Profile) -> list[str]:
     return [*settings.schemes, *map(str, settings.variant_ids())]
 
 
-@flow(name="report", validate_parameters=False)
 def report(profile: str | None = None, item: str | None = None) -> None:
     """Write the report about the scheme ``item``, then log its evaluation and each GAN's training to MLflow."""
     from flows.tracking import log_pipeline  # MLflow takes seconds to import, and few stages need it
@@ -122,7 +122,6 @@ def report(profile: str | None = None, item: str | None = None) -> None:
         make_task(log_pipeline, "mlflow")(run, item)
 
 
-@flow(name="compare", validate_parameters=False)
 def compare(profile: str | None = None, item: str | None = None) -> None:
     """Write the comparison, then log it to MLflow."""
     from flows.tracking import log_comparison
@@ -134,7 +133,7 @@ def compare(profile: str | None = None, item: str | None = None) -> None:
         make_task(log_comparison, "mlflow")(run)
 
 
-FLOWS: dict[str, Flow[..., None]] = {
+_STAGES: dict[str, _Stage] = {
     **{name: _simple(name) for name in STAGES},
     "zoo": zoo,
     "bench": bench,
@@ -144,16 +143,16 @@ FLOWS: dict[str, Flow[..., None]] = {
 
 
 def run_stage(name: str, profile: str | None, item: str | None) -> None:
-    """Run one stage's flow.
+    """Run one stage as a flow; only its own is made, as Prefect takes long for each.
 
     Raises:
         UnknownNameError: there is no such stage.
         ConfigError: the stage wants an item and there is none, or the other way round.
     """
-    if name not in FLOWS:
-        raise UnknownNameError("stage", name, FLOWS)
+    if name not in _STAGES:
+        raise UnknownNameError("stage", name, _STAGES)
     _check_item(name, item)
-    FLOWS[name](profile=profile, item=item)
+    flow(_STAGES[name], name=name, validate_parameters=False)(profile, item)
 
 
 def _check_item(name: str, item: str | None) -> None:

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ("name", "item", "message"),
     [
         ("fingerprint", None, "fingerprint: expected the scheme that it is about as --item, got none"),
+        ("report", None, "report: expected the scheme that it is about as --item, got none"),
         ("variant", None, "variant: expected the item that it is about as --item, got none"),
         ("zoo", "naturalfinger", "zoo: expected no --item, got 'naturalfinger'"),
         ("prepare", "akh", "prepare: expected no --item, got 'akh'"),

@@ -140,7 +140,7 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, typed, tmp_path):
     shutil.copytree(reproduced.out, out / "smoke")
 
     def bench():
-        lines = reproduced.run("nf", "bench", "akh", "metav", "naturalfinger", "--out", str(out)).stdout.splitlines()
+        lines = typed("bench", "akh", "metav", "naturalfinger", "--out", out).stdout.splitlines()
         assert lines[0].split()[:3] == ["scheme", "ARUC", "AUC"]
         assert sorted(line.split()[0] for line in lines[1:]) == ["akh", "metav", "naturalfinger"]
         return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("smoke/fingerprints/*/card.json")}

@@ -16,7 +16,7 @@ from nf.core.files import read_json
 from nf.monitoring import Ledger, read_history
 
 THIEF, HONEST = "distill-vgg13_bn-source-t1", "scratch-resnet18-t1"
-POLL_SECONDS = "2"
+POLL_SECONDS = "1"
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,11 @@ def operated(reproduced, services, webhook, tmp_path_factory):
     return clone
 
 
-def ask(clone, path, body):
+def ask(clone, path, body=None):
     """What the Prefect server answers."""
-    request = urllib.request.Request(
-        f"{clone.settings['PREFECT_API_URL']}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    data = None if body is None else json.dumps(body).encode()
+    url = f"{clone.settings['PREFECT_API_URL']}/{path}"
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)
 
@@ -92,9 +92,9 @@ def issued(operated):
 @pytest.fixture(scope="module")
 def watched(operated, issued, services):
     """A scheduled run of `watch`, due in the near future; the one that the server made of it."""
-    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=20)
-    schedule = ("--interval", "3600", "--anchor-date", due.isoformat(), "--accept-yes")
-    operated.run("prefect", "deployment", "schedule", "create", "watch/watch", *schedule)
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=10)
+    schedule = {"schedule": {"interval": 3600, "anchor_date": due.isoformat()}, "active": True}
+    ask(operated, f"deployments/{ask(operated, 'deployments/name/watch/watch')['id']}/schedules", [schedule])
     ended = ("COMPLETED", "FAILED", "CRASHED")
     services.wait_for(
         lambda: [run for run in runs(operated, "watch") if run["state_type"] in ended], services.processes[-1]

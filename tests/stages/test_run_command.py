@@ -24,18 +24,28 @@ SCHEMES = ("naturalfinger", "akh")
 LABEL = "label-0"
 
 
-def call(out, *options):
-    arguments = ["--profile", "gpu-smoke", "--out", out, "--schemes", ",".join(SCHEMES), "--variants", "label"]
-    result = subprocess.run(
-        [sys.executable, "-m", "nf", "run", *arguments, *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads((out / "record" / "gpu-smoke.json").read_text()), result.stdout
+def typed(out, *options):
+    arguments = ["--profile", "gpu-smoke", "--params", str(ROOT / "params.yaml"), "--out", str(out), *options]
+    return CliRunner().invoke(command, arguments)
+
+
+def in_this_process(out, *options):
+    """Status, output and errors of the command, without waiting for the imports of a new process."""
+    done = typed(out, *options)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def in_its_own(out, *options):
+    """The same as a person runs it."""
+    command = [sys.executable, "-m", "nf", "run", "--profile", "gpu-smoke", "--out", out, *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def call(run, out, *options):
+    status, said, errors = run(out, "--schemes", ",".join(SCHEMES), "--variants", "label", *options)
+    assert status == 0, said + errors
+    return json.loads((out / "record" / "gpu-smoke.json").read_text()), said
 
 
 def build_training_models(out):
@@ -52,18 +62,18 @@ def build_training_models(out):
 
 
 def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
-    record, said = call(tmp_path, "--max-seconds", "0")
+    record, said = call(in_this_process, tmp_path, "--max-seconds", "0")
     assert set(record["missing"].values()) == {"out of time"}
     assert "0 of 17 parts are there" in said
     assert "out of time: prepare, zoo, export," in said
     assert said.endswith("report, compare; run again to go on\n")
     build_training_models(tmp_path)
-    record, said = call(tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
+    record, said = call(in_this_process, tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
     asking_all = {f"{stage}@{scheme}" for stage in ("score", "evaluate") for scheme in SCHEMES}
     asking_all |= {"export", f"variant@{LABEL}", f"ask-variant@{LABEL}", "report", "compare"}
     assert record["missing"] == dict.fromkeys(["zoo", *asking_all], "out of time")
     assert {"gan@sagan", "fingerprint@naturalfinger", "fingerprint@akh"} < record["parts"].keys()
-    record, said = call(tmp_path)
+    record, said = call(in_its_own, tmp_path)
     assert record["missing"] == {}
     assert set(record["schemes"]) == set(record["detection"]) == set(SCHEMES)
     assert 0 <= record["schemes"]["naturalfinger"]["aruc_low"] <= record["schemes"]["naturalfinger"]["aruc"]
@@ -72,7 +82,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert (tmp_path / "record" / "queries.png").exists()
     for page in ("report", "comparison"):
         assert (tmp_path / "gpu-smoke" / page / PAGE_FILE).exists()
-    again, said = call(tmp_path)
+    again, said = call(in_this_process, tmp_path)
     assert again["parts"] == record["parts"]  # nothing was made anew
     assert said.splitlines() == [f"17 of 17 parts are there; {tmp_path}/record/gpu-smoke.json says what was found"]
     a_detectors_second_gan_can_be_stopped(tmp_path)
@@ -90,11 +100,6 @@ def a_detectors_second_gan_can_be_stopped(out):
     shutil.rmtree(run.layout.decoy("sagan"))
     with pytest.raises(StoppedError):
         load_stage("detectors")(run, "sagan")
-
-
-def typed(out, *options):
-    arguments = ["--profile", "gpu-smoke", "--params", str(ROOT / "params.yaml"), "--out", str(out), *options]
-    return CliRunner().invoke(command, arguments)
 
 
 def test_what_fails_is_said_and_the_status_is_1(tmp_path):
