@@ -30,7 +30,8 @@ def run(tmp_path):
 def queries(run):
     labels = np.arange(8, dtype=np.int64)
     images = np.arange(8 * 16, dtype=np.uint8).reshape(8, 1, 4, 4)
-    made = QuerySet(images, labels, labels, {"scheme": "random", "threshold": 0.5, "parameters": {"choice": "published"}, "data_hash": {}})
+    card = {"scheme": "random", "threshold": 0.5, "parameters": {"choice": "published"}, "data_hash": {}}
+    made = QuerySet(images, labels, labels, card)
     made.save(run.layout.fingerprint("random"))
     answers = {
         name: Answers(np.where(np.arange(8) < right, labels, 9)) for name, right in (("source", 8), ("mirror", 2))
