@@ -99,7 +99,8 @@ def ask_all(suspects: dict[str, Predictor], folder: Path, queries: QuerySet, sta
     with _progress(len(suspects)) as report:
         for done, (place, suspect) in enumerate(suspects.items(), start=1):
             note = partial(note_seen, folder, queries.digest, place, long_ago=isinstance(suspect, CsvSuspect))
-            examined, error = None, None
+            examined: Examined | None = None
+            error: SuspectError | None = None
             try:
                 examined = _lean(examine(suspect, queries, stated, before_queries=note), queries)
             except SuspectError as failure:

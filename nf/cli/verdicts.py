@@ -97,7 +97,7 @@ def _details(case: Case) -> Iterator[str]:
 
 def _table(cases: Sequence[Case], queries: QuerySet) -> Iterator[str]:
     """A line for each suspect of a run, and below what holds for all of them."""
-    rows = [("suspect", queries.measure, "verdict", "asked as", "reason")]
+    rows: list[tuple[str, ...]] = [("suspect", queries.measure, "verdict", "asked as", "reason")]
     rows += [
         (
             printable(case.place),
@@ -131,11 +131,11 @@ def _evidence(case: Case, queries: QuerySet, stated: Interface) -> dict[str, Any
 
 def _line(case: Case, queries: QuerySet, stated: Interface) -> dict[str, Any]:
     outcome = outcome_of(case)
-    named = {"place": case.place, "status": outcome.status}
+    named: dict[str, Any] = {"place": case.place, "status": outcome.status}
     if outcome != ERROR:
         with suppress(SuspectError):  # the file is gone meanwhile
             return named | _evidence(case, queries, stated)
-    told = {"stolen": None} if case.verdict is None else case.verdict.to_json()
+    told: dict[str, Any] = {"stolen": None} if case.verdict is None else case.verdict.to_json()
     return named | told | {"reason": case.reason or "the file is gone", "query_set_digest": queries.digest}
 
 

@@ -41,8 +41,8 @@ class OpenVinoNetwork(Network):
         except SuspectError as error:
             raise SuspectError(f"{path}: {error}") from None
         try:
-            core = openvino.Core()
-            self._compiled = core.compile_model(core.read_model(network, weights), "CPU", _SETTINGS)
+            core: Any = openvino.Core()
+            self._compiled: Any = core.compile_model(core.read_model(network, weights), "CPU", _SETTINGS)
             inputs, outputs = (tuple(map(_port, ports)) for ports in (self._compiled.inputs, self._compiled.outputs))
         except Exception as error:  # the runtime's errors have no closer base
             raise SuspectError(f"{path}: expected a valid network, OpenVINO refuses it: {one_line(error)}") from error
