@@ -33,7 +33,7 @@ class VerdictCounts:
     Attributes:
         levels: levels that they were taken at; ``None`` where the query set has no calibration.
         independent_accused: independent models that were accused of either.
-        trained_accused: models that learned from the owner's data that were called stolen; ``None`` without such models.
+        trained_accused: models that learned from the owner's data that were called stolen; ``None`` without any such.
         missed: stolen models that were not accused at all.
         not_called_stolen: stolen models that were not called stolen.
         thieves: stolen models by attack.

@@ -81,7 +81,7 @@ def test_without_models_that_learned_from_the_same_data_nothing_is_called_stolen
 
 @pytest.mark.parametrize("level", [0.01, 0.05])
 def test_a_false_announcement_on_an_honest_list_is_as_rare_as_the_level_says(level):
-    """Ten honest suspects, a verdict of each with twenty sets; p-values never rise, so the last look has every alarm."""
+    """Ten honest suspects, a verdict of each with twenty sets; p-values never rise: the last look has every alarm."""
     runs, suspects, sets = 300, 10, 20
     rng = np.random.default_rng(round(1000 * level))
     false = {"independent": 0, "trained": 0}
