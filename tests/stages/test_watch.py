@@ -118,7 +118,7 @@ def watched(tmp_path):
 
 
 def test_page_record_and_announcement_say_the_same_corrected_outcome(watched):
-    run, digest = watched
+    run, _ = watched
     page = draw_watch(run, LISTED).read_text()
     assert "Of 2 suspects 1 is stolen, at levels of 1% and 5%" in page
     record = read_json(run.layout.watch / "verdicts.json")
