@@ -18,7 +18,7 @@ from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.verifier import Verifier
 from nf.suspects import Examined, Interface
-from nf.suspects.probe import Found
+from nf.suspects.probe import Found as FoundInterface
 from nf.verdict import Benchmark, Found, check_card, decide, evidence, load_benchmark, no_verdict, outcome_of
 
 
@@ -162,7 +162,7 @@ def test_impossible_proportions_are_refused(count: int, total: int) -> None:
 
 @pytest.fixture
 def metrics(queries: QuerySet) -> dict[str, Any]:
-    """What the evaluation writes: of 3 thieves one is missed, of 4 independent models one and of 2 twins one accused."""
+    """What the evaluation writes: of 3 thieves one is missed; of 4 independent models and 2 twins one each is accused."""
     counts = {"independent_accused": (1, 4), "trained_accused": (1, 2), "missed": (1, 3)}
     verdicts: dict[str, Any] = {name: Proportion(*counted).to_json() for name, counted in counts.items()}
     verdicts["thieves"] = {"prune": {"suspects": 3, "accused": 2, "stolen": 1}}
@@ -218,7 +218,7 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
-    found = Found(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
+    found = FoundInterface(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
     record = evidence(verdict, str(path), Examined(answering(queries, 6), found, Interface(layout="nhwc"), 0.9))
     assert record["output"] == "probabilities"
     assert record["asked"] == {
