@@ -18,7 +18,7 @@ from nf.core.paths import Layout  # noqa: E402
 from nf.monitoring import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
-from nf.stages.watch import draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
+from nf.stages.watch import benchmark_of, draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -54,7 +54,8 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
 def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None:
     """Verify every suspect of the list with the query set in use, draw their histories and announce changed verdicts.
 
-    Who has seen the set stands in the ledger, which DVC gets as after ``refingerprint``.
+    Verdicts are corrected for the length of the list and for repeated sets. Who has seen the set stands in the ledger,
+    which DVC gets as after ``refingerprint``; MLflow gets a run.
 
     Args:
         profile: profile of ``params.yaml``; by default the one that the file names.
@@ -66,18 +67,21 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
     issued = Ledger(run.layout.issued).current()
+    benchmark_of(run, issued.digest)  # what is amiss on the owner's side stops all before the first has seen a query
     for suspect in listed.suspects:
-        open_watched(suspect, path.parent)  # a token that is not set stops all before the first has seen a query
+        open_watched(suspect, path.parent)
     with run.lock_stage("watch"):
         _watch(run, listed, issued, path.parent)
 
 
 def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
+    from flows.tracking import log_watch  # MLflow takes seconds to import
+
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
         observation = ask(run, issued, suspect, folder)
-        verdict = "no answer" if observation.stolen is None else "stolen" if observation.stolen else "not stolen"
-        get_run_logger().info("%s: %s %s", suspect.name, verdict, observation.error or f"at {observation.score:.3f}")
+        alone = observation.error or f"{observation.outcome} by this verdict alone, at {observation.score:.3f}"
+        get_run_logger().info("%s: %s", suspect.name, alone)
     make_task(draw_watch, "draw")(run, listed)
     announce = make_task(
         _announce, "announce", retries=len(_WEBHOOK_RETRIES), retry_delay_seconds=list(_WEBHOOK_RETRIES)
@@ -86,7 +90,10 @@ def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None
         for change in watch_changes(run, listed):
             announce(run, change)
     finally:  # also if nobody could be told; not where a file could not be read, as damage would be versioned, too
-        make_task(_version, "dvc")(run.layout.issued)
+        try:
+            make_task(_version, "dvc")(run.layout.issued)
+        finally:
+            make_task(log_watch, "mlflow")(run, listed, issued)
 
 
 def _announce(run: Run, change: Change) -> None:

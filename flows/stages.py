@@ -152,7 +152,7 @@ def run_stage(name: str, profile: str | None, item: str | None) -> None:
     if name not in _STAGES:
         raise UnknownNameError("stage", name, _STAGES)
     _check_item(name, item)
-    flow(_STAGES[name], name=name, validate_parameters=False)(profile, item)
+    flow(name=name, validate_parameters=False)(_STAGES[name])(profile, item)
 
 
 def _check_item(name: str, item: str | None) -> None:

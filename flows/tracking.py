@@ -1,4 +1,4 @@
-"""The runs that MLflow gets: one for the pipeline, its comparison or a refingerprint, and one below per scheme and GAN.
+"""The runs that MLflow gets: one for a pipeline, comparison, refingerprint or watch, and one below per scheme and GAN.
 
 The functions here say what is logged; ``flows.outbox`` keeps and sends it.
 """
@@ -30,12 +30,13 @@ from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.evaluation import robustness, uniqueness
 from nf.gan import read_history
-from nf.monitoring import IssuedSet, Ledger
+from nf.monitoring import IssuedSet, Ledger, Watchlist
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.gan import trained_gans
 from nf.stages.provenance import git_commit
 from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
+from nf.stages.watch import VERDICTS_FILE, benchmark_of, watch_verdicts
 
 _CURVE_STEPS = 100
 
@@ -101,6 +102,31 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
             **({"previous_query_set": before[0].digest} if before else {}),
         },
         children=[_evaluation(run, issued.scheme, folder, folder / SCORES_FILE, folder / METRICS_FILE)],
+    )
+    log(_experiment(run), record)
+
+
+def log_watch(run: Run, watchlist: Watchlist, issued: IssuedSet) -> None:
+    """Log the corrected verdict on each suspect of the list, and the known errors of the query set in use.
+
+    Tags ``outcome.<suspect>`` hold what is claimed, metrics ``<suspect>.*`` the scores and p-values, raw and corrected,
+    metrics ``benchmark.*`` the errors; page and JSON are artifacts.
+    """
+    verdicts = watch_verdicts(run, watchlist)
+    metrics = [(f"benchmark.{name}", value, 0) for name, value in _numbers(benchmark_of(run, issued.digest).to_json())]
+    for suspect, verdict in verdicts.items():
+        metrics += [(f"{suspect}.{name}", value, 0) for name, value in _numbers(verdict.to_json())]
+    record = RunRecord(
+        f"watch-{issued.digest[:8]}",
+        metrics=metrics,
+        tags={
+            **_tags(run),
+            "kind": "watch",
+            "scheme": issued.scheme,
+            "query_set": issued.digest,
+            **{f"outcome.{suspect}": verdict.outcome for suspect, verdict in verdicts.items()},
+        },
+        files={f"watch/{name}": run.layout.watch / name for name in (PAGE_FILE, VERDICTS_FILE)},
     )
     log(_experiment(run), record)
 

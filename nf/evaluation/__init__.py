@@ -7,14 +7,13 @@ from nf.evaluation.extended import EXTENDED_GROUPS, ExtendedEvaluation, evaluate
 from nf.evaluation.intervals import estimate
 from nf.evaluation.margins import Margin, margins, summarise
 from nf.evaluation.plots import write_plots
-from nf.evaluation.verdicts import Found, Judged, VerdictCounts, calibrated_table, check_levels, count_verdicts, judge
+from nf.evaluation.verdicts import Judged, VerdictCounts, calibrated_table, check_levels, count_verdicts, judge
 
 __all__ = [
     "EXTENDED_GROUPS",
     "BudgetPoint",
     "Evaluation",
     "ExtendedEvaluation",
-    "Found",
     "Judged",
     "Margin",
     "VerdictCounts",

@@ -10,7 +10,7 @@ from nf.core.errors import ArtifactError
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
-from nf.verdict import Verdict, decide, p_value
+from nf.verdict import Found, Verdict, decide, p_value
 
 _GROUPS: dict[str, Group] = {"independent": "independent", "trained": "twin"}
 """Which calibration models each of ``Levels`` is about."""
@@ -27,21 +27,6 @@ class Judged:
 
     row: Score
     verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Found:
-    """Verdicts on one kind of suspect.
-
-    Attributes:
-        suspects: number of suspects.
-        accused: number of those that were accused of either.
-        stolen: number of those that were called stolen.
-    """
-
-    suspects: int
-    accused: int
-    stolen: int
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
-"""Suspects and query sets over the months: ledger, watch list, histories. Imports without torch."""
+"""Suspects and query sets over the months: ledger, watch list, histories, correction. Imports without torch."""
 
-from nf.monitoring.history import Change, Observation, append_history, find_changes, read_history
+from nf.monitoring.correction import Change, CorrectedVerdict, correct, find_changes
+from nf.monitoring.history import FORMER_OUTCOMES, Observation, append_history, read_history
 from nf.monitoring.ledger import IssuedSet, Ledger, note_seen
 from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched, stated_of
 
 __all__ = [
+    "FORMER_OUTCOMES",
     "Change",
+    "CorrectedVerdict",
     "IssuedSet",
     "Ledger",
     "Observation",
     "WatchedSuspect",
     "Watchlist",
     "append_history",
+    "correct",
     "find_changes",
     "load_watchlist",
     "note_seen",

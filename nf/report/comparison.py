@@ -107,6 +107,7 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
     return {
         "inputs": inputs,
         "schemes": [(scheme_name(s.name), s.name, s.evaluation) for s in inputs.schemes],
+        "verdicts": {s.name: found for s in inputs.schemes if (found := s.evaluation.get("verdicts"))},
         "first": scheme_name(inputs.schemes[0].name),
         "confidence": confidence,
         "behind": standings(inputs.schemes, inputs.detection),

@@ -20,6 +20,16 @@ def exact_interval(count: int, total: int, confidence: float) -> str:
     return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}%"
 
 
+def level(chance: float) -> str:
+    """A level or another small chance: ``0.01`` gives ``1%``, ``0.0004`` gives ``0.04%``."""
+    return f"{100 * chance:.3g}%"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, which is never 0: ``0.0123`` gives ``0.012``, ``0.0000012`` gives ``1.2e-06``; a dash for none."""
+    return "\N{EN DASH}" if value is None else f"{value:.2g}"
+
+
 def decimal(value: float) -> str:
     """A metric in [0, 1] to three places."""
     return f"{value:.3f}"

@@ -59,6 +59,17 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
     def metric(key: str) -> Callable[[SchemeResult], float | None]:
         return lambda scheme: float(scheme.evaluation[key])
 
+    def calibrated(scheme: SchemeResult) -> float | None:
+        found = scheme.evaluation.get("calibrated")
+        return float(found["aruc"]) if found else None
+
+    def verdict(rate: str) -> Callable[[SchemeResult], float | None]:
+        def read(scheme: SchemeResult) -> float | None:
+            found = (scheme.evaluation.get("verdicts") or {}).get(rate)
+            return float(found["rate"]) if found else None
+
+        return read
+
     def extended(group: str) -> Callable[[SchemeResult], float | None]:
         def read(scheme: SchemeResult) -> float | None:
             found = scheme.evaluation.get("plus", {}).get(group)
@@ -77,20 +88,28 @@ def _measures(first: SchemeResult, detection: Mapping[str, Mapping[str, Any]]) -
 
         return read
 
+    def one_place(share: float) -> str:
+        return percent(share, 1)
+
     def errors(kind: str) -> Callable[[SchemeResult], float | None]:
         return lambda scheme: float(scheme.evaluation["at_threshold"][kind])
 
     return [
         _Measure("ARUC", metric("aruc"), decimal),
+        _Measure("ARUC of the calibrated score", calibrated, decimal),
         _Measure("ROC-AUC", metric("roc_auc"), decimal),
         _Measure("TPR at FPR 0", metric("tpr_at_fpr_0"), decimal),
+        _Measure("Independent models accused by verdicts", verdict("independent_accused"), one_place, False),
+        _Measure("Twins called stolen by verdicts", verdict("trained_accused"), one_place, False),
+        _Measure("Stolen models missed by verdicts", verdict("missed"), one_place, False),
+        _Measure("Stolen models not called so by verdicts", verdict("not_called_stolen"), one_place, False),
         _Measure("Stolen suspects missed at the threshold", errors("false_negatives"), "{:.0f}".format, False),
         _Measure("Honest suspects accused at the threshold", errors("false_positives"), "{:.0f}".format, False),
         _Measure("Twins accused at the threshold", extended("twin"), percent, False),
         _Measure("Students of other data recognised", extended("cross-data"), percent),
         _Measure("Compressed copies recognised", extended("compressed"), percent),
         _Measure("Copies behind input defences recognised", extended("defended"), percent),
-        _Measure("Queries that the naive detector finds", detected, lambda share: percent(share, 1), False),
+        _Measure("Queries that the naive detector finds", detected, one_place, False),
         *(
             _Measure(
                 f"Mean margin under {attack_name(attack).lower()}, in points",

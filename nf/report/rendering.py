@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from nf.report import formats, names
 from nf.report.figures.style import to_svg
 
-_FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration")
+_FILTERS = ("percent", "exact_interval", "level", "p_value", "points", "decimal", "quantity", "duration")
 
 
 def environment() -> Environment:

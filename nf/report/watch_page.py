@@ -1,12 +1,16 @@
-"""The page of the watch: each suspect's last verdict and its history."""
+"""The page of the watch: what is claimed of each suspect, how sure that is, and the suspect's history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from nf.core.calibration import Levels
 from nf.core.files import write_text
-from nf.monitoring import IssuedSet, Observation
+from nf.core.queries import QuerySet
+from nf.monitoring import CorrectedVerdict, IssuedSet, Observation
 from nf.report.figures.watch_history import history_figure
+from nf.report.formats import level
 from nf.report.rendering import environment, svg_markup
 from nf.verdict import Benchmark
 
@@ -20,31 +24,35 @@ class WatchedHistory:
     Attributes:
         name: name of the suspect.
         history: observations of the suspect, the oldest first, at least one.
+        verdict: corrected verdict, or ``None`` if no observation is a verdict.
     """
 
     name: str
     history: tuple[Observation, ...]
+    verdict: CorrectedVerdict | None = None
 
     @property
     def last(self) -> Observation:
         """The newest attempt."""
         return self.history[-1]
 
-    @property
-    def verdict(self) -> Observation | None:
-        """The newest attempt that gave a verdict, or ``None`` if none did."""
-        return next((observation for observation in reversed(self.history) if observation.stolen is not None), None)
-
 
 def write_watch_page(
-    path: Path, *, profile: str, issued: IssuedSet, benchmark: Benchmark, suspects: Sequence[WatchedHistory]
+    path: Path,
+    *,
+    profile: str,
+    issued: IssuedSet,
+    queries: QuerySet,
+    benchmark: Benchmark,
+    suspects: Sequence[WatchedHistory],
 ) -> None:
     """Write the page to ``path`` and each suspect's drawing as ``<name>.svg`` beside it; nothing is fetched to show it.
 
     Args:
         path: HTML file to write.
         profile: name of the profile.
-        issued: query set in use.
+        issued: query set in use, as the ledger has it.
+        queries: query set in use.
         benchmark: verdicts with this query set on the zoo.
         suspects: watched suspects, in the order of the page.
 
@@ -56,12 +64,33 @@ def write_watch_page(
         title = f"{suspect.name}: scores over time"
         drawings[suspect.name] = svg_markup(history_figure(suspect.history), f"history-{index}", title)
         write_text(path.with_name(f"{suspect.name}.svg"), drawings[suspect.name])
-    context = {
+    levels = queries.calibration.levels if queries.calibration else None
+    context: dict[str, Any] = {
         "profile": profile,
         "issued": issued,
+        "measure": queries.measure,
+        "levels": levels,
         "benchmark": benchmark,
         "suspects": suspects,
         "drawings": drawings,
-        "stolen": sum(suspect.verdict is not None and suspect.verdict.stolen is True for suspect in suspects),
+        "answer": answer(suspects, levels),
     }
     write_text(path, environment().get_template(_TEMPLATE).render(context))
+
+
+def answer(suspects: Sequence[WatchedHistory], levels: Levels | None) -> str:
+    """The page in one sentence: how many suspects are claimed to be what, and at which levels."""
+    outcomes = [suspect.verdict.outcome for suspect in suspects if suspect.verdict]
+    judged, stolen = len(outcomes), outcomes.count("stolen")
+    either = outcomes.count("stolen or trained on your data")
+    if not judged:
+        return "There is no verdict on any suspect yet"
+    claims = [f"{stolen} {'is' if stolen == 1 else 'are'} stolen"] if stolen else []
+    claims += [f"{either} {'is' if either == 1 else 'are'} stolen or trained on your data"] if either else []
+    found = " and ".join(claims) or "none is shown to be stolen"
+    at = (
+        f"at levels of {level(levels.independent)} and {level(levels.trained)}"
+        if levels
+        else "at no known level, as the query set has no calibration"
+    )
+    return f"Of {judged} suspect{'s' if judged > 1 else ''} {found}, {at}"

@@ -1,19 +1,24 @@
 """Watching: every suspect of the list is sent the query set in use, and its history is kept and drawn."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from nf.core.errors import SuspectError
+from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, write_json
 from nf.core.paths import METRICS_FILE, PAGE_FILE
 from nf.core.queries import QuerySet
 from nf.monitoring import (
+    FORMER_OUTCOMES,
     Change,
+    CorrectedVerdict,
     IssuedSet,
     Ledger,
     Observation,
     WatchedSuspect,
     Watchlist,
     append_history,
+    correct,
     find_changes,
     open_watched,
     read_history,
@@ -23,8 +28,9 @@ from nf.report import WatchedHistory, write_watch_page
 from nf.stages.issue import now
 from nf.stages.run import Run
 from nf.suspects import examine
-from nf.verdict import check_card, decide, load_benchmark
+from nf.verdict import OUTCOMES, Benchmark, Outcome, check_card, decide, load_benchmark
 
+VERDICTS_FILE = "verdicts.json"
 _ANNOUNCED_FILE = "announced.json"
 
 
@@ -56,39 +62,87 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
             before_queries=lambda: ledger.show(issued.digest, suspect.name, at),
         )
         verdict = decide(examined.answers, queries)
-        judged = {name: getattr(verdict, name) for name in ("score", "threshold", "stolen", "one_hot")}
-        observation = Observation(at, issued.digest, **judged)
+        observation = Observation(
+            at,
+            issued.digest,
+            score=verdict.score,
+            threshold=verdict.threshold,
+            outcome=verdict.outcome,
+            calibrated=verdict.calibrated,
+            independent=verdict.independent.value if verdict.independent else None,
+            trained=verdict.trained.value if verdict.trained else None,
+            levels=verdict.levels,
+            one_hot=verdict.one_hot,
+        )
     except SuspectError as error:
         observation = Observation(at, issued.digest, error=str(error))
     append_history(_history_path(run, suspect.name), observation)
     return observation
 
 
+def benchmark_of(run: Run, digest: str) -> Benchmark:
+    """Known errors of verdicts with the issued query set ``digest``, measured on the zoo when it was issued.
+
+    Raises:
+        ArtifactError: set or metrics are missing or damaged, or from before verdicts had levels.
+    """
+    folder = Ledger(run.layout.issued).folder(digest)
+    try:
+        return load_benchmark(folder / METRICS_FILE, QuerySet.load(folder))
+    except ArtifactError as error:
+        raise ArtifactError(f"{error}; or issue a new query set with `refingerprint`") from error
+
+
+def watch_verdicts(run: Run, watchlist: Watchlist) -> dict[str, CorrectedVerdict]:
+    """The corrected verdicts on the suspects of the list, by name; see ``nf.monitoring.correct``."""
+    return correct(_histories(run, watchlist))
+
+
 def draw_watch(run: Run, watchlist: Watchlist) -> Path:
-    """Write the page about all suspects of the list that have been queried, and return its path."""
+    """Write the page about all suspects of the list that have been queried, and return its path.
+
+    What it says of them and of the known errors stands beside it as ``verdicts.json``.
+    """
     ledger = Ledger(run.layout.issued)
-    issued = ledger.current()
-    benchmark = load_benchmark(ledger.folder(issued.digest) / METRICS_FILE, QuerySet.load(ledger.folder(issued.digest)))
-    histories = _histories(run, watchlist)
+    issued, verdicts = ledger.current(), watch_verdicts(run, watchlist)
+    benchmark, histories = benchmark_of(run, issued.digest), _histories(run, watchlist)
     page = run.layout.watch / PAGE_FILE
     write_watch_page(
         page,
         profile=run.profile.name,
         issued=issued,
+        queries=QuerySet.load(ledger.folder(issued.digest)),
         benchmark=benchmark,
-        suspects=[WatchedHistory(name, history) for name, history in histories.items() if history],
+        suspects=[WatchedHistory(name, history, verdicts.get(name)) for name, history in histories.items() if history],
     )
+    record = {
+        "query_set": issued.digest,
+        "benchmark": benchmark.to_json(),
+        "suspects": [verdict.to_json() for verdict in verdicts.values()],
+    }
+    write_json(run.layout.watch / VERDICTS_FILE, record)
     return page
 
 
 def watch_changes(run: Run, watchlist: Watchlist) -> list[Change]:
     """Verdicts that differ from those last announced; they stay in this list until ``mark_announced``."""
-    return list(find_changes(_histories(run, watchlist), _announced(run)))
+    changes = find_changes(watch_verdicts(run, watchlist), _announced(run))
+    return [replace(change, benchmark=_known_errors(run, change.verdict)) for change in changes]
+
+
+def _known_errors(run: Run, verdict: CorrectedVerdict) -> Benchmark | None:
+    """A change is told also where no error rates are known, as with labels in place of the verifier's probabilities."""
+    if verdict.newest.one_hot and verdict.newest.levels is None:
+        return None
+    try:
+        return benchmark_of(run, verdict.newest.query_set)
+    except ArtifactError:
+        return None
 
 
 def mark_announced(run: Run, change: Change) -> None:
     """Note that a change has been announced."""
-    write_json(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.stolen})
+    write_json(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.verdict.outcome})
 
 
 def _histories(run: Run, watchlist: Watchlist) -> dict[str, tuple[Observation, ...]]:
@@ -99,6 +153,14 @@ def _history_path(run: Run, suspect: str) -> Path:
     return run.layout.watch / f"{suspect}.jsonl"
 
 
-def _announced(run: Run) -> dict[str, bool]:
+def _announced(run: Run) -> dict[str, Outcome]:
+    """Outcomes by suspect; those from before verdicts had levels in the words of ``FORMER_OUTCOMES``."""
     path = run.layout.watch / _ANNOUNCED_FILE
-    return read_json(path) if path.exists() else {}
+    noted: Mapping[str, bool | Outcome] = read_json(path) if path.exists() else {}
+    outcomes = {
+        suspect: FORMER_OUTCOMES[outcome] if isinstance(outcome, bool) else outcome
+        for suspect, outcome in noted.items()
+    }
+    if unknown := [outcome for outcome in outcomes.values() if outcome not in OUTCOMES]:
+        raise ArtifactError(f"{path}: expected some of {', '.join(OUTCOMES)}, got {unknown[0]!r}; move it away")
+    return outcomes

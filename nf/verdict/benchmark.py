@@ -1,7 +1,7 @@
 """How often verdicts with one query set were wrong on the benchmark's suspects, whose origin is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,21 @@ from nf.verdict.card import threshold_of
 
 
 @dataclass(frozen=True)
+class Found:
+    """Verdicts on one kind of suspect.
+
+    Attributes:
+        suspects: number of suspects.
+        accused: number of those that were accused of either.
+        stolen: number of those that were called stolen.
+    """
+
+    suspects: int
+    accused: int
+    stolen: int
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """Wrong and right verdicts on the suspects of a zoo, none of which had a part in making the query set.
 
@@ -21,16 +36,19 @@ class Benchmark:
         trained_accused: models that learned from the owner's data that were called stolen; ``None`` without such models
             in the zoo.
         missed: stolen models that were not accused at all.
+        thieves: stolen models by attack.
     """
 
     independent_accused: Proportion
     missed: Proportion
     trained_accused: Proportion | None = None
+    thieves: Mapping[str, Found] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts and shares, with 95 % Clopper-Pearson intervals."""
+        """Counts and shares, with 95 % Clopper-Pearson intervals, and under ``thieves`` the counts of each attack."""
         named = {name: getattr(self, name) for name in ("independent_accused", "trained_accused", "missed")}
-        return {name: rate.to_json() for name, rate in named.items() if rate is not None}
+        rates = {name: rate.to_json() for name, rate in named.items() if rate is not None}
+        return {**rates, "thieves": {attack: asdict(found) for attack, found in self.thieves.items()}}
 
 
 def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
@@ -62,6 +80,7 @@ def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
             independent_accused=_proportion(verdicts["independent_accused"]),
             missed=_proportion(verdicts["missed"]),
             trained_accused=None if trained is None else _proportion(trained),
+            thieves={attack: Found(**counts) for attack, counts in verdicts["thieves"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path}: expected counts under 'verdicts', got {error!r}") from error

@@ -131,8 +131,13 @@ def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray
 
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:
     """What p-values show at ``levels``; without models that learned from the owner's data, never ``stolen``."""
-    if independent is None or independent.value > levels.independent:
+    return outcome_of(independent and independent.value, trained and trained.value, levels)
+
+
+def outcome_of(independent: float | None, trained: float | None, levels: Levels) -> Outcome:
+    """The same of bare p-values in (0, 1], as they are after a correction for several tests."""
+    if independent is None or independent > levels.independent:
         return "not shown"
-    if trained is None or trained.value > levels.trained:
+    if trained is None or trained > levels.trained:
         return "stolen or trained on your data"
     return "stolen"

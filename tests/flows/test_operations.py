@@ -25,7 +25,7 @@ def done(monkeypatch):
             names.append(name)
             if name in failing:
                 raise NFError(f"{name} failed")
-            return SimpleNamespace(digest="abc", stolen=True, error=None, score=1.0)
+            return SimpleNamespace(digest="abc", outcome="stolen", error=None, score=1.0)
 
         return work
 
@@ -56,17 +56,19 @@ def test_neither_an_error_of_dvc_nor_one_of_mlflow_keeps_the_other_from_its_part
 @pytest.mark.parametrize(
     ("failing", "steps"),
     [
-        (None, ["ask", "draw", "announce", "dvc"]),
-        ("announce", ["ask", "draw", "announce", "dvc"]),
+        (None, ["ask", "draw", "announce", "dvc", "mlflow"]),
+        ("announce", ["ask", "draw", "announce", "dvc", "mlflow"]),
+        ("dvc", ["ask", "draw", "announce", "dvc", "mlflow"]),
         ("draw", ["ask", "draw"]),
         ("ask", ["ask"]),
     ],
 )
 def test_who_has_seen_the_set_is_versioned_unless_a_file_is_damaged(done, monkeypatch, failing, steps):
     """Also if nobody can be told; what could not be read takes no good version's place."""
-    listed = SimpleNamespace(suspects=[SimpleNamespace(name="shop")])
+    listed, done_set = SimpleNamespace(suspects=[SimpleNamespace(name="shop")]), SimpleNamespace(digest="abc")
     monkeypatch.setattr(operations, "load_watchlist", lambda path: listed)
-    monkeypatch.setattr(operations, "Ledger", lambda folder: SimpleNamespace(current=lambda: "issued"))
+    monkeypatch.setattr(operations, "Ledger", lambda folder: SimpleNamespace(current=lambda: done_set))
+    monkeypatch.setattr(operations, "benchmark_of", lambda run, digest: None)
     monkeypatch.setattr(operations, "open_watched", lambda suspect, folder: None)
     monkeypatch.setattr(operations, "watch_changes", lambda run, listed: ["a change"])
     monkeypatch.setattr(operations, "get_run_logger", lambda: logging.getLogger())
@@ -77,6 +79,20 @@ def test_who_has_seen_the_set_is_versioned_unless_a_file_is_damaged(done, monkey
     assert done[0] == steps
 
 
+def test_errors_that_nobody_counted_stop_all_before_a_suspect_sees_a_query(done, monkeypatch):
+    def unknown(run, digest):
+        raise NFError("nobody counted")
+
+    monkeypatch.setattr(operations, "load_watchlist", lambda path: SimpleNamespace(suspects=["shop"]))
+    monkeypatch.setattr(
+        operations, "Ledger", lambda folder: SimpleNamespace(current=lambda: SimpleNamespace(digest=""))
+    )
+    monkeypatch.setattr(operations, "benchmark_of", unknown)
+    with pytest.raises(NFError, match="nobody counted"):
+        operations.watch.fn()
+    assert done[0] == []
+
+
 def test_a_change_stays_to_be_announced_until_the_webhook_took_it(monkeypatch, tmp_path):
     """A real address where nobody listens: the next run must try again."""
     with socket.socket() as probe:
@@ -84,7 +100,7 @@ def test_a_change_stays_to_be_announced_until_the_webhook_took_it(monkeypatch, t
         port = probe.getsockname()[1]
     monkeypatch.setenv("NF_WEBHOOK_URL", f"http://127.0.0.1:{port}/")
     run = Run.open("smoke", params=Path(__file__).parents[2] / "params.yaml", out=tmp_path)
-    seen = Observation("2026-11-01T03:00:00+00:00", "a" * 64, score=1.0, threshold=0.5, stolen=True)
+    seen = Observation("2026-11-01T03:00:00+00:00", "a" * 64, score=1.0, threshold=0.5, outcome="stolen")
     append_history(run.layout.watch / "shop.jsonl", seen)
     listed = Watchlist((WatchedSuspect("shop", onnx="shop.onnx"),))
     (change,) = watch_changes(run, listed)

@@ -1,14 +1,20 @@
 """Which settings a scheme's run in MLflow bears."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flows.tracking import _parameters
+from flows import tracking
+from flows.tracking import _numbers, _parameters, log_watch
+from nf.core.calibration import Levels
 from nf.core.config import load_profile
 from nf.core.paths import Layout
+from nf.core.proportions import Proportion
+from nf.monitoring import IssuedSet, Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
+from nf.verdict import Benchmark, Found
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,3 +51,50 @@ def test_an_imported_gan_is_named_and_has_no_settings(run):
 
 def test_a_scheme_without_a_gan_has_none(run):
     assert of_gans(_parameters(run, "akh")) == set()
+
+
+def test_metrics_of_both_scores_of_verdicts_and_their_levels_are_logged():
+    found = {
+        "aruc": 0.4,
+        "calibrated": {"aruc": 0.8, "roc_auc": 0.99},
+        "verdicts": {
+            "levels": {"independent": 0.01, "trained": 0.05},
+            "independent_accused": {"count": 0, "total": 91, "rate": 0.0},
+            "trained_accused": None,
+            "thieves": {"prune": {"suspects": 18, "accused": 18, "stolen": 17}},
+        },
+    }
+    assert dict(_numbers(found)) == {
+        "aruc": 0.4,
+        "calibrated.aruc": 0.8,
+        "calibrated.roc_auc": 0.99,
+        "verdicts.levels.independent": 0.01,
+        "verdicts.levels.trained": 0.05,
+        "verdicts.independent_accused.count": 0,
+        "verdicts.independent_accused.total": 91,
+        "verdicts.independent_accused.rate": 0.0,
+        "verdicts.thieves.prune.suspects": 18,
+        "verdicts.thieves.prune.accused": 18,
+        "verdicts.thieves.prune.stolen": 17,
+    }
+
+
+def test_a_watch_logs_corrected_outcomes_both_p_values_and_the_known_errors(run, monkeypatch):
+    logged = []
+    known = Benchmark(Proportion(1, 91), Proportion(3, 63), Proportion(2, 15), {"prune": Found(63, 60, 50)})
+    monkeypatch.setattr(tracking, "log", lambda experiment, record: logged.append(record))
+    monkeypatch.setattr(tracking, "benchmark_of", lambda run, digest: known)
+    monkeypatch.setattr(tracking, "_tags", lambda run: {"profile": run.profile.name})
+    seen = Observation("2026-11-01", "b" * 64, 0.9, 0.5, "stolen", 0.8, 0.009, 0.009, Levels(0.01, 0.05))
+    append_history(run.layout.watch / "shop.jsonl", seen)
+    listed = Watchlist((WatchedSuspect("shop", address="https://shop.example/SECRET"),))
+    log_watch(run, listed, IssuedSet("b" * 64, "naturalfinger", 1, "2026-11-01"))
+    (record,) = logged
+    metrics = {name: value for name, value, _ in record.metrics}
+    assert record.tags["outcome.shop"] == "not shown"
+    assert metrics["shop.p_values.independent.raw"] == 0.009
+    assert metrics["shop.p_values.independent.corrected"] == pytest.approx(0.018)
+    assert metrics["shop.levels.trained"] == 0.05
+    assert metrics["benchmark.trained_accused.count"] == 2
+    assert metrics["benchmark.thieves.prune.stolen"] == 50
+    assert "SECRET" not in json.dumps([record.params, record.metrics, record.tags])

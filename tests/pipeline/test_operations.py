@@ -135,13 +135,17 @@ def test_a_run_that_is_due_is_picked_up_and_done(watched):
 def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
     watch = operated.out / "watch"
     verdicts = {
-        name: [observation.stolen for observation in read_history(watch / f"{name}.jsonl")] for name in (THIEF, HONEST)
+        name: [observation.outcome for observation in read_history(watch / f"{name}.jsonl")] for name in (THIEF, HONEST)
     }
-    assert verdicts == {THIEF: [True], HONEST: [False]}
+    assert verdicts[HONEST] == ["not shown"]
+    assert verdicts[THIEF][0] != "not shown"
     assert THIEF in (watch / "index.html").read_text()
     ((bearer, message),) = webhook[1]
     assert bearer == "Bearer bearer"
-    assert (message["suspect"], message["verdict"], message["query_set"]) == (THIEF, "stolen", issued.digest)
+    assert (message["suspect"], message["query_set"]) == (THIEF, issued.digest)
+    said = {each["suspect"]: each["outcome"] for each in read_json(watch / "verdicts.json")["suspects"]}
+    assert message["outcome"] == said[THIEF] != "not shown"
+    assert set(message["benchmark"]) >= {"independent_accused", "trained_accused", "missed"}
     filters = {"filter": {"event": {"name": ["naturalfinger.verdict.changed"]}}}
     deadline = time.monotonic() + 30
     while not (events := ask(operated, "events/filter", filters)["events"]) and time.monotonic() < deadline:
@@ -173,7 +177,7 @@ def test_the_next_set_retires_the_one_before_and_mlflow_compares_them_once_it_is
     assert first.burnt_at == second.issued_at
     assert set(first.seen_by) == {THIEF, HONEST}
     assert second.status == "fresh"
-    assert len(outbox(operated)) == 2
+    assert len(outbox(operated)) == 3
 
     port = services.free_port()
     url = f"http://127.0.0.1:{port}"
@@ -183,7 +187,7 @@ def test_the_next_set_retires_the_one_before_and_mlflow_compares_them_once_it_is
     place = ("--host", "127.0.0.1", "--port", str(port), "--workers", "1")
     server = services.start(online, "mlflow", "server", *place, *stores)
     services.wait_for(lambda: services.answers(f"{url}/health"), server)
-    assert online.run("flows", "send").stdout.split() == ["2", "sent"]
+    assert online.run("flows", "send").stdout.split() == ["3", "sent"]
     assert outbox(operated) == []
     client = mlflow.MlflowClient(url)
     (experiment,) = [each for each in client.search_experiments() if each.name != "Default"]

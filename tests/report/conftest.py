@@ -7,11 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nf.core.answers import Answers, AnswerTable
 from nf.core.architectures import DISPLAY_NAMES
+from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.config import PlusConfig, PoolConfig, TrainingConfig, ZooConfig
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
-from nf.evaluation import evaluate, evaluate_extended
+from nf.evaluation import (
+    calibrated_table,
+    count_verdicts,
+    evaluate,
+    evaluate_extended,
+    judge,
+    measure_table,
+    metrics_json,
+)
 from nf.report import (
     ComparisonInputs,
     GanResult,
@@ -54,6 +64,29 @@ def made_up_scores(seed=0, quality=0.93):
     return ScoreTable(tuple(rows))
 
 
+def made_up_calibration():
+    """A calibrated score that grows with the matching rate; honest models are far below thieves, twins less so."""
+    rng = np.random.default_rng(5)
+    models, held_out = [], []
+    for group, count, mean in (("thief", 6, 4.0), ("independent", 12, -3.5), ("twin", 8, -2.0)):
+        models += [CalibrationModel(f"{group}-{i}", group, "train", f"{group}-{i}") for i in range(count)]
+        held_out += rng.normal(mean, 0.4, count).tolist()
+    look = Look(100, (0.1,) * 100, -5.0, tuple(held_out))
+    return Calibration(tuple(models), (look,), Levels(0.01, 0.05), candidates=100, folds=5)
+
+
+def verdicts_of(table, queries):
+    """What the evaluation adds for verdicts; of each rate, the first queries are answered like a thief."""
+    answers = {
+        row.suspect: Answers(np.where(np.arange(100) < round(100 * row.score), queries.labels, -1))
+        for row in table.rows
+    }
+    judged = judge(table, AnswerTable(answers), queries)
+    calibrated = calibrated_table(judged)
+    metrics = metrics_json(measure_table(calibrated, resamples=50, confidence=0.95, seed=2)) if calibrated else None
+    return {"calibrated": metrics, "verdicts": count_verdicts(judged).to_json()}
+
+
 def make_scheme(name="naturalfinger", seed=0, quality=0.93, threshold=0.5):
     rng = np.random.default_rng(seed)
     table = made_up_scores(seed, quality)
@@ -63,6 +96,7 @@ def make_scheme(name="naturalfinger", seed=0, quality=0.93, threshold=0.5):
         labels,
         (labels + rng.integers(1, 10, 100)) % 10,
         {"scheme": name, "seed": 11, "threshold": threshold},
+        calibration=made_up_calibration() if name == "naturalfinger" else None,
     )
     evaluation = evaluate(
         table,
@@ -73,7 +107,7 @@ def make_scheme(name="naturalfinger", seed=0, quality=0.93, threshold=0.5):
         confidence=0.95,
         seed=1,
     )
-    return SchemeResult(name, evaluation.to_json(), table, queries)
+    return SchemeResult(name, {**evaluation.to_json(), **verdicts_of(table, queries)}, table, queries)
 
 
 def make_inputs(folder, **changed):
@@ -110,7 +144,8 @@ def with_extended(result, rates):
     rows = tuple(Score.of(spec, rate, 100) for spec, rate in zip(specs, rates, strict=True))
     table = ScoreTable(result.table.rows + rows)
     extended = evaluate_extended(table, threshold=result.evaluation["threshold"], resamples=50, confidence=0.95, seed=0)
-    return replace(result, table=table, evaluation={**result.evaluation, "plus": extended.to_json()})
+    added = {"plus": extended.to_json(), **verdicts_of(table, result.queries)}
+    return replace(result, table=table, evaluation={**result.evaluation, **added})
 
 
 def record(name, seed, area, *, twins=False, **changes):

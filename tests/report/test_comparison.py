@@ -72,9 +72,29 @@ def test_every_figure_of_the_paper_is_a_file_and_on_the_page(folder, page):
 
 
 def test_twins_give_the_headline_and_their_table(text):
-    assert "NaturalFinger accuses 1 of 2 honest twins" in text
+    assert "NaturalFinger calls 0 of 2 honest twins stolen" in text
     assert "1 of 2 1.3-98.7% mean 50% 1 of 1 2.5-100.0% mean 70% 2 of 2 15.8-100.0% mean 95% 1 of 2" in text
     assert "ResNet18 60% 10% VGG16-BN 40% 20%" in text
+
+
+def test_verdicts_of_all_schemes_stand_beside_each_other_at_their_levels(inputs, text):
+    own, other = (scheme.evaluation for scheme in inputs.schemes)
+    assert own["verdicts"]["levels"] == {"independent": 0.01, "trained": 0.05}
+    assert f"NaturalFinger 1%, 5% {own['calibrated']['aruc']:.3f}" in text
+    accused, called = (63 - own["verdicts"][rate]["count"] for rate in ("missed", "not_called_stolen"))
+    assert f"{accused} of 63" in text
+    assert f"{called} of 63" in text
+    # Without calibration there is no level, and nothing is ever called stolen.
+    assert (other["verdicts"]["levels"], other["calibrated"]) == (None, None)
+    assert other["verdicts"]["not_called_stolen"]["count"] == 63
+    assert "MetaV none - - " in text
+    found = own["verdicts"]["thieves"]["prune"]
+    assert f"{found['accused'] / found['suspects']:.0%}, {found['stolen'] / found['suspects']:.0%} of 18" in text
+
+
+def test_without_a_level_the_headline_is_about_the_threshold(inputs, tmp_path):
+    write_comparison(replace(inputs, schemes=inputs.schemes[1:]), tmp_path)
+    assert "MetaV accuses 0 of 2 honest twins" in text_of((tmp_path / "index.html").read_text())
 
 
 def test_the_extended_figure_shows_its_suspects_and_none_of_the_154(inputs):

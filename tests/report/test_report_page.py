@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from nf.core.errors import ArtifactError
+from nf.core.proportions import Proportion
 from nf.core.scores import ScoreTable
 from nf.core.verifier import Verifier
 from nf.report import GanResult, ParitySummary, ZooAccuracy, write_report
 from nf.report.formats import duration, percent, points, quantity
 from nf.report.paper import PAPER_PROFILES
+
+NEWER = ("calibrated", "verdicts")  # than the first metrics files
 
 
 def render(inputs, tmp_path):
@@ -45,12 +48,40 @@ def test_page_fetches_nothing(page):
 
 def test_headline_and_cards_state_the_evaluation(full, page):
     text = text_of(page)
-    assert "NaturalFinger recognises 62 of 63 stolen models and accuses 0 of 91 honest ones" in text
-    assert "a score of 0.50 or more" in text
-    assert "1 of 63 0.0-8.5% 0 of 91 0.0-4.0%" in text
     result = full[0].scheme.evaluation
+    verdicts = result["verdicts"]
+    recognised = 63 - verdicts["missed"]["count"]
+    assert f"NaturalFinger recognises {recognised} of 63 stolen models and accuses 0 of 91 honest ones" in text
+    assert "at levels of 1% over independent models and 5% over models that learned from the owner's data" in text
+    assert "0.50 1 of 63 0.0-8.5% 0 of 91 0.0-4.0%" in text  # at the threshold
     for key in ("aruc", "roc_auc", "tpr_at_fpr_0"):
         assert f"{result[key]:.3f} 95%: {result[f'{key}_low']:.3f}-{result[f'{key}_high']:.3f}" in text
+
+
+def test_verdicts_are_counted_by_kind_beside_both_scores(full, page):
+    text, result = text_of(page), full[0].scheme.evaluation
+    verdicts, calibrated = result["verdicts"], result["calibrated"]
+    assert f"matching rate {result['aruc']:.3f}" in text
+    assert f"calibrated score {calibrated['aruc']:.3f}" in text
+    found = verdicts["thieves"]["distill"]
+    low, high = (100 * bound for bound in Proportion(found["accused"], found["suspects"]).interval())
+    shown = f"Distillation {found['suspects']} {found['accused']} of {found['suspects']} {low:.1f}-{high:.1f}%"
+    assert shown in text
+    assert "0 of 91 0.0-4.0% not measured" in text  # no twins among these suspects
+
+
+def test_verdicts_without_a_level_say_so(small, scheme, tmp_path):
+    plain = scheme("metav")
+    text = text_of(render(small(scheme=replace(plain, table=small().scheme.table)), tmp_path))
+    assert "a score of 0.50 or more, a threshold chosen on training models alone" in text
+    assert "The query set has no calibration, so its verdicts have no level" in text
+
+
+def test_metrics_without_verdicts_are_shown(small, scheme, tmp_path):
+    inputs = small()
+    known = {key: inputs.scheme.evaluation[key] for key in inputs.scheme.evaluation if key not in NEWER}
+    text = text_of(render(replace(inputs, scheme=replace(inputs.scheme, evaluation=known)), tmp_path))
+    assert "NaturalFinger recognises 62 of 63 stolen models and accuses 0 of 91 honest ones" in text
 
 
 def test_table_lists_every_suspect_with_rate_and_verdict_and_no_training_model(full, page):

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from nf.core.answers import Answers, AnswerTable
+from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
+from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.stages.compare import comparison_detection
 from nf.stages.evaluate import evaluate
 from nf.stages.report import scheme_result
 from nf.stages.run import Run
+from nf.verdict import Found, load_benchmark
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 ROLES = {"source": "positive", "mirror": "negative"}
@@ -46,6 +49,27 @@ def test_scores_of_this_set_are_evaluated(run, queries):
     record = read_json(evaluate(run, "random"))
     assert (record["query_set"], record["aruc"]) == (queries.digest, 0.75)
     assert scheme_result(run, "random").queries.digest == queries.digest
+    assert (record["calibration"], record["calibrated"]) == (None, None)
+    assert record["verdicts"]["levels"] is None
+    assert record["verdicts"]["thieves"] == {"train": {"suspects": 1, "accused": 1, "stolen": 0}}
+
+
+def test_a_calibrated_set_gets_a_second_score_and_verdicts_at_its_levels(run, queries):
+    models = [CalibrationModel(f"h{place}", "independent", "train", f"h{place}") for place in range(6)]
+    models += [CalibrationModel(f"t{place}", "twin", "train", f"t{place}") for place in range(6)]
+    held_out = tuple(-4.0 + place / 10 for place in range(12))
+    made = Calibration(tuple(models), (Look(8, (1.0,) * 8, -4.0, held_out),), Levels(0.01, 0.05), 9, 5)
+    replace(queries, calibration=made).save(run.layout.fingerprint("random"))
+    record = read_json(evaluate(run, "random"))
+    assert record["calibration"] == made.digest
+    assert record["calibrated"]["roc_auc"] == 1.0
+    assert record["calibrated"]["roc_auc_low"] < 1.0
+    verdicts = record["verdicts"]
+    assert verdicts["levels"] == {"independent": 0.01, "trained": 0.05}
+    assert verdicts["thieves"] == {"train": {"suspects": 1, "accused": 1, "stolen": 1}}
+    assert (verdicts["independent_accused"]["count"], verdicts["trained_accused"]) == (0, None)
+    known = load_benchmark(run.layout.metrics("random"), replace(queries, calibration=made))
+    assert (known.missed, known.thieves) == (Proportion(0, 1), {"train": Found(1, 1, 1)})
 
 
 def test_scores_of_another_set_are_refused(run, queries):

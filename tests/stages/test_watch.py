@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import read_json, write_json
+from nf.core.paths import METRICS_FILE
 from nf.core.queries import QuerySet
-from nf.monitoring import IssuedSet, Ledger, WatchedSuspect
+from nf.monitoring import IssuedSet, Ledger, Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
-from nf.stages.watch import watch_suspect
+from nf.stages.watch import benchmark_of, draw_watch, mark_announced, watch_changes, watch_suspect
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -79,6 +82,71 @@ def test_the_ledger_knows_of_a_suspect_before_the_first_request_reaches_it(tmp_p
     with breaking_server(lambda: seen.append(set(ledger.current().seen_by))) as address:
         observation = watch_suspect(run, issued, WatchedSuspect("shop", address=address), tmp_path)
     assert seen == [{"shop"}]
-    assert observation.stolen is None
+    assert observation.outcome is None
     assert "500" in observation.error
     assert set(ledger.current().seen_by) == {"shop"}
+
+
+LEVELS = Levels(0.01, 0.05)
+LISTED = Watchlist((WatchedSuspect("shop", onnx="a"), WatchedSuspect("bank", onnx="b")))
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A run with a calibrated query set in use, its metrics, and a verdict on each of two suspects."""
+    run = Run.open("smoke", params=PARAMS, out=tmp_path)
+    models = (CalibrationModel("m", "independent", "train", "m"),)
+    queries = QuerySet(
+        np.zeros((2, 1, 4, 4), np.uint8),
+        np.zeros(2, np.int64),
+        np.ones(2, np.int64),
+        {"scheme": "naturalfinger", "threshold": 0.5},
+        calibration=Calibration(models, (Look(2, (1.0, 1.0), 0.0, (0.0,)),), LEVELS, 9, 5),
+    )
+    ledger = Ledger(run.layout.issued)
+    queries.save(ledger.folder(queries.digest))
+    counts = {"independent_accused": (1, 91), "trained_accused": (2, 15), "missed": (3, 63)}
+    verdicts = {name: {"count": count, "total": total} for name, (count, total) in counts.items()}
+    verdicts["thieves"] = {"prune": {"suspects": 63, "accused": 60, "stolen": 50}}
+    metrics = {"query_set": queries.digest, "threshold": 0.5, "calibration": queries.calibration.digest}
+    write_json(ledger.folder(queries.digest) / METRICS_FILE, {**metrics, "verdicts": verdicts})
+    ledger.issue(IssuedSet(queries.digest, "naturalfinger", 0, ISSUED_AT))
+    for name, value in (("shop", 1e-6), ("bank", 0.009)):
+        seen = Observation(ISSUED_AT, queries.digest, 0.9, 0.5, "stolen", 0.8, value, value, LEVELS)
+        append_history(run.layout.watch / f"{name}.jsonl", seen)
+    return run, queries.digest
+
+
+def test_page_record_and_announcement_say_the_same_corrected_outcome(watched):
+    run, _ = watched
+    page = draw_watch(run, LISTED).read_text()
+    assert "Of 2 suspects 1 is stolen, at levels of 1% and 5%" in page
+    record = read_json(run.layout.watch / "verdicts.json")
+    assert [each["outcome"] for each in record["suspects"]] == ["stolen", "not shown"]
+    assert record["suspects"][1]["p_values"]["independent"] == {"raw": 0.009, "corrected": pytest.approx(0.018)}
+    assert record["benchmark"]["trained_accused"]["count"] == 2
+    (change,) = watch_changes(run, LISTED)
+    assert (change.suspect, change.to_json()["outcome"]) == ("shop", "stolen")
+    assert change.to_json()["benchmark"] == record["benchmark"]
+    mark_announced(run, change)
+    assert watch_changes(run, LISTED) == []
+    assert read_json(run.layout.watch / "announced.json") == {"shop": "stolen"}
+
+
+def test_what_was_announced_before_levels_is_read(watched):
+    run, _ = watched
+    write_json(run.layout.watch / "announced.json", {"shop": True, "bank": False})
+    (change,) = watch_changes(run, LISTED)
+    assert (change.previous, change.verdict.outcome) == ("stolen or trained on your data", "stolen")
+    write_json(run.layout.watch / "announced.json", {"shop": "guilty"})
+    with pytest.raises(ArtifactError, match=r"announced\.json: expected some of stolen, .*got 'guilty'; move it away"):
+        watch_changes(run, LISTED)
+
+
+def test_errors_that_nobody_counted_keep_no_change_from_being_told(watched):
+    run, digest = watched
+    (Ledger(run.layout.issued).folder(digest) / METRICS_FILE).unlink()
+    (change,) = watch_changes(run, LISTED)
+    assert change.to_json()["benchmark"] is None
+    with pytest.raises(ArtifactError, match="or issue a new query set with `refingerprint`"):
+        benchmark_of(run, digest)

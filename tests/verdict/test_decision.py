@@ -2,7 +2,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from nf.core.answers import Answers
+from nf.core.calibration import Calibration, CalibrationModel, Group, Levels, Look
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
-from nf.core.scores import Score, ScoreTable
 from nf.core.verifier import Verifier
-from nf.evaluation.evaluate import evaluate
 from nf.suspects import Examined, Interface
-from nf.suspects.probe import Found
-from nf.verdict import Calibration, check_card, decide, evidence, load_calibration, no_verdict
+from nf.suspects.probe import Found as FoundInterface
+from nf.verdict import Benchmark, Found, check_card, decide, evidence, load_benchmark, no_verdict, outcome_of
 
 
 def answering(queries: QuerySet, matches: int) -> Answers:
@@ -28,22 +27,73 @@ def answering(queries: QuerySet, matches: int) -> Answers:
     return Answers(np.where(np.arange(len(queries)) < matches, queries.labels, queries.labels + 1))
 
 
-@pytest.mark.parametrize(("matches", "stolen"), [(0, False), (4, False), (5, True), (7, True)])
-def test_a_suspect_at_the_threshold_is_stolen(queries: QuerySet, matches: int, stolen: bool) -> None:
+EITHER = "stolen or trained on your data"
+
+
+@pytest.mark.parametrize(("matches", "outcome"), [(0, "not shown"), (4, "not shown"), (5, EITHER), (7, EITHER)])
+def test_a_suspect_at_the_threshold_of_a_set_without_calibration_is_either(
+    queries: QuerySet, matches: int, outcome: str
+) -> None:
+    """Such a set knows no level, and its threshold does not tell thieves from models of the same data."""
     at = replace(queries, card={**queries.card, "threshold": 5 / 7})
     verdict = decide(answering(queries, matches), at)
-    assert verdict.stolen is stolen
+    assert (verdict.stolen, verdict.accused) == (False, outcome == EITHER)
     assert verdict.to_json() == {
+        "outcome": outcome,
         "scheme": "naturalfinger",
         "measure": "matching rate",
         "score": matches / 7,
         "threshold": 5 / 7,
-        "stolen": stolen,
+        "calibrated": None,
+        "independent": None,
+        "trained": None,
+        "levels": None,
+        "stolen": False,
         "one_hot": False,
         "queries": 7,
         "query_set_digest": queries.digest,
-        "calibration": None,
+        "benchmark": None,
+        "tests": 1,
     }
+
+
+def calibrated(queries: QuerySet, twins: int = 8) -> QuerySet:
+    """The queries with a score of 2 for each match less 7; independent models lie at -6, twins at -1."""
+    models, held_out = [], []
+    for group, count, mean in (("thief", 6, 6.0), ("independent", 8, -6.0), ("twin", twins, -1.0)):
+        models += [CalibrationModel(f"{group}-{i}", cast(Group, group), "train", f"{group}-{i}") for i in range(count)]
+        held_out += [mean + (i - (count - 1) / 2) / 4 for i in range(count)]
+    look = Look(7, (2.0,) * 7, -7.0, tuple(held_out))
+    return replace(queries, calibration=Calibration(tuple(models), (look,), Levels(0.01, 0.05), 9, 5))
+
+
+@pytest.mark.parametrize(("matches", "outcome"), [(0, "not shown"), (1, "not shown"), (3, EITHER), (7, "stolen")])
+def test_a_calibrated_set_decides_by_p_values(queries: QuerySet, matches: int, outcome: str) -> None:
+    """The threshold of 0.6 has no say."""
+    verdict = decide(answering(queries, matches), calibrated(queries))
+    assert verdict.outcome == outcome
+    assert verdict.levels == Levels(0.01, 0.05)
+    assert verdict.independent is not None
+    assert verdict.trained is not None
+    assert 0 < verdict.independent.value <= verdict.trained.value
+    assert verdict.calibrated == pytest.approx(1 / (1 + np.exp(7 - 2 * matches)))
+    assert verdict.score == matches / 7
+    record = json.loads(json.dumps(verdict.to_json()))
+    assert (record["outcome"], record["stolen"]) == (outcome, outcome == "stolen")
+    assert record["independent"]["models"] == 8
+    assert record["levels"] == {"independent": 0.01, "trained": 0.05}
+
+
+def test_without_twins_among_the_calibration_models_nobody_is_called_stolen(queries: QuerySet) -> None:
+    verdict = decide(answering(queries, 7), calibrated(queries, twins=0))
+    assert (verdict.outcome, verdict.trained) == (EITHER, None)
+
+
+def test_a_p_value_at_its_level_is_enough() -> None:
+    levels = Levels(0.01, 0.05)
+    assert outcome_of(0.01, 0.05, levels) == "stolen"
+    assert outcome_of(0.01, 0.051, levels) == outcome_of(0.01, None, levels) == EITHER
+    assert outcome_of(0.011, 0.001, levels) == outcome_of(None, None, levels) == "not shown"
 
 
 def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> None:
@@ -55,11 +105,10 @@ def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> No
     verdict = decide(Answers(queries.labels, sure), carrying)
     assert (verdict.measure, verdict.one_hot) == ("verifier", False)
     assert verdict.score == pytest.approx(1 / (1 + np.exp(4 * 0.5 - 1)))
-    known = Calibration(false_accusation=Proportion(1, 4), miss=Proportion(1, 3))
-    assert decide(Answers(queries.labels, sure), carrying, known).calibration == known
+    known = Benchmark(independent_accused=Proportion(1, 4), missed=Proportion(1, 3))
+    assert decide(Answers(queries.labels, sure), carrying, known).benchmark == known
     blind = decide(Answers(queries.labels), carrying, known)
     assert blind.one_hot is True
-    assert blind.calibration is None  # of suspects that gave probabilities
     assert blind.score == pytest.approx(1 / (1 + np.exp(4 - 1)))
     assert blind.query_set_digest == verdict.query_set_digest != queries.digest
 
@@ -113,27 +162,33 @@ def test_impossible_proportions_are_refused(count: int, total: int) -> None:
 
 @pytest.fixture
 def metrics(queries: QuerySet) -> dict[str, Any]:
-    """What the evaluation writes: of 3 positives one is missed, of 4 negatives one is accused."""
-    rows = [(f"p{i}", "positive", s) for i, s in enumerate((0.9, 0.6, 0.2))]
-    rows += [(f"n{i}", "negative", s) for i, s in enumerate((0.1, 0.7, 0.3, 0.59))]
-    table = ScoreTable(tuple(Score(n, "suspects", role, "train", "", "resnet18", "", s, 7) for n, role, s in rows))
-    done = evaluate(
-        table, scheme="naturalfinger", query_set=queries.digest, threshold=0.6, resamples=10, confidence=0.95, seed=0
-    )
-    return done.to_json()
+    """What the evaluation writes: of 3 thieves one is missed; one of 4 independent models and of 2 twins is accused."""
+    counts = {"independent_accused": (1, 4), "trained_accused": (1, 2), "missed": (1, 3)}
+    verdicts: dict[str, Any] = {name: Proportion(*counted).to_json() for name, counted in counts.items()}
+    verdicts["thieves"] = {"prune": {"suspects": 3, "accused": 2, "stolen": 1}}
+    return {"query_set": queries.digest, "threshold": 0.6, "calibration": None, "verdicts": verdicts}
 
 
 def test_a_verdict_states_the_error_rates_of_the_benchmark(
     queries: QuerySet, metrics: dict[str, Any], tmp_path: Path
 ) -> None:
     write_json(tmp_path / "naturalfinger.json", metrics)
-    calibration = load_calibration(tmp_path / "naturalfinger.json", queries)
-    assert calibration == Calibration(false_accusation=Proportion(1, 4), miss=Proportion(1, 3))
-    record = json.loads(json.dumps(decide(answering(queries, 6), queries, calibration).to_json()))["calibration"]
-    assert record["false_accusation"]["rate"] == 0.25
+    benchmark = load_benchmark(tmp_path / "naturalfinger.json", queries)
+    assert benchmark == Benchmark(Proportion(1, 4), Proportion(1, 3), Proportion(1, 2), {"prune": Found(3, 2, 1)})
+    record = json.loads(json.dumps(decide(answering(queries, 6), queries, benchmark).to_json()))["benchmark"]
+    assert record["independent_accused"]["rate"] == 0.25
     low, high = binomtest(1, 4).proportion_ci(0.95, method="exact")
-    assert (record["false_accusation"]["low"], record["false_accusation"]["high"]) == pytest.approx((low, high))
-    assert (record["miss"]["count"], record["miss"]["total"]) == (1, 3)
+    assert (record["independent_accused"]["low"], record["independent_accused"]["high"]) == pytest.approx((low, high))
+    assert (record["missed"]["count"], record["missed"]["total"]) == (1, 3)
+    assert record["trained_accused"]["count"] == 1
+    assert record["thieves"] == {"prune": {"suspects": 3, "accused": 2, "stolen": 1}}
+
+
+def test_a_zoo_without_twins_has_no_rate_of_theirs(queries: QuerySet, metrics: dict[str, Any], tmp_path: Path) -> None:
+    write_json(tmp_path / "m.json", {**metrics, "verdicts": {**metrics["verdicts"], "trained_accused": None}})
+    benchmark = load_benchmark(tmp_path / "m.json", queries)
+    assert benchmark.trained_accused is None
+    assert "trained_accused" not in benchmark.to_json()
 
 
 @pytest.mark.parametrize(
@@ -141,11 +196,12 @@ def test_a_verdict_states_the_error_rates_of_the_benchmark(
     [
         ({"query_set": "0" * 64}, "expected the query_set [0-9a-f]{64}, got 0{64}; evaluate these queries first"),
         ({"threshold": 0.5}, "expected the threshold 0.6, got 0.5"),
-        ({"at_threshold": None}, "expected counts of errors under 'at_threshold'"),
-        ({"at_threshold": {"false_positives": 1}}, "expected counts of errors under 'at_threshold'.*negatives"),
+        ({"calibration": "0" * 64}, "expected the calibration None, got 0{64}"),
+        ({"verdicts": None}, "expected counts under 'verdicts'"),
+        ({"verdicts": {"missed": {"count": 1, "total": 2}}}, "expected counts under 'verdicts'.*independent_accused"),
         (
-            {"at_threshold": {"false_positives": 0, "negatives": 0, "false_negatives": 0, "positives": 1}},
-            "expected counts of errors .* got 0 of 0",
+            {"verdicts": {"independent_accused": {"count": 0, "total": 0}}},
+            "expected counts under 'verdicts', got .*0 of 0",
         ),
     ],
 )
@@ -155,14 +211,14 @@ def test_error_rates_of_other_verdicts_are_refused(
     path = tmp_path / "metrics.json"
     write_json(path, {**metrics, **change})
     with pytest.raises(ArtifactError, match=message):
-        load_calibration(path, queries)
+        load_benchmark(path, queries)
 
 
 def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: Path) -> None:
     path = tmp_path / "suspect.onnx"
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
-    found = Found(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
+    found = FoundInterface(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
     record = evidence(verdict, str(path), Examined(answering(queries, 6), found, Interface(layout="nhwc"), 0.9))
     assert record["output"] == "probabilities"
     assert record["asked"] == {
@@ -190,7 +246,7 @@ def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path
 
 def test_no_verdict_has_a_reason_and_no_score(queries: QuerySet) -> None:
     record = no_verdict("it is constant", queries, "https://host/v2/models/m", Interface(size=(8, 8)))
-    assert (record["stolen"], record["reason"]) == (None, "it is constant")
+    assert (record["outcome"], record["stolen"], record["reason"]) == ("no verdict", None, "it is constant")
     assert record["stated"] == {"size": [8, 8]}
     assert record["suspect"] == {"address": "https://host/v2/models/m"}
     json.dumps(record)

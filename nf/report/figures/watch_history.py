@@ -9,10 +9,16 @@ from matplotlib.figure import Figure
 
 from nf.monitoring import Observation
 from nf.report.figures.style import GRID, HONEST, INK, MUTED, STOLEN, look, panels
+from nf.verdict import OUTCOMES
+
+_MARKS = ((STOLEN, "o", STOLEN), (STOLEN, "o", "none"), (HONEST, "s", HONEST))
+"""Colour, shape and filling of each outcome's marks."""
 
 
 def history_figure(observations: Sequence[Observation]) -> Figure:
-    """Score and threshold over time; a vertical line wherever another query set came into use.
+    """Score over time, in the colour of what each verdict alone shows; a vertical line where another set came into use.
+
+    The threshold is drawn for verdicts that go by it: those without a calibration.
 
     Args:
         observations: at least one, the oldest first; those without a verdict are crosses at the foot.
@@ -27,16 +33,17 @@ def history_figure(observations: Sequence[Observation]) -> Figure:
             linewidth=1,
             zorder=1,
         )
-        for stolen, colour, marker, label in ((True, STOLEN, "o", "stolen"), (False, HONEST, "s", "not stolen")):
-            chosen = [observation for observation in verdicts if observation.stolen == stolen]
+        for outcome, (colour, marker, fill) in zip(OUTCOMES, _MARKS, strict=True):
+            chosen = [observation for observation in verdicts if observation.outcome == outcome]
             heights = [_percent(observation.score) for observation in chosen]
-            panel.plot(_days(chosen), heights, marker, color=colour, markersize=5, label=label)
-        thresholds = [_percent(observation.threshold) for observation in verdicts]
+            panel.plot(_days(chosen), heights, marker, color=colour, markerfacecolor=fill, markersize=5, label=outcome)
+        ruled = [observation for observation in verdicts if observation.levels is None]
+        thresholds = [_percent(observation.threshold) for observation in ruled]
         dotted: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": ":", "label": "threshold"}
-        if len(verdicts) == 1:  # a step would have no length
+        if len(ruled) == 1:  # a step would have no length
             panel.axhline(*thresholds, **dotted)
-        else:
-            panel.step(_days(verdicts), thresholds, where="post", **dotted)
+        elif ruled:
+            panel.step(_days(ruled), thresholds, where="post", **dotted)
         silent = [observation for observation in observations if observation.score is None]
         panel.plot(_days(silent), [0.0] * len(silent), "x", color=MUTED, label="no answer")
         for before, after in pairwise(observations):
@@ -47,7 +54,7 @@ def history_figure(observations: Sequence[Observation]) -> Figure:
             day = _days(observations)[0]
             panel.set_xlim(day - 0.5, day + 0.5)
         panel.set(ylim=(-4, 104), ylabel="score, %")
-        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
