@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,17 @@ from nf.monitoring import note_seen
 from nf.suspects import (
     Asked,
     CsvSuspect,
+    Examination,
     Examined,
     Interface,
     ServedSuspect,
-    examine,
     holds_suspects,
     is_served,
     open_suspect,
     output_of,
     suspects_in,
 )
-from nf.verdict import Calibration, Verdict, decide
+from nf.verdict import Benchmark, StagedVerdict, Verdict, corrected_together, decide, decide_in_stages
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Case:
         verdict: what is claimed of it.
         error: what stood in the way; a ``NoVerdictError`` where it answers, but not with sense.
         spent: what a server was asked, and at what cost.
+        asked_at: time at which it was asked, in UTC.
+        staged: verdict in stages, if it was asked so.
     """
 
     place: str
@@ -51,6 +54,8 @@ class Case:
     verdict: Verdict | None = None
     error: SuspectError | None = None
     spent: Asked | None = None
+    asked_at: datetime | None = None
+    staged: StagedVerdict | None = None
 
     @property
     def reason(self) -> str:
@@ -88,10 +93,26 @@ def open_suspects(
     }
 
 
-def ask_all(suspects: dict[str, Predictor], folder: Path, queries: QuerySet, stated: Interface) -> Iterator[Case]:
+def ask_all(
+    suspects: dict[str, Predictor],
+    folder: Path,
+    queries: QuerySet,
+    stated: Interface,
+    *,
+    sequential: bool = False,
+    known: Benchmark | None = None,
+) -> Iterator[Case]:
     """Ask each of ``suspects`` the ``queries`` in ``folder``; the ledger notes who is about to see an issued set.
 
     One that cannot be asked does not keep the others from it.
+
+    Args:
+        suspects: suspects by what names them.
+        folder: folder of the query set.
+        queries: the query set.
+        stated: how they are asked, as far as that is known.
+        sequential: whether to ask no more queries than the evidence needs.
+        known: wrong verdicts with these queries on a zoo.
 
     Raises:
         ArtifactError: the query set is retired, or a journal or the ledger cannot be written.
@@ -99,37 +120,35 @@ def ask_all(suspects: dict[str, Predictor], folder: Path, queries: QuerySet, sta
     with _progress(len(suspects)) as report:
         for done, (place, suspect) in enumerate(suspects.items(), start=1):
             note = partial(note_seen, folder, queries.digest, place, long_ago=isinstance(suspect, CsvSuspect))
-            examined: Examined | None = None
-            error: SuspectError | None = None
+            examination = Examination(suspect, queries, stated, before_queries=note)
+            case = Case(place, asked_at=datetime.now(UTC))
             try:
-                examined = _lean(examine(suspect, queries, stated, before_queries=note), queries)
+                staged = decide_in_stages(examination.ask, queries, known) if sequential else None
+                if staged is None:
+                    examination.ask(slice(0, len(queries)))
+                case = replace(case, examined=_lean(examination.finish(), queries), staged=staged)
             except SuspectError as failure:
-                error = type(failure)(*failure.args)  # this one holds on to all that was asked
-            spent = suspect.asked if isinstance(suspect, ServedSuspect) else None
-            yield Case(place, examined, error=error, spent=spent)
+                # This one holds on to all that was asked.
+                case = replace(case, error=type(failure)(*failure.args))
+            yield replace(case, spent=suspect.asked if isinstance(suspect, ServedSuspect) else None)
             report(done, len(suspects), printable(place))
 
 
-def judge(examined: Sequence[Examined], queries: QuerySet, known: Calibration | None) -> list[Verdict | SuspectError]:
-    """The verdicts on all that were ``examined`` in one run, in their order; an error where answers give no score."""
-
-    def verdict(one: Examined) -> Verdict | SuspectError:
-        try:
-            return decide(one.answers, queries, known)
-        except SuspectError as error:
-            return error
-
-    return [verdict(one) for one in examined]
+def judged(cases: Sequence[Case], queries: QuerySet, known: Benchmark | None) -> list[Case]:
+    """``cases`` with the verdicts of those that were examined, corrected for their number."""
+    alone = [_judged(case, queries, known) for case in cases]
+    verdicts = iter(corrected_together([case.verdict for case in alone if case.verdict is not None]))
+    return [case if case.verdict is None else replace(case, verdict=next(verdicts)) for case in alone]
 
 
-def judged(cases: Sequence[Case], queries: QuerySet, known: Calibration | None) -> list[Case]:
-    """``cases`` with the verdicts of those that were examined."""
-    verdicts = iter(judge([case.examined for case in cases if case.examined is not None], queries, known))
-    found = [None if case.examined is None else next(verdicts) for case in cases]
-    return [
-        replace(case, error=one) if isinstance(one, SuspectError) else replace(case, verdict=one)
-        for case, one in zip(cases, found, strict=True)
-    ]
+def _judged(case: Case, queries: QuerySet, known: Benchmark | None) -> Case:
+    if case.examined is None:
+        return case
+    try:
+        verdict = case.staged.verdict if case.staged else decide(case.examined.answers, queries, known)
+    except SuspectError as error:
+        return replace(case, error=error)
+    return replace(case, verdict=verdict)
 
 
 def _expanded(place: str) -> Iterator[tuple[str, bool]]:

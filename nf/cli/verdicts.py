@@ -1,56 +1,63 @@
-"""What ``nf verify`` prints of suspects, and the status that it ends with."""
+"""What ``nf verify`` prints and writes of suspects, and the status that it ends with."""
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 from nf.cli.asking import Case
+from nf.cli.words import EXIT_STATUS, commitment_lines, error_lines, verdict_lines
 from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.paths import PAGE_FILE
 from nf.core.printing import printable
 from nf.core.queries import QuerySet
 from nf.suspects import Examined, Interface
-from nf.verdict import Verdict, evidence, no_verdict
+from nf.verdict import Committed, Verdict, evidence, no_verdict, write_evidence
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a suspect comes out as.
-
-    Attributes:
-        word: as it is printed.
-        status: exit status of a run with this outcome and none worse.
-    """
-
-    word: str
-    status: int
-
-
-STOLEN = Outcome("STOLEN", 1)
-ERROR = Outcome("ERROR", 2)
-NO_VERDICT = Outcome("NO VERDICT", 3)
-NOT_STOLEN = Outcome("not stolen", 0)
+ERROR = "error"
+NO_VERDICT = "no verdict"
 
 WORST_FIRST = (1, 4, 2, 3, 0)
-"""Exit statuses; 4 is for a suspect that was stolen or trained on the owner's data."""
+"""Exit statuses in the order in which the worst of a run counts."""
 
 _GAP = "  "
 
 
-def outcome_of(case: Case) -> Outcome:
-    """What ``case`` comes out as."""
+@dataclass(frozen=True)
+class Terms:
+    """What holds for all suspects of a run.
+
+    Attributes:
+        folder: folder of the query set.
+        queries: the query set.
+        stated: how suspects are asked, as far as that is known.
+        released: stated day on which they were released.
+        committed: what was promised of the query set.
+    """
+
+    folder: Path
+    queries: QuerySet
+    stated: Interface
+    released: date | None = None
+    committed: Committed | None = None
+
+
+def outcome_of(case: Case) -> str:
+    """What ``case`` comes out as: an outcome of ``nf.verdict.OUTCOMES``, no verdict, or an error."""
     if case.verdict is None:
         return NO_VERDICT if isinstance(case.error, NoVerdictError) else ERROR
-    return STOLEN if case.verdict.stolen else NOT_STOLEN
+    return case.verdict.outcome
 
 
 def worst_status(cases: Sequence[Case]) -> int:
     """The exit status of a run."""
-    return min((outcome_of(case).status for case in cases), key=WORST_FIRST.index)
+    return min((EXIT_STATUS[outcome_of(case)] for case in cases), key=WORST_FIRST.index)
 
 
-def tell_one(case: Case, queries: QuerySet, stated: Interface, *, as_json: bool) -> str:
+def tell_one(case: Case, terms: Terms, *, as_json: bool) -> str:
     """All about one suspect: lines, or an object of JSON.
 
     Raises:
@@ -58,34 +65,66 @@ def tell_one(case: Case, queries: QuerySet, stated: Interface, *, as_json: bool)
     """
     if case.error is not None and outcome_of(case) == ERROR:
         raise case.error
-    return (
-        json.dumps(_evidence(case, queries, stated), indent=2, sort_keys=True) if as_json else "\n".join(_details(case))
-    )
+    if as_json:
+        return json.dumps(evidence_of(case, terms), indent=2, sort_keys=True)
+    return "\n".join(_details(case, terms))
 
 
-def tell_many(cases: Sequence[Case], queries: QuerySet, stated: Interface, *, as_json: bool) -> str:
+def tell_many(cases: Sequence[Case], terms: Terms, *, as_json: bool) -> str:
     """A line for each suspect, or an object of JSON in a line for each.
 
     An object holds also what the suspect was called, and the exit status that it would give alone.
     """
     if not as_json:
-        return "\n".join(_table(cases, queries))
-    return "\n".join(json.dumps(_line(case, queries, stated), sort_keys=True) for case in cases)
+        return "\n".join(_table(cases, terms))
+    return "\n".join(json.dumps(_line(case, terms), sort_keys=True) for case in cases)
 
 
-def _details(case: Case) -> Iterator[str]:
+def write_report(folder: Path, case: Case, terms: Terms) -> Path:
+    """Write the evidence about ``case`` into ``folder``, as JSON and as a page, and return the page's path.
+
+    Raises:
+        ArtifactError: a file cannot be written.
+        SuspectError: the suspect's file cannot be read any more.
+    """
+    from nf.report import write_evidence_page
+
+    answers = None if case.examined is None else case.examined.answers
+    record = write_evidence(folder, evidence_of(case, terms), answers)
+    write_evidence_page(folder / PAGE_FILE, record, terms.queries)
+    return folder / PAGE_FILE
+
+
+def evidence_of(case: Case, terms: Terms) -> dict[str, Any]:
+    """All that is known of a suspect that was judged, or why it was not, as plain values.
+
+    Raises:
+        SuspectError: the suspect's file cannot be read any more.
+    """
+    facts: dict[str, Any] = {
+        "folder": terms.folder,
+        "asked_at": case.asked_at,
+        "released": terms.released,
+        "committed": terms.committed,
+    }
+    if case.verdict is None or case.examined is None:
+        return no_verdict(str(case.error), terms.queries, case.place, terms.stated, **facts)
+    looks = case.staged.looks if case.staged else None
+    spent = {} if case.spent is None else {"spent": asdict(case.spent)}
+    return evidence(case.verdict, case.place, case.examined, terms.queries, **facts, looks=looks) | spent
+
+
+def _details(case: Case, terms: Terms) -> Iterator[str]:
     """Lines about one suspect that was asked."""
     if case.verdict is None or case.examined is None:
-        yield f"verdict        {outcome_of(case).word}"
+        yield f"verdict        {outcome_of(case).upper()}"
         yield f"reason         {case.reason}"
         return
-    verdict, found = case.verdict, case.examined.found
-    yield f"{verdict.measure:<13}  {verdict.score:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
-    if verdict.one_hot:
-        yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
-    yield _threshold(verdict)
-    yield f"verdict        {outcome_of(case).word}"
-    yield from _error_rates(verdict)
+    found = case.examined.found
+    yield from verdict_lines(case.verdict)
+    if case.staged is not None:
+        yield f"asked          {case.staged.asked} of {len(terms.queries)} queries, as these suffice"
+    yield from commitment_lines(terms.committed, terms.released is not None)
     if found is None:
         yield "asked as       stated: the query set has no control images, or they were not asked"
     else:
@@ -95,14 +134,17 @@ def _details(case: Case) -> Iterator[str]:
         yield f"spent          {case.spent}"
 
 
-def _table(cases: Sequence[Case], queries: QuerySet) -> Iterator[str]:
+def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
     """A line for each suspect of a run, and below what holds for all of them."""
-    rows: list[tuple[str, ...]] = [("suspect", queries.measure, "verdict", "asked as", "reason")]
+    queries = terms.queries
+    rows: list[tuple[str, ...]] = [
+        ("suspect", "verdict", "p independent", "p same data", queries.measure, "asked as", "reason")
+    ]
     rows += [
         (
             printable(case.place),
-            "-" if case.verdict is None else f"{case.verdict.score:.3f}",
-            outcome_of(case).word,
+            outcome_of(case).upper(),
+            *_numbers(case.verdict),
             "; ".join(_asking(case)) or "-",
             case.reason or "-",
         )
@@ -111,51 +153,35 @@ def _table(cases: Sequence[Case], queries: QuerySet) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    words = [outcome_of(case).word for case in cases]
+    words = [outcome_of(case).upper() for case in cases]
     yield ""
     yield f"suspects       {len(cases)}: {', '.join(f'{words.count(word)} {word}' for word in dict.fromkeys(words))}"
     yield f"queries        {len(queries)}, {queries.digest[:12]}"
     verdicts = [case.verdict for case in cases if case.verdict is not None]
     if verdicts:
         common = min(verdicts, key=lambda verdict: verdict.one_hot)
-        yield _threshold(common)
-        yield from _error_rates(common)
+        if common.levels is not None:
+            levels = common.levels
+            yield f"levels         {levels.independent:.0%} independent, {levels.trained:.0%} same data, for all together (Holm)"
+        yield from commitment_lines(terms.committed, terms.released is not None)
+        yield from error_lines(common)
 
 
-def _evidence(case: Case, queries: QuerySet, stated: Interface) -> dict[str, Any]:
-    if case.verdict is None or case.examined is None:
-        return no_verdict(str(case.error), queries, case.place, stated)
-    spent = {} if case.spent is None else {"spent": asdict(case.spent)}
-    return evidence(case.verdict, case.place, case.examined) | spent
+def _numbers(verdict: Verdict | None) -> tuple[str, str, str]:
+    if verdict is None:
+        return "-", "-", "-"
+    values = ("-" if found is None else f"{found.value:.2g}" for found in (verdict.independent, verdict.trained))
+    return (*values, f"{verdict.score:.3f}")  # type: ignore[return-value]
 
 
-def _line(case: Case, queries: QuerySet, stated: Interface) -> dict[str, Any]:
+def _line(case: Case, terms: Terms) -> dict[str, Any]:
     outcome = outcome_of(case)
-    named: dict[str, Any] = {"place": case.place, "status": outcome.status}
+    named: dict[str, Any] = {"place": case.place, "status": EXIT_STATUS[outcome]}
     if outcome != ERROR:
         with suppress(SuspectError):  # the file is gone meanwhile
-            return named | _evidence(case, queries, stated)
-    told: dict[str, Any] = {"stolen": None} if case.verdict is None else case.verdict.to_json()
-    return named | told | {"reason": case.reason or "the file is gone", "query_set_digest": queries.digest}
-
-
-def _threshold(verdict: Verdict) -> str:
-    return f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
-
-
-def _error_rates(verdict: Verdict) -> Iterator[str]:
-    if verdict.one_hot:
-        yield "error rates    not known for labels only: the zoo's suspects give probabilities"
-        return
-    if verdict.calibration is None:
-        yield "error rates    not known: evaluate this query set on a zoo, or name its metrics with --calibration"
-        return
-    for what, rate in (
-        ("honest models accused", verdict.calibration.false_accusation),
-        ("stolen models missed", verdict.calibration.miss),
-    ):
-        low, high = rate.interval()
-        yield f"on the zoo     {what}: {rate.count} of {rate.total} (95 % interval {low:.1%} to {high:.1%})"
+            return named | evidence_of(case, terms)
+    told: dict[str, Any] = {"outcome": outcome, "stolen": None} if case.verdict is None else case.verdict.to_json()
+    return named | told | {"reason": case.reason or "the file is gone", "query_set_digest": terms.queries.digest}
 
 
 def _asking(case: Case) -> Iterator[str]:

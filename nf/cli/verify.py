@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nf.cli.commit import parse_released
+
 if TYPE_CHECKING:
     from nf.suspects import Kind
 
@@ -23,7 +25,7 @@ INTERRUPTED = 130
     help="Folder of a query set (`nf fingerprint`).",
 )
 @click.option(
-    "--calibration",
+    "--metrics",
     type=click.Path(path_type=Path),
     help="Metrics of the same query set, for error rates. [default: metrics.json in its folder, where it was issued; "
     "otherwise metrics/<scheme>.json of the same run, if there]",
@@ -59,11 +61,19 @@ INTERRUPTED = 130
     help="Folder for a server's answers as they come, so that a run that is cut goes on. [default: "
     "$XDG_STATE_HOME/naturalfinger or ~/.local/state/naturalfinger]",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the evidence there, as a page and as JSON; of several suspects a folder each.",
+)
+@click.option("--sequential", is_flag=True, help="Ask no more queries than the evidence needs, at the same levels.")
+@click.option("--released", metavar="DATE", help="Day on which the suspect was released, as in 2026-05-31.")
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON; of several an object a line.")
 def verify(
     suspects: tuple[str, ...],
     folder: Path,
-    calibration: Path | None,
+    metrics: Path | None,
     output: "Kind | None",
     words: str | None,
     size: str | None,
@@ -75,9 +85,12 @@ def verify(
     rate: float | None,
     price: float | None,
     journal: Path | None,
+    report: Path | None,
+    sequential: bool,
+    released: str | None,
     as_json: bool,
 ) -> None:
-    """Ask each SUSPECT the queries in a folder, and print score, threshold and verdict.
+    """Ask each SUSPECT the queries in a folder, and print outcome, p-values and score.
 
     SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
     https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken to,
@@ -86,23 +99,30 @@ def verify(
     An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
     time. Before it sees a query, it answers control images, which show how it wants to be asked.
 
-    The exit status is that of the worst suspect: 1 stolen, 2 it could not be asked, 3 no verdict, as it does not answer
-    like a classifier of your classes, and 0 none of these.
+    The exit status is that of the worst suspect: 1 stolen, 4 stolen or trained on your data, 2 it could not be asked, 3
+    no verdict, as it does not answer like a classifier of your classes, and 0 not shown. Levels hold for all suspects
+    of a run together.
     """
     from nf.cli.asking import Case, ask_all, judged, open_suspects
-    from nf.cli.verdicts import tell_many, tell_one, worst_status
+    from nf.cli.verdicts import ERROR, Terms, outcome_of, tell_many, tell_one, worst_status, write_report
     from nf.core.errors import NFError
     from nf.core.queries import QuerySet
     from nf.suspects import holds_suspects, state_interface
-    from nf.verdict import check_card, load_calibration
+    from nf.verdict import check_card, check_commitment, check_evidence_folder, check_stages, load_benchmark
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
     check_card(queries)
-    metrics = calibration or _find_metrics(folder, queries.card["scheme"])
-    known = load_calibration(metrics, queries) if metrics else None
+    if sequential:
+        check_stages(queries)
+    day = parse_released(released)
+    committed = check_commitment(folder, queries, day)
+    found = metrics or _find_metrics(folder, queries.card["scheme"])
+    known = load_benchmark(found, queries) if found else None
+    if report is not None:
+        check_evidence_folder(report)
     stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
-    manners = {"timeout": timeout, "rate": rate, "price": price}
+    terms = Terms(folder, queries, stated, day, committed)
     opened = open_suspects(
         suspects,
         stated=stated,
@@ -110,20 +130,25 @@ def verify(
         journal=journal,
         token_from=token_from,
         preset=preset,
-        manners=manners,
+        manners={"timeout": timeout, "rate": rate, "price": price},
     )
     cases: list[Case] = []
     stopped: BaseException | None = None
     try:
-        for case in ask_all(opened, folder, queries, stated):
+        for case in ask_all(opened, folder, queries, stated, sequential=sequential, known=known):
             cases.append(case)
     except (KeyboardInterrupt, NFError) as error:
         stopped = error  # what was asked until then is told, for it cannot be asked again
     cases = judged(cases, queries, known)
-    if len(opened) > 1 or holds_suspects(Path(suspects[0])):
-        click.echo(tell_many(cases, queries, stated, as_json=as_json))
+    several = len(opened) > 1 or holds_suspects(Path(suspects[0]))
+    if several:
+        click.echo(tell_many(cases, terms, as_json=as_json))
     elif cases:
-        click.echo(tell_one(cases[0], queries, stated, as_json=as_json))
+        click.echo(tell_one(cases[0], terms, as_json=as_json))
+    for number, case in enumerate(cases, start=1):
+        if report is not None and outcome_of(case) != ERROR:
+            own = report / f"{number:03}-{Path(case.place).name}" if several else report
+            click.echo(f"report         {write_report(own, case, terms)}", err=as_json)
     if isinstance(stopped, NFError):
         raise stopped
     sys.exit(worst_status(cases) if stopped is None else INTERRUPTED)

@@ -1,5 +1,7 @@
 """Numbers as people read them; all are filters of the page's template."""
 
+from decimal import Decimal
+
 from nf.core.proportions import Proportion
 
 
@@ -33,6 +35,11 @@ def p_value(value: float | None) -> str:
 def decimal(value: float) -> str:
     """A metric in [0, 1] to three places."""
     return f"{value:.3f}"
+
+
+def small(value: float) -> str:
+    """A number in [0, 1] to two significant digits, without an exponent: ``0.000012``."""
+    return f"{Decimal(f'{value:.1e}'):f}"
 
 
 def quantity(value: float) -> str:

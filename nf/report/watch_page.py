@@ -9,9 +9,10 @@ from nf.core.calibration import Levels
 from nf.core.files import write_text
 from nf.core.queries import QuerySet
 from nf.monitoring import CorrectedVerdict, IssuedSet, Observation
+from nf.report.drawings import svg_markup
 from nf.report.figures.watch_history import history_figure
 from nf.report.formats import level
-from nf.report.rendering import environment, svg_markup
+from nf.report.rendering import environment
 from nf.verdict import Benchmark
 
 _TEMPLATE = "watch.html.j2"

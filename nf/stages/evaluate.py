@@ -16,6 +16,7 @@ from nf.evaluation import (
     budget_curve,
     calibrated_table,
     check_levels,
+    count_queries,
     count_verdicts,
     estimate,
     evaluate_extended,
@@ -73,7 +74,8 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
     """All metrics of one query set.
 
     Of the paper's suspects by the score of ``table``, under ``calibrated`` by the calibrated score, and under
-    ``verdicts`` what the verdicts come to; of FingerBench+ under ``plus``.
+    ``verdicts`` what the verdicts come to; under ``sequential`` the same of verdicts in stages, and the queries that
+    these take; of FingerBench+ under ``plus``.
     """
     settings = run.profile.evaluation
     seed = derive_seed(run.profile.seed, "evaluate", scheme)
@@ -95,6 +97,7 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
     )
     judged = judge(table, answers, queries)
     calibrated = calibrated_table(judged)
+    staged = count_queries(table, answers, queries)
     return {
         **evaluation.to_json(),
         "plus": extended.to_json(),
@@ -106,6 +109,7 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
             if queries.calibration
             else None
         ),
+        "sequential": staged.to_json() if staged else None,
     }
 
 

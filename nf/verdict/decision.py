@@ -1,5 +1,6 @@
 """The verdict: how surprising a suspect's answers would be for an honest model, against levels chosen beforehand."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from nf.core.errors import SuspectError
 from nf.core.queries import Measure, QuerySet
 from nf.verdict.benchmark import Benchmark
 from nf.verdict.card import scheme_of, threshold_of
-from nf.verdict.levels import PValue, p_value
+from nf.verdict.levels import PValue, holm, p_value
 
 Outcome = Literal["stolen", "stolen or trained on your data", "not shown"]
 OUTCOMES: tuple[Outcome, ...] = ("stolen", "stolen or trained on your data", "not shown")
@@ -112,10 +113,18 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
     )
     if known is None:
         return plain
-    return _calibrated(plain, known, known.full, answers.labels == queries.labels)
+    return calibrated(plain, known, known.full, answers.labels == queries.labels)
 
 
-def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:
+def calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:
+    """The verdict ``plain`` with calibrated score, p-values and the outcome that follows from them.
+
+    Args:
+        plain: verdict by the threshold alone.
+        known: calibration of the query set.
+        look: score of the queries that were asked.
+        matches: (N,) whether each query was answered like a thief, with N >= ``look.queries``.
+    """
     log_odds = float(look.log_odds(matches))
     independent = p_value(log_odds, look, known, "independent")
     trained = p_value(log_odds, look, known, "twin")
@@ -129,9 +138,43 @@ def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray
     )
 
 
+def corrected(verdict: Verdict, tests: int) -> Verdict:
+    """``verdict`` with p-values that hold for so many ``tests`` together (Bonferroni), and the outcome that follows."""
+    if verdict.levels is None:
+        return verdict
+    independent, trained = (
+        None if found is None else replace(found, value=min(1.0, found.value * tests))
+        for found in (verdict.independent, verdict.trained)
+    )
+    found = outcome(independent, trained, verdict.levels)
+    return replace(verdict, outcome=found, independent=independent, trained=trained, tests=tests)
+
+
+def corrected_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """``verdicts`` of one run with p-values that hold for all of them together (Holm), in their order.
+
+    A level for one suspect does not hold for a folder of them: of a hundred honest models one would be accused.
+    """
+    known = [place for place, verdict in enumerate(verdicts) if verdict.levels is not None]
+    found = list(verdicts)
+    if len(known) < 2:
+        return found
+    for against in ("independent", "trained"):
+        values = {place: getattr(verdicts[place], against) for place in known}
+        places = [place for place, value in values.items() if value is not None]
+        for place, value in zip(places, holm([values[place].value for place in places]), strict=True):
+            found[place] = replace(found[place], **{against: replace(values[place], value=value)})
+    for place in known:
+        verdict, levels = found[place], verdicts[place].levels
+        assert levels is not None
+        result = outcome(verdict.independent, verdict.trained, levels)
+        found[place] = replace(verdict, outcome=result, tests=verdict.tests * len(known))
+    return found
+
+
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:
     """What p-values show at ``levels``; without models that learned from the owner's data, never ``stolen``."""
-    return outcome_of(independent and independent.value, trained and trained.value, levels)
+    return outcome_of(independent.value if independent else None, trained.value if trained else None, levels)
 
 
 def outcome_of(independent: float | None, trained: float | None, levels: Levels) -> Outcome:
