@@ -24,7 +24,7 @@ KNOWN = Benchmark(Proportion(1, 91), Proportion(4, 63), Proportion(2, 15))
 
 
 def record_of(queries: QuerySet, folder: Path, matches: int, **changed: Any) -> dict[str, Any]:
-    suspect = folder / "<b>odd</b>.onnx"
+    suspect = folder / "<b>odd.onnx"
     suspect.write_bytes(b"suspect")
     answers = Answers(np.where(np.arange(len(queries)) % 20 < matches, queries.labels, queries.negative_labels))
     controls = queries.controls

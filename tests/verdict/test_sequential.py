@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nf.core.answers import Answers
 from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ConfigError, SuspectError
 from nf.core.queries import QuerySet
 from nf.core.verifier import Verifier
 from nf.verdict import StagedVerdict, check_stages, decide, decide_in_stages
 from nf.verdict.levels import p_value
-
 
 LIKE_A_TWIN = np.isin(np.arange(20), (3, 5, 6, 9, 11, 13, 15, 17))
 """Which queries it matches: one of the first 4, four of the first 10, eight in all."""
@@ -62,9 +62,7 @@ def test_p_values_are_those_of_the_look_times_the_looks(calibrated: QuerySet) ->
     assert found.verdict.calibrated == whole.calibrated
 
 
-def _answers(queries: QuerySet, matches: NDArray[np.bool_]):
-    from nf.core.answers import Answers
-
+def _answers(queries: QuerySet, matches: NDArray[np.bool_]) -> Answers:
     return Answers(np.where(matches, queries.labels, queries.negative_labels))
 
 
