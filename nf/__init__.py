@@ -17,15 +17,34 @@ if TYPE_CHECKING:
     from nf.core.errors import ArtifactError, ConfigError, NFError, NoVerdictError, SuspectError
     from nf.core.predictor import OutputKind, Predictor
     from nf.core.queries import QuerySet
-    from nf.suspects import Examined, Interface, ask, examine, open_suspect
-    from nf.verdict import Benchmark, PValue, Verdict, check_card, decide, evidence, holm, load_benchmark
+    from nf.suspects import Examination, Examined, Interface, ask, examine, open_suspect
+    from nf.verdict import (
+        Benchmark,
+        Commitment,
+        PValue,
+        StagedVerdict,
+        Verdict,
+        check_card,
+        check_commitment,
+        commit,
+        decide,
+        decide_in_stages,
+        evidence,
+        holm,
+        load_benchmark,
+        load_evidence,
+        replay,
+        write_evidence,
+    )
 
 __all__ = [
     "Answers",
     "ArtifactError",
     "Benchmark",
     "Calibration",
+    "Commitment",
     "ConfigError",
+    "Examination",
     "Examined",
     "Interface",
     "NFError",
@@ -34,16 +53,23 @@ __all__ = [
     "PValue",
     "Predictor",
     "QuerySet",
+    "StagedVerdict",
     "SuspectError",
     "Verdict",
     "ask",
     "check_card",
+    "check_commitment",
+    "commit",
     "decide",
+    "decide_in_stages",
     "evidence",
     "examine",
     "holm",
     "load_benchmark",
+    "load_evidence",
     "open_suspect",
+    "replay",
+    "write_evidence",
 ]
 
 __version__ = VERSION
@@ -58,8 +84,25 @@ _HOMES = {
     "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "NoVerdictError", "SuspectError"),
     "nf.core.predictor": ("OutputKind", "Predictor"),
     "nf.core.queries": ("QuerySet",),
-    "nf.suspects": ("Examined", "Interface", "ask", "examine", "open_suspect"),
-    "nf.verdict": ("Benchmark", "PValue", "Verdict", "check_card", "decide", "evidence", "holm", "load_benchmark"),
+    "nf.suspects": ("Examination", "Examined", "Interface", "ask", "examine", "open_suspect"),
+    "nf.verdict": (
+        "Benchmark",
+        "Commitment",
+        "PValue",
+        "StagedVerdict",
+        "Verdict",
+        "check_card",
+        "check_commitment",
+        "commit",
+        "decide",
+        "decide_in_stages",
+        "evidence",
+        "holm",
+        "load_benchmark",
+        "load_evidence",
+        "replay",
+        "write_evidence",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,5 +1,6 @@
 """Small real data and models, and a browser, that several test folders share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,15 @@ from nf.core.threads import configure_math_libraries
 
 configure_math_libraries()
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402 - torch reads its settings at import
 import torch  # noqa: E402
 
+from nf.core.calibration import Calibration, CalibrationModel, Levels, Look  # noqa: E402
 from nf.core.config import DataConfig, SourceConfig, TrainingConfig  # noqa: E402
+from nf.core.controls import Controls  # noqa: E402
+from nf.core.queries import QuerySet  # noqa: E402
+from nf.core.sheets import image_name  # noqa: E402
 from nf.data import Augment, Splits, prepare_splits  # noqa: E402
 from nf.models import Classifier, build_classifier, fit  # noqa: E402
 
@@ -63,6 +69,64 @@ def victims(splits: Splits, build: dict[str, Any]) -> dict[str, Classifier]:
         fit(model, images, labels, TrainingConfig(8, 64, 0.2), seed=0, augment=Augment(2, False))
         trained[name] = model
     return trained
+
+
+QUERIES, CLASSES = 20, 3
+_HONEST_KINDS = ("train", "distill", "prune", "knockoff")
+
+
+@pytest.fixture(scope="session")
+def calibrated() -> QuerySet:
+    """Twenty queries whose first pixel is the thief's class, with controls and a calibration of three looks.
+
+    A query that is answered like a thief adds 1 to the score. Thieves match nine in ten, independent models three in
+    twenty, twins two in five.
+    """
+    rng = np.random.default_rng(5)
+    images = rng.integers(0, 256, (QUERIES, 1, 4, 4), dtype=np.uint8)
+    labels = np.arange(QUERIES, dtype=np.int64) % CLASSES
+    images[:, 0, 0, 0] = labels
+    shown = rng.integers(0, 256, (48, 1, 4, 4), dtype=np.uint8)
+    truth = np.arange(48, dtype=np.int64) % CLASSES
+    shown[:, 0, 0, 0] = truth
+    models, matched = [], []
+    for group, share, kinds, count in (
+        ("thief", 0.9, ("prune", "distill"), 6),
+        ("independent", 0.15, _HONEST_KINDS, 6),
+        ("twin", 0.4, ("train",), 8),
+    ):
+        for kind in kinds:
+            for number, off in enumerate(np.linspace(-1, 1, count)):
+                name = f"{group}-{kind}-{number}"
+                models.append(
+                    CalibrationModel(name, group, kind, "source" if group == "thief" else f"{group}-{number}")
+                )
+                matched.append(share + 0.05 * off)
+    looks = tuple(
+        Look(size, (1.0,) * size, -size / 2, tuple(round(size * (share - 0.5), 6) for share in matched))
+        for size in (4, 10, QUERIES)
+    )
+    calibration = Calibration(tuple(models), looks, Levels(), candidates=100, folds=5)
+    card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": CLASSES, "floor": 0.5, "versions": {}}
+    controls = Controls(shown, truth, ("ant", "bee", "cat"))
+    return QuerySet(images, labels, (labels + 1) % CLASSES, card, None, controls, calibration)
+
+
+@pytest.fixture
+def table(tmp_path: Path, calibrated: QuerySet) -> Callable[[int], Path]:
+    """Writes a table of answers of a suspect that matches so many queries, the first ones, and gets all controls."""
+
+    def write(matches: int) -> Path:
+        given = np.where(np.arange(QUERIES) < matches, calibrated.labels, calibrated.negative_labels)
+        assert calibrated.controls is not None
+        lines = [f"{image_name(i, image)},{given[i]}" for i, image in enumerate(calibrated.images)]
+        known = zip(calibrated.controls.images, calibrated.controls.labels, strict=True)
+        lines += [f"{image_name(100 + i, image)},{label}" for i, (image, label) in enumerate(known)]
+        path = tmp_path / f"matches-{matches}.csv"
+        path.write_text("\n".join(["image,label", *lines]))
+        return path
+
+    return write
 
 
 def pytest_collection_modifyitems(items):

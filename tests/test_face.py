@@ -60,7 +60,9 @@ def test_a_star_import_brings_all_of_them() -> None:
 
 
 def test_an_unknown_name_is_told_what_there_is() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'verify': expected one of .*ask, .*open_suspect; .*import"):
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'verify': expected one of .*ask, .*open_suspect, .*; .*import"
+    ):
         nf.verify  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'verify' from 'nf'"):
         from nf import verify  # type: ignore[attr-defined]  # noqa: F401

@@ -4,7 +4,7 @@ from nf.suspects.answers import check_answers
 from nf.suspects.counting import CountingPredictor
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.defended import DEFENCES, DefendedSuspect
-from nf.suspects.examine import Examined, examine
+from nf.suspects.examine import Examination, Examined, examine
 from nf.suspects.http import HttpSuspect
 from nf.suspects.interface import Interface, Kind, output_of, parse_input, parse_size, state_interface
 from nf.suspects.isolated import IsolatedSuspect
@@ -19,6 +19,7 @@ __all__ = [
     "CountingPredictor",
     "CsvSuspect",
     "DefendedSuspect",
+    "Examination",
     "Examined",
     "HttpSuspect",
     "Interface",

@@ -12,6 +12,7 @@ from nf.core.answers import Answers
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
 from nf.core.predictor import OutputKind, Predictor
+from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.suspects.answers import look_like_probabilities
 from nf.suspects.csv import CsvSuspect
@@ -48,17 +49,19 @@ class Examined:
     """What a suspect answered to the queries, and how it was asked.
 
     Attributes:
-        answers: to each query.
+        answers: to each query that was asked, from the first on.
         found: how it was asked and what it answered to control images; ``None`` without any.
         stated: what whoever asked said of that.
         sense: share of queries, in [0, 1], answered with the class of thieves or of honest models; ``None`` where the
             scheme does not say what honest models answer.
+        controls: control images that it was asked before the queries; ``None`` without any.
     """
 
     answers: Answers
     found: Found | None
     stated: Interface
     sense: float | None
+    controls: Controls | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For the evidence."""
@@ -93,30 +96,108 @@ def examine(
         NoVerdictError: the answers to controls or queries are not those of a classifier of the owner's classes.
         SuspectError: it does not answer, or in a form that cannot be read.
     """
-    searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())
-    controls = _in_table(suspect, queries.controls) if isinstance(suspect, CsvSuspect) else queries.controls
-    try:
-        return _examine(suspect, searchable, queries, controls, before_queries)
-    except NoVerdictError:
-        _finish(suspect)
-        raise
+    examination = Examination(suspect, queries, stated, before_queries=before_queries)
+    examination.ask(slice(0, len(queries)))
+    return examination.finish()
 
 
-def _examine(
-    suspect: Predictor,
-    searchable: Searchable,
-    queries: QuerySet,
-    controls: Controls | None,
-    before_queries: Callable[[], None],
-) -> Examined:
-    found = None if controls is None else searchable.find(controls, _num_classes(queries, controls))
-    before_queries()
-    if controls is None or found is None:
-        answers = _as_stated(suspect, queries, searchable.interface)
-    else:
-        answers = _mixed(searchable, queries, controls, found)
-    _finish(suspect)
-    return Examined(answers, found, searchable.interface, check_sense(answers, queries))
+class Examination:
+    """Asking a suspect some of the queries, then more, and to stop when that is enough; ``examine`` asks all at once.
+
+    The control images that go out among the queries are dealt out, half of them with the first queries.
+
+    Args:
+        suspect: one that is ``Searchable`` is asked as its controls show, any other as it wants to be called.
+        queries: a set without controls is asked as is stated.
+        stated: how the answers are to be read; of a ``Searchable`` one what it says itself.
+        before_queries: called when the suspect is about to see the first query.
+    """
+
+    def __init__(
+        self,
+        suspect: Predictor,
+        queries: QuerySet,
+        stated: Interface | None = None,
+        *,
+        before_queries: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._suspect = suspect
+        self._queries = queries
+        self._searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())
+        self._controls = _in_table(suspect, queries.controls) if isinstance(suspect, CsvSuspect) else queries.controls
+        self._before_queries = before_queries
+        self._found: Found | None = None
+        self._asked = 0
+        self._mixed_in = 0  # control images that went out among the queries
+        self._given: list[list[Answers]] = []  # of each part, by each way of asking
+        self._repeated: list[NDArray[np.int64]] = []  # labels of the control images among the queries
+
+    def ask(self, part: slice) -> NDArray[np.int64]:
+        """Ask the queries of ``part``, which begins where the last one ended: (n,) int64 labels.
+
+        Raises:
+            NoVerdictError: the answers to controls are not those of a classifier of the owner's classes.
+            SuspectError: it does not answer, or in a form that cannot be read.
+        """
+        try:
+            if self._asked == 0:
+                if self._controls is not None:
+                    self._found = self._searchable.find(self._controls, _num_classes(self._queries, self._controls))
+                self._before_queries()
+            answers = self._ask(_part(self._queries, part))
+        except NoVerdictError:
+            _finish(self._suspect)
+            raise
+        self._asked = part.stop
+        return answers.labels
+
+    def _ask(self, part: QuerySet) -> Answers:
+        if self._controls is None or self._found is None:
+            self._given.append([_as_stated(self._suspect, part, self._searchable.interface)])
+            return self._given[-1][0]
+        due = round(len(self._controls) * (1 + (self._asked + len(part)) / len(self._queries)) / 2)
+        among = self._controls.images[self._mixed_in : due]
+        classes = _num_classes(self._queries, self._controls)
+        repeated, given = _mixed(self._searchable, part, among, self._found, classes)
+        self._mixed_in = due
+        self._repeated.append(repeated)
+        self._given.append(given)
+        return given[0]
+
+    def finish(self) -> Examined:
+        """What came of it; the suspect is asked no more.
+
+        Raises:
+            NoVerdictError: the answers to controls or queries are not those of a classifier of the owner's classes.
+        """
+        _finish(self._suspect)
+        by_way = [_joined(parts) for parts in zip(*self._given, strict=True)]
+        asked = _part(self._queries, slice(0, self._asked))
+        if self._controls is not None and self._found is not None:
+            _check_controls(np.concatenate(self._repeated), self._controls, self._found)
+            _check_rivals((self._found.how, *self._found.rivals), by_way, asked)
+        sense = check_sense(by_way[0], asked, whole=len(asked) == len(self._queries))
+        return Examined(by_way[0], self._found, self._searchable.interface, sense, self._controls)
+
+
+def _part(queries: QuerySet, part: slice) -> QuerySet:
+    """Some of the queries as a set, or the set itself where these are all."""
+    if part.indices(len(queries)) == (0, len(queries), 1):
+        return queries
+    return replace(
+        queries,
+        images=queries.images[part],
+        labels=queries.labels[part],
+        negative_labels=queries.negative_labels[part],
+        verifier=None,
+        calibration=None,
+    )
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    scores = [part.probabilities for part in parts if part.probabilities is not None]
+    labels = np.concatenate([part.labels for part in parts])
+    return Answers(labels, np.concatenate(scores) if len(scores) == len(parts) else None)
 
 
 def _finish(suspect: Predictor) -> None:
@@ -133,8 +214,13 @@ def _in_table(table: CsvSuspect, controls: Controls | None) -> Controls | None:
     return replace(controls, images=controls.images[places], labels=controls.labels[places])
 
 
-def check_sense(answers: Answers, queries: QuerySet) -> float | None:
+def check_sense(answers: Answers, queries: QuerySet, *, whole: bool = True) -> float | None:
     """The share of queries that were answered with the thief's or the honest class; ``None`` where none is known.
+
+    Args:
+        answers: answers to ``queries``.
+        queries: those that were asked.
+        whole: whether these are a whole set; of a part, chance may take the share below the floor.
 
     Raises:
         NoVerdictError: it is below the floor in the card of ``queries``.
@@ -142,7 +228,8 @@ def check_sense(answers: Answers, queries: QuerySet) -> float | None:
     if (queries.negative_labels < 0).any():
         return None
     sense, floor = queries.sense(answers), queries.card.get("floor")
-    if isinstance(floor, int | float) and sense < floor:
+    likely = sense if whole else Proportion(round(sense * len(queries)), len(queries)).interval()[1]
+    if isinstance(floor, int | float) and likely < floor:
         raise NoVerdictError(
             f"it gives the class of thieves or of honest models on {sense:.0%} of the queries, fewer than {floor:.0%}: "
             "it does not understand them, whatever its origin"
@@ -155,14 +242,21 @@ def _num_classes(queries: QuerySet, controls: Controls) -> int:
     return int(known) if known is not None else int(max(queries.labels.max(), controls.labels.max())) + 1
 
 
-def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Found) -> Answers:
-    """The answers to the queries, asked among the controls so that whoever runs the suspect sees no block of them."""
-    images = np.concatenate([controls.images, queries.images])
+def _mixed(
+    suspect: Searchable, queries: QuerySet, controls: NDArray[np.uint8], found: Found, num_classes: int
+) -> tuple[NDArray[np.int64], list[Answers]]:
+    """Labels of the control images, and answers to the queries in each way of asking.
+
+    They are asked among each other, so that whoever runs the suspect sees no block of queries.
+    """
+    images = np.concatenate([controls, queries.images])
     order = np.random.default_rng(secrets.randbits(128)).permutation(len(images))
     hows = (found.how, *found.rivals)
     read = []
     for how, raws in zip(hows, suspect.ask(images[order], hows), strict=True):
-        mixed = _meaning(raws, how, queries, controls)
+        raw = _chosen(raws, how)
+        _check_form(raw, how, queries)
+        mixed = interpret(raw, how, len(images), num_classes)
         labels = np.empty_like(mixed.labels)
         labels[order] = mixed.labels
         scores = None if mixed.probabilities is None else np.empty_like(mixed.probabilities)
@@ -170,23 +264,20 @@ def _mixed(suspect: Searchable, queries: QuerySet, controls: Controls, found: Fo
             scores[order] = mixed.probabilities
             scores = scores[len(controls) :]
         read.append((labels[: len(controls)], Answers(labels[len(controls) :], scores)))
-    _check_controls(read[0][0], controls, found)
-    _check_rivals(hows, [answers for _, answers in read], queries)
-    return read[0][1]
+    return read[0][0], [answers for _, answers in read]
 
 
-def _meaning(raws: dict[str, Raw], how: Interface, queries: QuerySet, controls: Controls) -> Answers:
+def _chosen(raws: dict[str, Raw], how: Interface) -> Raw:
     raw = next(iter(raws.values()), None) if len(raws) <= 1 else raws.get(str(how.output_name))
     if raw is None:
         got = ", ".join(map(repr, raws)) or "none"
         raise SuspectError(f"expected answers of the output {how.output_name or 0!r}, got {got}")
-    _check_form(raw, how, queries)
-    return interpret(raw, how, len(controls) + len(queries), _num_classes(queries, controls))
+    return raw
 
 
 def _check_controls(given: NDArray[np.int64], controls: Controls, found: Found) -> None:
-    changed = float((given != np.array(found.labels)).mean())
-    right = float((given == controls.labels).mean())
+    changed = float((given != np.array(found.labels)[: len(given)]).mean())
+    right = float((given == controls.labels[: len(given)]).mean())
     if changed > MAX_CHANGED or right < MIN_ACCURACY:
         raise NoVerdictError(
             f"it answers {changed:.0%} of the control images otherwise when they are asked among queries, "

@@ -2,21 +2,43 @@
 
 from nf.verdict.benchmark import Benchmark, load_benchmark
 from nf.verdict.card import check_card
+from nf.verdict.commitment import Commitment, Committed, check_commitment, commit, commitment_folder
 from nf.verdict.decision import OUTCOMES, Outcome, Verdict, decide
-from nf.verdict.evidence import evidence, no_verdict
+from nf.verdict.evidence import check_evidence_folder, evidence, no_verdict, write_evidence
 from nf.verdict.levels import PValue, holm, p_value
+from nf.verdict.power import Power, critical_score, power
+from nf.verdict.replay import Recorded, Replayed, load_evidence, replay, share_equal
+from nf.verdict.sequential import StagedVerdict, check_stages, decide_in_stages
 
 __all__ = [
     "OUTCOMES",
     "Benchmark",
+    "Commitment",
+    "Committed",
     "Outcome",
     "PValue",
+    "Power",
+    "Recorded",
+    "Replayed",
+    "StagedVerdict",
     "Verdict",
     "check_card",
+    "check_commitment",
+    "check_evidence_folder",
+    "check_stages",
+    "commit",
+    "commitment_folder",
+    "critical_score",
     "decide",
+    "decide_in_stages",
     "evidence",
     "holm",
     "load_benchmark",
+    "load_evidence",
     "no_verdict",
     "p_value",
+    "power",
+    "replay",
+    "share_equal",
+    "write_evidence",
 ]

@@ -112,10 +112,18 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
     )
     if known is None:
         return plain
-    return _calibrated(plain, known, known.full, answers.labels == queries.labels)
+    return calibrated(plain, known, known.full, answers.labels == queries.labels)
 
 
-def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:
+def calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:
+    """The verdict ``plain`` with calibrated score, p-values and the outcome that follows from them.
+
+    Args:
+        plain: verdict by the threshold alone.
+        known: calibration of the query set.
+        look: score of the queries that were asked.
+        matches: (N,) whether each query was answered like a thief, with N >= ``look.queries``.
+    """
     log_odds = float(look.log_odds(matches))
     independent = p_value(log_odds, look, known, "independent")
     trained = p_value(log_odds, look, known, "twin")
@@ -127,6 +135,18 @@ def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray
         trained=trained,
         levels=known.levels,
     )
+
+
+def corrected(verdict: Verdict, tests: int) -> Verdict:
+    """``verdict`` with p-values that hold for so many ``tests`` together (Bonferroni), and the outcome that follows."""
+    if verdict.levels is None:
+        return verdict
+    independent, trained = (
+        None if found is None else replace(found, value=min(1.0, found.value * tests))
+        for found in (verdict.independent, verdict.trained)
+    )
+    found = outcome(independent, trained, verdict.levels)
+    return replace(verdict, outcome=found, independent=independent, trained=trained, tests=tests)
 
 
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:

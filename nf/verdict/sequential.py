@@ -1,0 +1,100 @@
+"""A verdict that asks no more queries than it needs, at the levels that were chosen for all of them.
+
+The suspect is judged after the first few queries, after more, and after all: the looks of the calibration. Each look is
+a chance to accuse wrongly, so each p-value is multiplied by the number of looks (Bonferroni), and the chance that an
+honest model is accused at any of them stays below the level.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nf.core.calibration import Calibration
+from nf.core.errors import ConfigError, SuspectError
+from nf.core.queries import QuerySet
+from nf.verdict.benchmark import Benchmark
+from nf.verdict.card import scheme_of, threshold_of
+from nf.verdict.decision import OUTCOMES, Verdict, calibrated, corrected
+
+HOPELESS = 0.5
+"""The uncorrected p-value against independent models above which asking on is given up; giving up accuses nobody."""
+
+
+@dataclass(frozen=True)
+class StagedVerdict:
+    """What came of asking in stages.
+
+    Attributes:
+        verdict: verdict by the queries that were asked, with p-values corrected for the number of looks.
+        asked: number of queries that were asked.
+        looks: numbers of queries after which the suspect might have been judged.
+    """
+
+    verdict: Verdict
+    asked: int
+    looks: tuple[int, ...]
+
+
+def check_stages(queries: QuerySet) -> Calibration:
+    """The calibration of ``queries``, if they allow a verdict in stages; to be called before a suspect is asked.
+
+    Raises:
+        ConfigError: they have no calibration, or a verifier that needs the answers to all of them.
+    """
+    if queries.calibration is None:
+        raise ConfigError("sequential: expected a query set with a calibration, which says when the evidence suffices")
+    if queries.verifier is not None:
+        raise ConfigError("sequential: expected queries that count one by one, got some that a verifier judges at once")
+    return queries.calibration
+
+
+def decide_in_stages(
+    ask: Callable[[slice], NDArray[np.int64]], queries: QuerySet, benchmark: Benchmark | None = None
+) -> StagedVerdict:
+    """Ask until the evidence suffices, is hopeless, or there are no more queries.
+
+    Args:
+        ask: puts the queries of one slice to the suspect and returns the (n,) int64 labels that it gives.
+        queries: query set with a calibration; its looks say after how many queries the suspect may be judged.
+        benchmark: wrong verdicts with these queries on a zoo, from ``nf.verdict.load_benchmark``.
+
+    Raises:
+        ConfigError: the queries allow no verdict in stages; ``check_stages`` says so beforehand.
+        ArtifactError: the card has no scheme or usable threshold.
+        SuspectError: there is not one answer for each query.
+    """
+    known = check_stages(queries)
+    looks = tuple(look.queries for look in known.looks)
+    labels = np.empty(0, np.int64)
+    for look in known.looks:
+        labels = np.concatenate([labels, ask(slice(len(labels), look.queries))])
+        if len(labels) != look.queries:
+            raise SuspectError(f"expected answers to {look.queries} queries, got {len(labels)}")
+        matches = labels == queries.labels[: look.queries]
+        single = calibrated(_plain(matches, queries, benchmark), known, look, matches)
+        verdict = corrected(single, len(looks))
+        if verdict.stolen or single.independent is None or single.independent.value > HOPELESS:
+            break
+    return StagedVerdict(verdict, len(labels), looks)
+
+
+def _plain(matches: NDArray[np.bool_], queries: QuerySet, benchmark: Benchmark | None) -> Verdict:
+    """The verdict by matching rate and threshold over the first few queries."""
+    score, threshold = float(matches.mean()), threshold_of(queries)
+    return Verdict(
+        outcome=OUTCOMES[1] if score >= threshold else OUTCOMES[2],
+        scheme=scheme_of(queries),
+        measure=queries.measure,
+        score=score,
+        threshold=threshold,
+        calibrated=None,
+        independent=None,
+        trained=None,
+        levels=None,
+        one_hot=False,
+        queries=len(matches),
+        query_set_digest=queries.digest,
+        benchmark=benchmark,
+    )
