@@ -7,20 +7,24 @@ from nf.evaluation.extended import EXTENDED_GROUPS, ExtendedEvaluation, evaluate
 from nf.evaluation.intervals import estimate
 from nf.evaluation.margins import Margin, margins, summarise
 from nf.evaluation.plots import write_plots
+from nf.evaluation.sequential import Asked, SequentialCounts, count_queries
 from nf.evaluation.verdicts import Found, Judged, VerdictCounts, calibrated_table, count_verdicts, judge
 
 __all__ = [
     "EXTENDED_GROUPS",
+    "Asked",
     "BudgetPoint",
     "Evaluation",
     "ExtendedEvaluation",
     "Found",
     "Judged",
     "Margin",
+    "SequentialCounts",
     "VerdictCounts",
     "aruc",
     "budget_curve",
     "calibrated_table",
+    "count_queries",
     "count_verdicts",
     "curves",
     "estimate",

@@ -15,6 +15,7 @@ from nf.evaluation import (
     aruc,
     budget_curve,
     calibrated_table,
+    count_queries,
     count_verdicts,
     estimate,
     evaluate_extended,
@@ -72,7 +73,8 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
     """All metrics of one query set.
 
     Of the paper's suspects by the score of ``table``, under ``calibrated`` by the calibrated score, and under
-    ``verdicts`` what the verdicts come to; of FingerBench+ under ``plus``.
+    ``verdicts`` what the verdicts come to; under ``sequential`` the same of verdicts in stages, and the queries that
+    these take; of FingerBench+ under ``plus``.
     """
     settings = run.profile.evaluation
     seed = derive_seed(run.profile.seed, "evaluate", scheme)
@@ -94,12 +96,14 @@ def measure(run: Run, scheme: str, queries: QuerySet, table: ScoreTable, answers
     )
     judged = judge(table, answers, queries)
     calibrated = calibrated_table(judged)
+    staged = count_queries(table, answers, queries)
     return {
         **evaluation.to_json(),
         "plus": extended.to_json(),
         "calibration": queries.calibration.digest if queries.calibration else None,
         "calibrated": _calibrated(calibrated, settings, derive_seed(seed, "calibrated")) if calibrated else None,
         "verdicts": count_verdicts(judged).to_json(),
+        "sequential": staged.to_json() if staged else None,
     }
 
 
