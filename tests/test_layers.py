@@ -91,7 +91,10 @@ def test_a_face_names_what_it_shows(face: str) -> None:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
     brought = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in ast.walk(tree)  # also where type checkers alone import
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
     defined = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     defined |= {ast.unparse(node.target) for node in tree.body if isinstance(node, ast.AnnAssign)}

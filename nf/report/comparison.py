@@ -14,12 +14,13 @@ from nf.core.paths import PAGE_FILE
 from nf.core.scores import ScoreTable
 from nf.evaluation import EXTENDED_GROUPS, margins, summarise
 from nf.report import figures
+from nf.report.drawings import svg_markup
 from nf.report.figures.budget import Budget
 from nf.report.inputs import SchemeResult
 from nf.report.names import DETECTORS, architecture_name, attack_name, scheme_name
 from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_GANS, PAPER_PROFILES
 from nf.report.ranking import failures, reach, standings
-from nf.report.rendering import environment, svg_markup
+from nf.report.rendering import environment
 from nf.report.variants import VariantRecord, VariantRow, ablation_rows, gan_rows, other_rows, variant_rows
 
 _TEMPLATE = "comparison.html.j2"

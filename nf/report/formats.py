@@ -1,5 +1,7 @@
 """Numbers as people read them; all are filters of the page's template."""
 
+from decimal import Decimal
+
 from nf.core.proportions import Proportion
 
 
@@ -23,6 +25,11 @@ def exact_interval(count: int, total: int, confidence: float) -> str:
 def decimal(value: float) -> str:
     """A metric in [0, 1] to three places."""
     return f"{value:.3f}"
+
+
+def small(value: float) -> str:
+    """A number in [0, 1] to two significant digits, without an exponent: ``0.000012``."""
+    return f"{Decimal(f'{value:.1e}'):f}"
 
 
 def quantity(value: float) -> str:

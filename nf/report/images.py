@@ -5,6 +5,9 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nf.core.errors import ArtifactError
 from nf.core.queries import QuerySet
 from nf.core.sheets import picture
@@ -42,11 +45,24 @@ def query_tiles(queries: QuerySet, class_names: tuple[str, ...]) -> list[QueryTi
     """Every query, pixel for pixel, with the names of its labels; numbers where ``class_names`` has none."""
     tiles = []
     for image, label, negative in zip(queries.images, queries.labels, queries.negative_labels, strict=True):
-        buffer = io.BytesIO()
-        picture(image).save(buffer, format="PNG")
         honest = label_name(class_names, int(negative)) if negative >= 0 else None
-        tiles.append(QueryTile(_uri(buffer.getvalue()), label_name(class_names, int(label)), honest))
+        tiles.append(QueryTile(image_uri(image), label_name(class_names, int(label)), honest))
     return tiles
+
+
+def image_uri(image: NDArray[np.uint8], largest: int | None = None) -> str:
+    """``image`` (C, H, W) uint8 as a PNG in a data URI.
+
+    Args:
+        image: the image, with one channel or three.
+        largest: length in pixels that its sides are reduced to where they are longer; ``None`` leaves it as it is.
+    """
+    drawn = picture(image)
+    if largest is not None and max(drawn.size) > largest:
+        drawn.thumbnail((largest, largest))
+    buffer = io.BytesIO()
+    drawn.save(buffer, format="PNG")
+    return _uri(buffer.getvalue())
 
 
 def _uri(data: bytes) -> str:

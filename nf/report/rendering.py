@@ -1,15 +1,12 @@
-"""Code that all pages share: the template environment, and drawings as markup."""
+"""The template environment that all pages share."""
 
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from nf.report import formats, names
-from nf.report.figures.style import to_svg
 
-_FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration")
+_FILTERS = ("percent", "exact_interval", "points", "decimal", "quantity", "duration", "small")
 
 
 def environment() -> Environment:
@@ -26,16 +23,3 @@ def environment() -> Environment:
     made.filters["attack"] = names.attack_name
     made.filters["gan"] = names.gan_name
     return made
-
-
-def svg_markup(figure: Figure | None, name: str, description: str) -> Markup:
-    """Markup of a figure for a page; empty if ``figure`` is ``None``.
-
-    The markup is matplotlib's, which escapes the names that it draws.
-
-    Args:
-        figure: figure to draw.
-        name: prefix of all ids in the markup, unique on the page.
-        description: text for screen readers.
-    """
-    return Markup(to_svg(figure, name, description)) if figure else Markup("")

@@ -6,10 +6,11 @@ from typing import Any
 from nf.core.files import write_text
 from nf.evaluation import margins, summarise
 from nf.report import figures, names
+from nf.report.drawings import svg_markup
 from nf.report.images import png_uri, query_tiles
 from nf.report.inputs import ReportInputs
 from nf.report.paper import PAPER_PROFILES, comparisons
-from nf.report.rendering import environment, svg_markup
+from nf.report.rendering import environment
 from nf.report.tables import (
     accuracies_by_architecture,
     accuracies_by_attack,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nf.core.files import write_text
 from nf.monitoring import IssuedSet, Observation
+from nf.report.drawings import svg_markup
 from nf.report.figures.watch_history import history_figure
-from nf.report.rendering import environment, svg_markup
+from nf.report.rendering import environment
 from nf.verdict import Benchmark
 
 _TEMPLATE = "watch.html.j2"
