@@ -8,9 +8,11 @@ from typing import Any, Literal
 import click
 
 from nf.cli.bench import bench
+from nf.cli.commit import commit
 from nf.cli.gan import gan
 from nf.cli.images import images
 from nf.cli.options import params_option, profile_option, run_options
+from nf.cli.replay import replay
 from nf.cli.run import run as run_command
 from nf.cli.verify import verify
 from nf.cli.zoo import zoo
@@ -28,11 +30,14 @@ def cli() -> None:
     `nf run` makes a whole run, `make repro` the same through DVC, Prefect and MLflow. These commands run its stages one
     by one, in this order: prepare, zoo, gan, fingerprint, export, score, evaluate, report; then detectors, detect,
     variant, compare. `nf bench` compares schemes, `nf verify` checks a suspect, `nf images` writes queries as pictures.
+    `nf commit` promises a query set beforehand, `nf replay` repeats a judgement from its evidence.
     """
 
 
 cli.add_command(gan)
 cli.add_command(verify)
+cli.add_command(commit)
+cli.add_command(replay)
 cli.add_command(images)
 cli.add_command(bench)
 cli.add_command(run_command)

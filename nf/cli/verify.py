@@ -5,18 +5,20 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from nf.suspects import Examined, Kind
-    from nf.verdict import Verdict
+from nf.cli.commit import parse_released
+from nf.cli.words import EXIT_STATUS, NO_VERDICT, commitment_lines, verdict_lines
 
-NO_VERDICT = 3
-"""Exit status where a suspect does not answer like a classifier of the owner's classes."""
+if TYPE_CHECKING:
+    from nf.core.answers import Answers
+    from nf.core.queries import QuerySet
+    from nf.suspects import Examined, Kind
 
 
 @click.command()
@@ -66,6 +68,11 @@ NO_VERDICT = 3
     "$XDG_STATE_HOME/naturalfinger or ~/.local/state/naturalfinger]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the evidence as JSON.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="DIR", help="Write the evidence there, as a page and as JSON."
+)
+@click.option("--sequential", is_flag=True, help="Ask no more queries than the evidence needs, at the same levels.")
+@click.option("--released", metavar="DATE", help="Day on which the suspect was released, as in 2026-05-31.")
 def verify(
     suspect: str,
     folder: Path,
@@ -82,8 +89,11 @@ def verify(
     price: float | None,
     journal: Path | None,
     as_json: bool,
+    report: Path | None,
+    sequential: bool,
+    released: str | None,
 ) -> None:
-    """Ask SUSPECT the queries in a folder, and print score, threshold and verdict.
+    """Ask SUSPECT the queries in a folder, and print outcome, p-values and score.
 
     SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
     https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken to,
@@ -91,19 +101,44 @@ def verify(
 
     An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
     time. Before it sees a query, it answers control images, which show how it wants to be asked. Exit status 3 says
-    that it does not answer like a classifier of your classes, so that there is no verdict.
+    that it does not answer like a classifier of your classes, so that there is no verdict; 1 is stolen, 4 stolen or
+    trained on your data, 0 not shown, 2 an error.
     """
     from nf.core.errors import NoVerdictError
     from nf.core.queries import QuerySet
     from nf.monitoring import note_seen
-    from nf.suspects import CsvSuspect, ServedSuspect, examine, is_served, open_suspect, output_of, state_interface
-    from nf.verdict import check_card, decide, evidence, load_calibration, no_verdict
+    from nf.suspects import (
+        CsvSuspect,
+        Examination,
+        ServedSuspect,
+        is_served,
+        open_suspect,
+        output_of,
+        state_interface,
+    )
+    from nf.verdict import (
+        check_card,
+        check_commitment,
+        check_evidence_folder,
+        check_stages,
+        decide,
+        decide_in_stages,
+        evidence,
+        load_benchmark,
+        no_verdict,
+    )
 
     queries = QuerySet.load(folder)
     # All that may be amiss on the owner's side comes first: queries that a suspect has seen are spent.
     check_card(queries)
+    if sequential:
+        check_stages(queries)
+    if report:
+        check_evidence_folder(report)
+    day = parse_released(released)
+    committed = check_commitment(folder, queries, day)
     metrics = calibration or _find_metrics(folder, queries.card["scheme"])
-    known = load_calibration(metrics, queries) if metrics else None
+    known = load_benchmark(metrics, queries) if metrics else None
     stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
     asked = open_suspect(
         suspect,
@@ -116,22 +151,54 @@ def verify(
         journal=journal or (_state_folder() if is_served(suspect) else None),
     )
     note = partial(note_seen, folder, queries.digest, suspect, long_ago=isinstance(asked, CsvSuspect))
+    facts: dict[str, Any] = {
+        "folder": folder,
+        "asked_at": datetime.now(UTC),
+        "released": day,
+        "committed": committed,
+    }
+    examination = Examination(asked, queries, stated, before_queries=note)
     try:
-        examined = examine(asked, queries, stated, before_queries=note)
+        staged = decide_in_stages(examination.ask, queries, known) if sequential else None
+        if staged is None:
+            examination.ask(slice(0, len(queries)))
+        examined = examination.finish()
     except NoVerdictError as error:
+        record = no_verdict(str(error), queries, suspect, stated, **facts)
+        if report:
+            _write_report(report, record, None, queries)
         if as_json:
-            click.echo(json.dumps(no_verdict(str(error), queries, suspect, stated), indent=2, sort_keys=True))
+            click.echo(json.dumps(record, indent=2, sort_keys=True))
         else:
             click.echo(f"verdict        NO VERDICT\nreason         {error}")
         sys.exit(NO_VERDICT)
-    verdict = decide(examined.answers, queries, known)
+    verdict = staged.verdict if staged else decide(examined.answers, queries, known)
     spent = asked.asked if isinstance(asked, ServedSuspect) else None
+    record = evidence(verdict, suspect, examined, queries, **facts, looks=staged.looks if staged else None)
+    record |= {} if spent is None else {"spent": asdict(spent)}
+    if report:
+        record = _write_report(report, record, examined.answers, queries)
     if as_json:
-        told = evidence(verdict, suspect, examined) | ({} if spent is None else {"spent": asdict(spent)})
-        click.echo(json.dumps(told, indent=2, sort_keys=True))
+        click.echo(json.dumps(record, indent=2, sort_keys=True))
     else:
-        costs = [] if spent is None else [f"spent          {spent}"]
-        click.echo("\n".join([*_lines(verdict), *_asked(examined), *costs]))
+        stages = [f"asked          {staged.asked} of {len(queries)} queries, as these suffice"] if staged else []
+        lines = [*verdict_lines(verdict), *stages, *commitment_lines(committed, day is not None), *_asked(examined)]
+        lines += [] if spent is None else [f"spent          {spent}"]
+        lines += [f"report         {report / 'index.html'}"] if report else []
+        click.echo("\n".join(lines))
+    sys.exit(EXIT_STATUS[verdict.outcome])
+
+
+def _write_report(
+    folder: Path, record: dict[str, Any], answers: "Answers | None", queries: "QuerySet"
+) -> dict[str, Any]:
+    from nf.core.paths import PAGE_FILE
+    from nf.report import write_evidence_page
+    from nf.verdict import write_evidence
+
+    record = write_evidence(folder, record, answers)
+    write_evidence_page(folder / PAGE_FILE, record, queries)
+    return record
 
 
 def _asked(examined: "Examined") -> Iterator[str]:
@@ -159,23 +226,3 @@ def _find_metrics(folder: Path, scheme: str) -> Path | None:
 
     places = (folder / METRICS_FILE, folder.parent.parent / "metrics" / f"{scheme}.json")
     return next((place for place in places if place.exists()), None)
-
-
-def _lines(verdict: "Verdict") -> Iterator[str]:
-    yield f"{verdict.measure:<13}  {verdict.score:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
-    if verdict.one_hot:
-        yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
-    yield f"threshold      {verdict.threshold:.3f}  (chosen on training models)"
-    yield f"verdict        {'STOLEN' if verdict.stolen else 'not stolen'}"
-    if verdict.one_hot:
-        yield "error rates    not known for labels only: the zoo's suspects give probabilities"
-        return
-    if verdict.calibration is None:
-        yield "error rates    not known: evaluate this query set on a zoo, or name its metrics with --calibration"
-        return
-    for what, rate in (
-        ("honest models accused", verdict.calibration.false_accusation),
-        ("stolen models missed", verdict.calibration.miss),
-    ):
-        low, high = rate.interval()
-        yield f"on the zoo     {what}: {rate.count} of {rate.total} (95 % interval {low:.1%} to {high:.1%})"

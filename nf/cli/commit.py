@@ -1,0 +1,68 @@
+"""``nf commit``: promise a query set before a suspect is looked at."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="File for another copy of what is to be published.")
+@click.option("--note", default="", help="Words that are published with the hash.")
+def commit(folder: Path, out: Path | None, note: str) -> None:
+    """Write a hash of the query set in FOLDER, its controls, threshold and calibration, to be published beforehand.
+
+    Beside FOLDER comes a folder with commitment.json, which may be shown to anybody, and opening.json, which is private
+    and shows later what was promised. Keep both. The time in commitment.json is yours to claim: have the file
+    time-stamped or signed, and leave the stamp beside it under the same name with an ending of its own.
+    """
+    from nf.core.errors import ArtifactError
+    from nf.core.files import write_json
+    from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
+    from nf.core.queries import QuerySet
+    from nf.verdict import Commitment, commitment_folder
+    from nf.verdict import commit as promise
+
+    queries, place = QuerySet.load(folder), commitment_folder(folder)
+    public = place / COMMITMENT_FILE
+    if public.exists():
+        found = Commitment.load(place)
+        if changed := found.changed(queries):
+            raise ArtifactError(
+                f"{public}: expected no earlier commitment, got one of {found.created_at} to a set with another "
+                f"{' and '.join(changed)}; move {place} away to commit anew"
+            )
+    else:
+        found = promise(queries, note=note)
+        found.save(place)
+    if out is not None:
+        write_json(out, found.public)
+    click.echo(f"hash           {found.hash}")
+    click.echo(f"committed      {found.created_at} by your own clock")
+    click.echo(f"publish        {public}")
+    click.echo(f"keep private   {place / OPENING_FILE}")
+    click.echo(_how_to_stamp(public))
+
+
+def parse_released(text: str | None) -> date | None:
+    """The day that ``--released`` states.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from nf.core.errors import ConfigError
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"released: expected a day as in 2026-05-31, got {text!r}") from None
+
+
+def _how_to_stamp(public: Path) -> str:
+    return f"""
+Nobody need believe your clock. Have the file time-stamped or signed by one of these, and leave the stamp beside it:
+  openssl ts -query -data {public} -sha256 -cert -out {public}.tsq   # send it to a time-stamping authority: .tsr
+  ots stamp {public}
+  gpg --detach-sign --armor {public}
+  git tag -s commitment-1 -m "$(cat {public})"   # and push it"""

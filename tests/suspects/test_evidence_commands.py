@@ -1,0 +1,143 @@
+"""``nf verify --report``, ``nf commit`` and ``nf replay``, on tables of answers."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from nf.cli.commit import commit
+from nf.cli.replay import replay
+from nf.cli.verify import verify
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.queries import QuerySet
+
+Table = Callable[[int], Path]
+
+
+def _typed(command: Any, *arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=True)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def folder(tmp_path: Path, calibrated: QuerySet) -> Path:
+    calibrated.save(tmp_path / "set")
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize(
+    ("matches", "status", "words"), [(20, 1, "STOLEN"), (8, 4, "STOLEN OR TRAINED ON YOUR DATA"), (0, 0, "NOT SHOWN")]
+)
+def test_the_outcome_is_printed_and_returned(folder: Path, table: Table, matches: int, status: int, words: str) -> None:
+    code, printed = _typed(verify, table(matches), "--queries", folder)
+    assert code == status
+    assert printed.startswith(f"verdict        {words}\nindependent    p = ")
+    assert "same data      p = " in printed
+    assert "(level 1 %)" in printed
+    assert "known errors   not measured" in printed
+
+
+def test_a_report_is_written_and_replayed(folder: Path, table: Table, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    code, printed = _typed(verify, table(20), "--queries", folder, "--report", report, "--released", "2026-05-31")
+    assert code == 1
+    assert f"report         {report / 'index.html'}" in printed
+    assert "committed      no: nothing shows that" in printed
+    assert {path.name for path in report.iterdir()} == {"answers.safetensors", "evidence.json", "index.html"}
+    assert json.loads((report / "evidence.json").read_text())["released"] == "2026-05-31"
+    assert _typed(replay, report) == (0, _typed(replay, report)[1])
+    code, printed = _typed(replay, report, table(20))
+    assert code == 0
+    assert "asked again    stolen, 100.0% of the answers as recorded" in printed
+    assert "file           the same (SHA-256)" in printed
+    code, printed = _typed(replay, report, table(0))
+    assert code == 1
+    assert "asked again    not shown, 0.0% of the answers as recorded" in printed
+    assert "file           another (SHA-256)" in printed
+    assert printed.endswith("judgement      NOT THE SAME\n")
+
+
+def test_a_replay_may_name_the_set(folder: Path, table: Table, tmp_path: Path, calibrated: QuerySet) -> None:
+    _typed(verify, table(20), "--queries", folder, "--report", tmp_path / "report")
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(ArtifactError, match="expected the folder of a query set"):
+        _typed(replay, tmp_path / "report")
+    assert _typed(replay, tmp_path / "report", "--queries", tmp_path / "moved")[0] == 0
+
+
+def test_in_stages_no_more_is_asked_than_needed(folder: Path, table: Table, tmp_path: Path) -> None:
+    code, printed = _typed(verify, table(20), "--queries", folder, "--sequential", "--report", tmp_path / "report")
+    assert code == 1
+    assert "asked          4 of 20 queries" in printed
+    assert "corrected      the p-values, for 3 tests" in printed
+    assert _typed(replay, tmp_path / "report", table(20))[0] == 0
+    assert (
+        "4 of 20, as these sufficed; judged in stages after 4, 10, 20"
+        in (tmp_path / "report" / "index.html").read_text()
+    )
+
+
+def test_stages_need_a_calibration(tmp_path: Path, table: Table, calibrated: QuerySet) -> None:
+    replace(calibrated, calibration=None).save(tmp_path / "bare")
+    with pytest.raises(ConfigError, match="sequential: expected a query set with a calibration"):
+        _typed(verify, table(20), "--queries", tmp_path / "bare", "--sequential")
+
+
+def test_a_promise_is_kept_and_looked_up(folder: Path, table: Table, tmp_path: Path, calibrated: QuerySet) -> None:
+    code, printed = _typed(commit, folder, "--note", "for the record", "--out", tmp_path / "public.json")
+    assert code == 0
+    public = json.loads((tmp_path / "public.json").read_text())
+    assert f"hash           {public['hash']}" in printed
+    assert "openssl ts -query" in printed
+    assert f"hash           {public['hash']}" in _typed(commit, folder)[1]  # the same again
+    (tmp_path / "set.commitment" / "commitment.json.ots").write_bytes(b"stamp")
+    printed = _typed(verify, table(20), "--queries", folder, "--released", "2020-01-01")[1]
+    assert "by your own clock, NOT before the release on 2020-01-01" in printed
+    assert "stamps         commitment.json.ots; check them" in printed
+    printed = _typed(verify, table(20), "--queries", folder, "--released", "2999-01-01")[1]
+    assert "by your own clock, before the release on 2999-01-01" in printed
+
+    replace(calibrated, card={**calibrated.card, "threshold": 0.1}).save(folder)
+    printed = _typed(verify, table(20), "--queries", folder)[1]
+    assert "committed      not to this set: threshold changed since" in printed
+    with pytest.raises(ArtifactError, match=r"expected no earlier commitment, got one of .* with another threshold"):
+        _typed(commit, folder)
+
+
+def test_a_damaged_promise_costs_no_queries(folder: Path, tmp_path: Path) -> None:
+    _typed(commit, folder)
+    (tmp_path / "set.commitment" / "opening.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="holds a damaged commitment"):
+        _typed(verify, tmp_path / "nothing.onnx", "--queries", folder)
+
+
+def test_evidence_is_not_overwritten_nor_lost(folder: Path, table: Table, tmp_path: Path) -> None:
+    """Both are noticed before the suspect, which is not there, would be asked."""
+    _typed(verify, table(20), "--queries", folder, "--report", tmp_path / "report")
+    with pytest.raises(ArtifactError, match=r"expected a folder without evidence, found evidence.json; name another"):
+        _typed(verify, tmp_path / "nothing.onnx", "--queries", folder, "--report", tmp_path / "report")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="expected a folder for the evidence, got File exists"):
+        _typed(verify, tmp_path / "nothing.onnx", "--queries", folder, "--report", tmp_path / "file")
+
+
+def test_a_day_that_is_none_is_refused(folder: Path, table: Table) -> None:
+    with pytest.raises(ConfigError, match="released: expected a day as in 2026-05-31, got 'May'"):
+        _typed(verify, table(20), "--queries", folder, "--released", "May")
+
+
+def test_no_verdict_has_a_report_and_no_replay(folder: Path, table: Table, tmp_path: Path) -> None:
+    lines = table(20).read_text().splitlines()
+    odd = tmp_path / "odd.csv"
+    odd.write_text("\n".join([lines[0], *(f"{line.split(',')[0]},0" for line in lines[1:])]))
+    code, _ = _typed(verify, odd, "--queries", folder, "--report", tmp_path / "report")
+    assert code == 3
+    assert "No verdict" in (tmp_path / "report" / "index.html").read_text()
+    with pytest.raises(ArtifactError, match="expected evidence of a verdict, got the outcome 'no verdict'"):
+        _typed(replay, tmp_path / "report")
