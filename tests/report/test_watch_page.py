@@ -83,7 +83,8 @@ def text_of(page):
 
 
 def rows_of(page):
-    return {line.split('"#')[1].split('"')[0]: text_of(line) for line in page.split("<tr>") if 'href="#' in line}
+    rows = [line.partition("</tr>")[0] for line in page.split("<tr>") if 'href="#' in line]
+    return {row.split('"#')[1].split('"')[0]: text_of(row) for row in rows}
 
 
 def test_the_page_begins_with_the_answer_and_the_level_and_hides_no_error(tmp_path):

@@ -162,7 +162,7 @@ def test_impossible_proportions_are_refused(count: int, total: int) -> None:
 
 @pytest.fixture
 def metrics(queries: QuerySet) -> dict[str, Any]:
-    """What the evaluation writes: of 3 thieves one is missed; of 4 independent models and 2 twins one each is accused."""
+    """What the evaluation writes: of 3 thieves one is missed; one of 4 independent models and of 2 twins is accused."""
     counts = {"independent_accused": (1, 4), "trained_accused": (1, 2), "missed": (1, 3)}
     verdicts: dict[str, Any] = {name: Proportion(*counted).to_json() for name, counted in counts.items()}
     verdicts["thieves"] = {"prune": {"suspects": 3, "accused": 2, "stolen": 1}}
