@@ -113,7 +113,11 @@ def test_a_sentence_for_every_answer(tmp_path):
     assert headline(bank=honest) == "Of 1 suspect none is shown to be stolen, at levels of 1% and 5%"
     assert headline(bank=(observed(1),)) == "There is no verdict on any suspect yet"
     assert headline(queries=PLAIN, shop=HISTORY) == (
-        "Of 1 suspect 1 is stolen or trained on your data, at no known level, as the query set has no calibration"
+        "Of 1 suspect 1 is stolen or trained on your data, at no known level, as the query set had no calibration"
+    )
+    assert headline(bank=honest, shop=HISTORY) == (
+        "Of 2 suspects none is shown to be stolen, at levels of 1% and 5%; "
+        "1 is stolen or trained on your data, at no known level, as the query set had no calibration"
     )
 
 
