@@ -13,7 +13,7 @@ from nf.report.drawings import svg_markup
 from nf.report.figures.watch_history import history_figure
 from nf.report.formats import level
 from nf.report.rendering import environment
-from nf.verdict import Benchmark
+from nf.verdict import OUTCOMES, Benchmark, Outcome
 
 _TEMPLATE = "watch.html.j2"
 
@@ -74,24 +74,30 @@ def write_watch_page(
         "benchmark": benchmark,
         "suspects": suspects,
         "drawings": drawings,
-        "answer": answer(suspects, levels),
+        "answer": answer(suspects),
     }
     write_text(path, environment().get_template(_TEMPLATE).render(context))
 
 
-def answer(suspects: Sequence[WatchedHistory], levels: Levels | None) -> str:
+def answer(suspects: Sequence[WatchedHistory]) -> str:
     """The page in one sentence: how many suspects are claimed to be what, and at which levels."""
-    outcomes = [suspect.verdict.outcome for suspect in suspects if suspect.verdict]
-    judged, stolen = len(outcomes), outcomes.count("stolen")
-    either = outcomes.count("stolen or trained on your data")
-    if not judged:
+    verdicts = [suspect.verdict for suspect in suspects if suspect.verdict]
+    if not verdicts:
         return "There is no verdict on any suspect yet"
-    claims = [f"{stolen} {'is' if stolen == 1 else 'are'} stolen"] if stolen else []
-    claims += [f"{either} {'is' if either == 1 else 'are'} stolen or trained on your data"] if either else []
-    found = " and ".join(claims) or "none is shown to be stolen"
-    at = (
-        f"at levels of {level(levels.independent)} and {level(levels.trained)}"
-        if levels
-        else "at no known level, as the query set has no calibration"
-    )
-    return f"Of {judged} suspect{'s' if judged > 1 else ''} {found}, {at}"
+    by_levels: dict[Levels | None, list[Outcome]] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.newest.levels is None):
+        by_levels.setdefault(verdict.newest.levels, []).append(verdict.outcome)
+    parts = [f"{_claims(outcomes)}, {_at(levels)}" for levels, outcomes in by_levels.items()]
+    return f"Of {len(verdicts)} suspect{'s' if len(verdicts) > 1 else ''} {'; '.join(parts)}"
+
+
+def _at(levels: Levels | None) -> str:
+    if levels is None:
+        return "at no known level, as the query set had no calibration"
+    return f"at levels of {level(levels.independent)} and {level(levels.trained)}"
+
+
+def _claims(outcomes: Sequence[Outcome]) -> str:
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES[:-1]}
+    claims = [f"{count} {'is' if count == 1 else 'are'} {outcome}" for outcome, count in counts.items() if count]
+    return " and ".join(claims) or "none is shown to be stolen"

@@ -66,11 +66,10 @@ def made_up_scores(seed=0, quality=0.93):
 
 def made_up_calibration():
     """A calibrated score that grows with the matching rate; honest models are far below thieves, twins less so."""
-    rng = np.random.default_rng(5)
     models, held_out = [], []
-    for group, count, mean in (("thief", 6, 4.0), ("independent", 12, -3.5), ("twin", 8, -2.0)):
+    for group, count, mean in (("thief", 6, 4.0), ("independent", 12, -3.0), ("twin", 8, -1.5)):
         models += [CalibrationModel(f"{group}-{i}", group, "train", f"{group}-{i}") for i in range(count)]
-        held_out += rng.normal(mean, 0.4, count).tolist()
+        held_out += np.linspace(mean - 2, mean + 2, count).tolist()
     look = Look(100, (0.1,) * 100, -5.0, tuple(held_out))
     return Calibration(tuple(models), (look,), Levels(0.01, 0.05), candidates=100, folds=5)
 

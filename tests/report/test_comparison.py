@@ -89,7 +89,7 @@ def test_verdicts_of_all_schemes_stand_beside_each_other_at_their_levels(inputs,
     assert other["verdicts"]["not_called_stolen"]["count"] == 63
     assert "MetaV none - - " in text
     found = own["verdicts"]["thieves"]["prune"]
-    assert f"{found['accused'] / found['suspects']:.0%}, {found['stolen'] / found['suspects']:.0%} of 18" in text
+    assert f"{found['accused'] / found['suspects']:.0%}, {found['stolen'] / found['suspects']:.0%} of 9" in text
 
 
 def test_without_a_level_the_headline_is_about_the_threshold(inputs, tmp_path):

@@ -83,7 +83,8 @@ def text_of(page):
 
 
 def rows_of(page):
-    return {line.split('"#')[1].split('"')[0]: text_of(line) for line in page.split("<tr>") if 'href="#' in line}
+    rows = [line.partition("</tr>")[0] for line in page.split("<tr>") if 'href="#' in line]
+    return {row.split('"#')[1].split('"')[0]: text_of(row) for row in rows}
 
 
 def test_the_page_begins_with_the_answer_and_the_level_and_hides_no_error(tmp_path):
@@ -112,7 +113,11 @@ def test_a_sentence_for_every_answer(tmp_path):
     assert headline(bank=honest) == "Of 1 suspect none is shown to be stolen, at levels of 1% and 5%"
     assert headline(bank=(observed(1),)) == "There is no verdict on any suspect yet"
     assert headline(queries=PLAIN, shop=HISTORY) == (
-        "Of 1 suspect 1 is stolen or trained on your data, at no known level, as the query set has no calibration"
+        "Of 1 suspect 1 is stolen or trained on your data, at no known level, as the query set had no calibration"
+    )
+    assert headline(bank=honest, shop=HISTORY) == (
+        "Of 2 suspects none is shown to be stolen, at levels of 1% and 5%; "
+        "1 is stolen or trained on your data, at no known level, as the query set had no calibration"
     )
 
 
