@@ -162,7 +162,7 @@ def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
         common = min(verdicts, key=lambda verdict: verdict.one_hot)
         if common.levels is not None:
             levels = common.levels
-            yield f"levels         {levels.independent:.0%} independent, {levels.trained:.0%} same data, together (Holm)"
+            yield f"levels         {levels.independent:.0%} independent, {levels.trained:.0%} same data, for all (Holm)"
         yield from commitment_lines(terms.committed, terms.released is not None)
         yield from error_lines(common)
 
