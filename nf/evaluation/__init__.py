@@ -7,11 +7,12 @@ from nf.evaluation.extended import EXTENDED_GROUPS, ExtendedEvaluation, evaluate
 from nf.evaluation.intervals import estimate
 from nf.evaluation.margins import Margin, margins, summarise
 from nf.evaluation.plots import write_plots
-from nf.evaluation.sequential import SequentialCounts, count_queries
+from nf.evaluation.sequential import Asked, SequentialCounts, count_queries
 from nf.evaluation.verdicts import Judged, VerdictCounts, calibrated_table, check_levels, count_verdicts, judge
 
 __all__ = [
     "EXTENDED_GROUPS",
+    "Asked",
     "Asked",
     "BudgetPoint",
     "Evaluation",

@@ -116,8 +116,8 @@ def check_levels(calibration: Calibration) -> dict[str, Proportion]:
         if len(places) == 0:
             continue
         allowed = getattr(calibration.levels, level)
-        wrong = sum(_held_out_p_value(calibration, place, group) <= allowed for place in places)
-        found[level] = Proportion(wrong, len(places))
+        wrong = sum(_held_out_p_value(calibration, int(place), group) <= allowed for place in places)
+        found[level] = Proportion(int(wrong), len(places))
     return found
 
 

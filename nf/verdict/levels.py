@@ -25,10 +25,11 @@ class PValue:
     """The chance that an honest model scores at least as high as the suspect, for one group of honest models.
 
     Attributes:
-        value: what the verdict goes by, in (0, 1]: the tail of the worst kind, and never less than ranks allow.
+        value: what the verdict goes by, in (0, 1]: for a model of any kind, and never less than ranks allow.
         ranks: p-value by ranks of lineages alone, in (0, 1]: one more than those with a model that scored as high, over
             one more than all. It assumes nothing but that the suspect is a model like these.
-        kind: the kind of model whose tail is the heaviest at this score.
+        kind: the kind of model that scores so high most easily.
+        worst: p-value for a model of that kind, in (0, 1], no less than ``value``.
         models: number of models that it rests on.
         lineages: number of lineages among these.
     """
@@ -36,6 +37,7 @@ class PValue:
     value: float
     ranks: float
     kind: str
+    worst: float
     models: int
     lineages: int
 
@@ -43,9 +45,10 @@ class PValue:
 def p_value(score: float, look: Look, calibration: Calibration, group: Group) -> PValue | None:
     """How surprising the ``score`` is, in log odds, for a model of ``group``; ``None`` where none is known.
 
-    Scores of a kind are taken to be normal around a mean of the kind, with the deviation that all kinds share, so that
-    a further model follows Student's t; the kind with the largest tail counts. Models of one lineage are alike, so
-    there are no more degrees of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
+    That is the chance that a further model scores at least as high which is of any of the known kinds, each as likely
+    as the others. Scores of a kind are taken to be normal around a mean of the kind, with the deviation that all kinds
+    share, so that a further model follows Student's t. Models of one lineage are alike, so there are no more degrees
+    of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
     """
     places = calibration.select(group)
     if len(places) == 0:
@@ -55,11 +58,12 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     highest: dict[str, float] = {}
     for model, held_out in zip(models, scores, strict=True):
         highest[model.lineage] = max(held_out, highest.get(model.lineage, -math.inf))
-    as_high = sum(value >= score for value in highest.values())
+    as_high = int(sum(value >= score for value in highest.values()))
     ranks = (1 + as_high) / (1 + len(highest))
-    kind, tail = _heaviest(score, _by_kind(models, scores), len(highest))
-    value = max(tail, ranks if as_high else 0.0, SMALLEST)
-    return PValue(value, ranks, kind, len(places), len(highest))
+    tails = _tails(score, _by_kind(models, scores), len(highest))
+    value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, SMALLEST)
+    kind = max(tails, key=lambda name: tails[name])
+    return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest))
 
 
 def _by_kind(models: Sequence[CalibrationModel], scores: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
@@ -74,8 +78,8 @@ def _by_kind(models: Sequence[CalibrationModel], scores: NDArray[np.float64]) ->
     return {kind: np.array(values) for kind, values in kinds.items()}
 
 
-def _heaviest(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: int) -> tuple[str, float]:
-    """The kind whose tail beyond ``score`` is the heaviest, and that tail in [0, 1].
+def _tails(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: int) -> dict[str, float]:
+    """The chance, in [0, 1], that a further model of each kind scores at least ``score``.
 
     The mean of a kind is drawn towards that of all as far as kinds differ no more than chance lets them (random
     effects).
@@ -85,17 +89,16 @@ def _heaviest(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: 
     free = int(counts.sum()) - len(values)
     degrees = min(free, lineages - 1)
     if degrees < 1:
-        return next(iter(kinds)), 1.0
+        return dict.fromkeys(kinds, 1.0)
     variance = sum(float(((each - each.mean()) ** 2).sum()) for each in values) / free
     if variance == 0:
-        return next(iter(kinds)), float(score <= means.max())
+        return {kind: float(score <= mean) for kind, mean in zip(kinds, means, strict=True)}
     noise = variance / counts
     between = max(0.0, float(means.var(ddof=1) - noise.mean())) if len(values) > 1 else 0.0
     own = between / (between + noise)
     expected = own * means + (1 - own) * np.concatenate(values).mean()
     distances = (score - expected) / np.sqrt(variance + noise)
-    nearest = int(distances.argmin())
-    return list(kinds)[nearest], upper_tail(float(distances[nearest]), degrees)
+    return {kind: upper_tail(float(far), degrees) for kind, far in zip(kinds, distances, strict=True)}
 
 
 def holm(values: Sequence[float]) -> list[float]:

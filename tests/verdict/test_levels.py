@@ -58,26 +58,28 @@ def test_offspring_of_one_lineage_is_one_witness():
     assert (found.ranks, found.models, found.lineages) == (pytest.approx(2 / 6), 9, 5)
 
 
-def test_the_kind_with_the_heaviest_tail_counts():
-    near = [("distill", f"d{place}", float(value)) for place, value in enumerate((-1, 0, 1))]
-    found = p(3.0, *SPREAD, *near)
+def kinds_of(means: dict[str, float], models: int = 20) -> list[tuple[str, str, float]]:
+    """As many models of each kind, each a lineage, spread by one around the kind's mean."""
+    spread = np.linspace(-1.5, 1.5, models)
+    return [(k, f"{k}{i}", mean + float(value)) for k, mean in means.items() for i, value in enumerate(spread)]
+
+
+def test_every_kind_is_as_likely_and_the_one_that_scores_so_high_most_easily_is_named():
+    found = p(6.0, *kinds_of({"train": -4.0, "distill": 0.0, "prune": -4.0}))
     assert found.kind == "distill"
-    assert found.value == pytest.approx(p(3.0, *near).value)
+    assert found.value == pytest.approx(found.worst / 3, rel=0.05)  # the other two hardly ever score so high
+    assert found.worst > p(6.0, *kinds_of({"train": -4.0})).worst
+
+
+def test_kinds_that_differ_by_chance_alone_have_the_mean_of_all():
+    apart, alike = (p(3.0, *kinds_of({"train": -d, "distill": d, "prune": 0.0})) for d in (0.1, 0.0))
+    assert apart.value == pytest.approx(alike.value, rel=0.05)
+    assert apart.worst == pytest.approx(apart.value, rel=0.05)
 
 
 def test_kinds_of_few_models_are_taken_together():
-    rare = [("prune", "a", 0.0), ("noise", "b", 1.0), ("noise", "c", -1.0)]
-    found = p(3.0, *SPREAD, *rare)
-    assert found.kind == "others"
-    assert found.value == pytest.approx(p(3.0, *[("noise", lineage, score) for _, lineage, score in rare]).value)
-
-
-def test_so_few_of_rare_kinds_that_they_join_all_others():
-    found = p(3.0, *SPREAD, ("prune", "a", 0.0))
-    assert (found.kind, found.models) == ("all", 6)
-    scores = [*[score for *_, score in SPREAD], 0.0]
-    distance = (3.0 - np.mean(scores)) / (np.std(scores, ddof=1) * np.sqrt(1 + 1 / 6))
-    assert found.value == pytest.approx(stats.t.sf(distance, 5))
+    rare = [("prune", "a", 5.0), ("noise", "b", 5.5), ("noise", "c", 4.5)]
+    assert p(8.0, *kinds_of({"train": 0.0}), *rare).kind == "others"
 
 
 def test_one_model_tells_nothing_and_none_gives_no_p_value():
