@@ -13,7 +13,6 @@ from nf.evaluation.verdicts import Judged, VerdictCounts, calibrated_table, chec
 __all__ = [
     "EXTENDED_GROUPS",
     "Asked",
-    "Asked",
     "BudgetPoint",
     "Evaluation",
     "ExtendedEvaluation",

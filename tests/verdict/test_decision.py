@@ -219,7 +219,9 @@ def test_evidence_names_the_file_and_the_versions(queries: QuerySet, tmp_path: P
     path.write_bytes(b"bytes of a suspect")
     verdict = decide(answering(queries, 6), queries)
     found = FoundInterface(Interface(layout="nhwc", kind="probabilities"), 60, 64, 12, (0,) * 64)
-    record = evidence(verdict, str(path), Examined(answering(queries, 6), found, Interface(layout="nhwc"), 0.9))
+    record = evidence(
+        verdict, str(path), Examined(answering(queries, 6), found, Interface(layout="nhwc"), 0.9), queries
+    )
     assert record["output"] == "probabilities"
     assert record["asked"] == {
         "interface": {"layout": "nhwc", "kind": "probabilities"},
@@ -241,6 +243,7 @@ def test_evidence_of_a_missing_file_is_refused(queries: QuerySet, tmp_path: Path
             decide(answering(queries, 6), queries),
             str(tmp_path / "nothing.onnx"),
             Examined(answering(queries, 6), None, Interface(), None),
+            queries,
         )
 
 
