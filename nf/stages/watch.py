@@ -69,8 +69,8 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
             threshold=verdict.threshold,
             outcome=verdict.outcome,
             calibrated=verdict.calibrated,
-            independent=verdict.independent and verdict.independent.value,
-            trained=verdict.trained and verdict.trained.value,
+            independent=verdict.independent.value if verdict.independent else None,
+            trained=verdict.trained.value if verdict.trained else None,
             levels=verdict.levels,
             one_hot=verdict.one_hot,
         )

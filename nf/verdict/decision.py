@@ -131,7 +131,7 @@ def _calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray
 
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:
     """What p-values show at ``levels``; without models that learned from the owner's data, never ``stolen``."""
-    return outcome_of(independent and independent.value, trained and trained.value, levels)
+    return outcome_of(independent.value if independent else None, trained.value if trained else None, levels)
 
 
 def outcome_of(independent: float | None, trained: float | None, levels: Levels) -> Outcome:
