@@ -83,8 +83,8 @@ def text_of(page):
 
 
 def rows_of(page):
-    rows = [line.partition("</tr>")[0] for line in page.split("<tr>") if 'href="#' in line]
-    return {row.split('"#')[1].split('"')[0]: text_of(row) for row in rows}
+    rows = [line.partition("</tr>")[0] for line in page.split("<tr>")[1:]]
+    return {row.split('"#')[1].split('"')[0]: text_of(row) for row in rows if 'href="#' in row}
 
 
 def test_the_page_begins_with_the_answer_and_the_level_and_hides_no_error(tmp_path):

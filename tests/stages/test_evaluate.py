@@ -55,9 +55,9 @@ def test_scores_of_this_set_are_evaluated(run, queries):
 
 
 def test_a_calibrated_set_gets_a_second_score_and_verdicts_at_its_levels(run, queries):
-    models = [CalibrationModel(f"h{place}", "independent", "train", f"h{place}") for place in range(6)]
-    models += [CalibrationModel(f"t{place}", "twin", "train", f"t{place}") for place in range(6)]
-    held_out = tuple(-4.0 + place / 10 for place in range(12))
+    models = [CalibrationModel(f"h{place}", "independent", "train", f"h{place}") for place in range(10)]
+    models += [CalibrationModel(f"t{place}", "twin", "train", f"t{place}") for place in range(10)]
+    held_out = tuple(-4.0 + place % 10 / 3 for place in range(20))
     made = Calibration(tuple(models), (Look(8, (1.0,) * 8, -4.0, held_out),), Levels(0.01, 0.05), 9, 5)
     replace(queries, calibration=made).save(run.layout.fingerprint("random"))
     record = read_json(evaluate(run, "random"))
