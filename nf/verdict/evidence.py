@@ -185,7 +185,7 @@ def look_of(known: Calibration, queries: int) -> Look:
 def _summary(known: Calibration, queries: int) -> dict[str, Any]:
     """Held-out scores, in log odds, of each group of calibration models."""
     scores = np.array(look_of(known, queries).held_out)
-    groups = {}
+    groups: dict[str, Any] = {}
     for group in _GROUPS:
         places = known.select(group)
         if len(places):

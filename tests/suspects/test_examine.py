@@ -179,8 +179,8 @@ def test_the_command_says_how_it_asked(queries: QuerySet, learned: str, write: W
         "scale =", "images = Transpose <perm = [0, 3, 1, 2]> (last) scale ="
     )
     done = _verify(write(last), "--queries", tmp_path / "queries")
-    assert done.exit_code == 0
-    assert "verdict        STOLEN" in done.output
+    assert done.exit_code == 4  # without a calibration nobody is called stolen outright
+    assert "verdict        STOLEN OR TRAINED ON YOUR DATA" in done.output
     assert "asked as       nhwc,float32,range=0/1,kind=logits" in done.output
     assert "controls       48 of 48 right" in done.output
     record = json.loads(_verify(write(last), "--queries", tmp_path / "queries", "--json", "--input", "unit").output)
