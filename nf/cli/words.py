@@ -25,7 +25,7 @@ def verdict_lines(verdict: "Verdict") -> Iterator[str]:
             "no model that only learned from your data scores so high",
         )
         if verdict.tests > 1:
-            yield f"corrected      the p-values, for {verdict.tests} tests"
+            yield f"corrected      p-values, as one of {verdict.tests} tests"
     else:
         yield "p-values       none: the query set has no calibration, so that its threshold is all there is"
     if verdict.calibrated is not None:

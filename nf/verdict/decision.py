@@ -41,7 +41,8 @@ class Verdict:
         queries: number of images that the suspect answered.
         query_set_digest: digest of the query set (``QuerySet.digest``).
         benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked.
-        tests: number of p-values among which these ones were corrected for.
+        tests: number of p-values that these ones were corrected for being among; of a verdict in stages, what they were
+            multiplied by.
     """
 
     outcome: Outcome

@@ -1,8 +1,9 @@
 """A verdict that asks no more queries than it needs, at the levels that were chosen for all of them.
 
 The suspect is judged after the first few queries, after more, and after all: the looks of the calibration. Each look is
-a chance to accuse wrongly, so each p-value is multiplied by the number of looks (Bonferroni), and the chance that an
-honest model is accused at any of them stays below the level.
+a chance to accuse wrongly, so the looks share the level (Bonferroni with weights): half is kept for the last one, whose
+evidence is the strongest, and the others have equal parts of the rest. The chance that an honest model is accused at
+any of them stays below the level.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ class StagedVerdict:
     """What came of asking in stages.
 
     Attributes:
-        verdict: verdict by the queries that were asked, with p-values corrected for the number of looks.
+        verdict: verdict by the queries that were asked, with p-values corrected for there being several looks.
         asked: number of queries that were asked.
         looks: numbers of queries after which the suspect might have been judged.
     """
@@ -68,16 +69,21 @@ def decide_in_stages(
     known = check_stages(queries)
     looks = tuple(look.queries for look in known.looks)
     labels = np.empty(0, np.int64)
-    for look in known.looks:
+    for look, factor in zip(known.looks, _factors(len(looks)), strict=True):
         labels = np.concatenate([labels, ask(slice(len(labels), look.queries))])
         if len(labels) != look.queries:
             raise SuspectError(f"expected answers to {look.queries} queries, got {len(labels)}")
         matches = labels == queries.labels[: look.queries]
         single = calibrated(_plain(matches, queries, benchmark), known, look, matches)
-        verdict = corrected(single, len(looks))
+        verdict = corrected(single, factor)
         if verdict.stolen or single.independent is None or single.independent.value > HOPELESS:
             break
     return StagedVerdict(verdict, len(labels), looks)
+
+
+def _factors(looks: int) -> list[int]:
+    """What p-values of each look are multiplied by: one over its share of the level."""
+    return [1] if looks == 1 else [2 * (looks - 1)] * (looks - 1) + [2]
 
 
 def _plain(matches: NDArray[np.bool_], queries: QuerySet, benchmark: Benchmark | None) -> Verdict:

@@ -53,7 +53,7 @@ def page_of(queries: QuerySet, folder: Path, record: dict[str, Any]) -> str:
         (
             20,
             "Stolen: ",
-            "fewer than 1 in a million would score so high (p&nbsp;=&nbsp;0.0000010, level&nbsp;1&nbsp;%)",
+            "fewer than 1 in a million would (p&nbsp;=&nbsp;0.0000010, level&nbsp;5&nbsp;%)",
         ),
         (
             8,

@@ -75,7 +75,7 @@ def test_in_stages_no_more_is_asked_than_needed(folder: Path, table: Table, tmp_
     code, printed = _typed(verify, table(20), "--queries", folder, "--sequential", "--report", tmp_path / "report")
     assert code == 1
     assert "asked          4 of 20 queries" in printed
-    assert "corrected      the p-values, for 3 tests" in printed
+    assert "corrected      p-values, as one of 4 tests" in printed
     assert _typed(replay, tmp_path / "report", table(20))[0] == 0
     assert (
         "4 of 20, as these sufficed; judged in stages after 4, 10, 20"

@@ -48,7 +48,7 @@ def test_one_that_learned_from_the_data_is_asked_to_the_end(calibrated: QuerySet
     assert parts == [slice(0, 4), slice(4, 10), slice(10, 20)]
 
 
-def test_p_values_are_those_of_the_look_times_the_looks(calibrated: QuerySet) -> None:
+def test_p_values_are_those_of_the_look_over_its_share_of_the_level(calibrated: QuerySet) -> None:
     known = calibrated.calibration
     assert known is not None
     matches = LIKE_A_TWIN
@@ -56,8 +56,9 @@ def test_p_values_are_those_of_the_look_times_the_looks(calibrated: QuerySet) ->
     single = p_value(float(known.full.log_odds(matches)), known.full, known, "twin")
     assert single is not None
     assert found.verdict.trained is not None
-    assert found.verdict.trained.value == pytest.approx(min(1.0, 3 * single.value))
-    assert found.verdict.tests == 3
+    assert found.verdict.trained.value == pytest.approx(min(1.0, 2 * single.value))
+    assert found.verdict.tests == 2
+    assert staged(calibrated, np.ones(20, bool))[0].verdict.tests == 4
     whole = decide(_answers(calibrated, matches), calibrated)
     assert found.verdict.calibrated == whole.calibrated
 
