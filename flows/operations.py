@@ -18,7 +18,14 @@ from nf.core.paths import Layout  # noqa: E402
 from nf.monitoring import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
-from nf.stages.watch import benchmark_of, draw_watch, mark_announced, watch_changes, watch_suspect  # noqa: E402
+from nf.stages.watch import (  # noqa: E402
+    benchmark_of,
+    draw_watch,
+    mark_announced,
+    watch_changes,
+    watch_suspect,
+    watch_verdicts,
+)
 
 # What JSON readers everywhere keep exactly.
 _SEED_BITS = 53
@@ -93,7 +100,7 @@ def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None
         try:
             make_task(_version, "dvc")(run.layout.issued)
         finally:
-            make_task(log_watch, "mlflow")(run, listed, issued)
+            make_task(log_watch, "mlflow")(run, issued, watch_verdicts(run, listed), benchmark_of(run, issued.digest))
 
 
 def _announce(run: Run, change: Change) -> None:

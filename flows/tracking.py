@@ -25,18 +25,19 @@ from nf.core.paths import (
     QUALITY_FILE,
     SCORES_FILE,
     SHEETS_FOLDER,
+    VERDICTS_FILE,
 )
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.evaluation import robustness, uniqueness
 from nf.gan import read_history
-from nf.monitoring import IssuedSet, Ledger, Watchlist
+from nf.monitoring import CorrectedVerdict, IssuedSet, Ledger
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.gan import trained_gans
 from nf.stages.provenance import git_commit
 from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
-from nf.stages.watch import VERDICTS_FILE, benchmark_of, watch_verdicts
+from nf.verdict import Benchmark
 
 _CURVE_STEPS = 100
 
@@ -106,14 +107,13 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
     log(_experiment(run), record)
 
 
-def log_watch(run: Run, watchlist: Watchlist, issued: IssuedSet) -> None:
+def log_watch(run: Run, issued: IssuedSet, verdicts: Mapping[str, CorrectedVerdict], benchmark: Benchmark) -> None:
     """Log the corrected verdict on each suspect of the list, and the known errors of the query set in use.
 
     Tags ``outcome.<suspect>`` hold what is claimed, metrics ``<suspect>.*`` the scores and p-values, raw and corrected,
     metrics ``benchmark.*`` the errors; page and JSON are artifacts.
     """
-    verdicts = watch_verdicts(run, watchlist)
-    metrics = [(f"benchmark.{name}", value, 0) for name, value in _numbers(benchmark_of(run, issued.digest).to_json())]
+    metrics = [(f"benchmark.{name}", value, 0) for name, value in _numbers(benchmark.to_json())]
     for suspect, verdict in verdicts.items():
         metrics += [(f"{suspect}.{name}", value, 0) for name, value in _numbers(verdict.to_json())]
     record = RunRecord(

@@ -64,7 +64,7 @@ def _p_value_lines(name: str, found: "PValue | None", level: float, claim: str) 
 
 def error_lines(verdict: "Verdict") -> Iterator[str]:
     """How often verdicts with this query set were wrong on a zoo."""
-    if verdict.one_hot:
+    if verdict.one_hot and verdict.levels is None:
         yield "known errors   not known for labels only: the zoo's suspects give probabilities"
         return
     if verdict.benchmark is None:

@@ -29,6 +29,7 @@ METRICS_FILE = "metrics.json"
 SCORES_FILE = "scores.csv"
 PAGE_FILE = "index.html"
 BUDGET_FILE = "budget.csv"
+VERDICTS_FILE = "verdicts.json"
 SHEETS_FOLDER = "samples"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import read_json, write_json
-from nf.core.paths import METRICS_FILE, PAGE_FILE
+from nf.core.paths import METRICS_FILE, PAGE_FILE, VERDICTS_FILE
 from nf.core.queries import QuerySet
 from nf.monitoring import (
     FORMER_OUTCOMES,
@@ -30,7 +30,6 @@ from nf.stages.run import Run
 from nf.suspects import examine
 from nf.verdict import OUTCOMES, Benchmark, Outcome, check_card, decide, load_benchmark
 
-VERDICTS_FILE = "verdicts.json"
 _ANNOUNCED_FILE = "announced.json"
 
 

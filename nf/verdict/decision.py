@@ -40,8 +40,9 @@ class Verdict:
         one_hot: whether a verifier that takes probabilities was given labels instead.
         queries: number of images that the suspect answered.
         query_set_digest: digest of the query set (``QuerySet.digest``).
-        benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked.
-        tests: number of p-values that these ones were corrected for being among; of a verdict in stages, what they were
+        benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked; also ``None``
+            if ``one_hot`` without a calibration, as the benchmark's suspects give probabilities.
+        tests: number of p-values that these ones were corrected for; of a verdict in stages, what they were
             multiplied by.
     """
 
@@ -97,6 +98,7 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
             "check the suspect's answers and the verifier of the query set for NaN and infinity"
         )
     known = queries.calibration
+    one_hot = queries.verifier is not None and answers.probabilities is None
     plain = Verdict(
         outcome=OUTCOMES[1] if score >= threshold else OUTCOMES[2],
         scheme=scheme,
@@ -107,10 +109,10 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
         independent=None,
         trained=None,
         levels=None,
-        one_hot=queries.verifier is not None and answers.probabilities is None,
+        one_hot=one_hot,
         queries=len(queries),
         query_set_digest=queries.digest,
-        benchmark=benchmark,
+        benchmark=None if one_hot and known is None else benchmark,
     )
     if known is None:
         return plain

@@ -14,6 +14,7 @@ from nf.core.paths import Layout
 from nf.core.proportions import Proportion
 from nf.monitoring import IssuedSet, Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
+from nf.stages.watch import watch_verdicts
 from nf.verdict import Benchmark, Found
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,12 +84,11 @@ def test_a_watch_logs_corrected_outcomes_both_p_values_and_the_known_errors(run,
     logged = []
     known = Benchmark(Proportion(1, 91), Proportion(3, 63), Proportion(2, 15), {"prune": Found(63, 60, 50)})
     monkeypatch.setattr(tracking, "log", lambda experiment, record: logged.append(record))
-    monkeypatch.setattr(tracking, "benchmark_of", lambda run, digest: known)
     monkeypatch.setattr(tracking, "_tags", lambda run: {"profile": run.profile.name})
     seen = Observation("2026-11-01", "b" * 64, 0.9, 0.5, "stolen", 0.8, 0.009, 0.009, Levels(0.01, 0.05))
     append_history(run.layout.watch / "shop.jsonl", seen)
     listed = Watchlist((WatchedSuspect("shop", address="https://shop.example/SECRET"),))
-    log_watch(run, listed, IssuedSet("b" * 64, "naturalfinger", 1, "2026-11-01"))
+    log_watch(run, IssuedSet("b" * 64, "naturalfinger", 1, "2026-11-01"), watch_verdicts(run, listed), known)
     (record,) = logged
     metrics = {name: value for name, value, _ in record.metrics}
     assert record.tags["outcome.shop"] == "not shown"
