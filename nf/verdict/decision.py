@@ -40,8 +40,8 @@ class Verdict:
         one_hot: whether a verifier that takes probabilities was given labels instead.
         queries: number of images that the suspect answered.
         query_set_digest: digest of the query set (``QuerySet.digest``).
-        benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked; also ``None``
-            if ``one_hot`` without a calibration, as the benchmark's suspects give probabilities.
+        benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked, or where
+            ``one_hot`` holds without a calibration, as the benchmark's suspects give probabilities.
         tests: number of p-values that these ones were corrected for; of a verdict in stages, what they were
             multiplied by.
     """

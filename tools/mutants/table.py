@@ -185,47 +185,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "suspects = table\n    thieves",
         ("tests/evaluation/test_evaluate.py",),
     ),
-    # Verdicts at stated levels.
-    Mutant(
-        "held-out-in-sample",
-        "queries are chosen by the models that they are scored on",
-        "nf/calibration/calibrate.py",
-        "{part: chosen_by(parts != part) for part",
-        "{part: chosen_by(parts == parts) for part",
-        ("tests/calibration/test_calibrate.py",),
-    ),
-    Mutant(
-        "ranks-ignored",
-        "a p-value may be smaller than the ranks of lineages allow",
-        "nf/verdict/levels.py",
-        "ranks if as_high else 0.0, SMALLEST)",
-        "SMALLEST)",
-        ("tests/verdict/test_levels.py",),
-    ),
-    Mutant(
-        "holm-off",
-        "p-values of a watch list are not corrected for its length",
-        "nf/verdict/levels.py",
-        "values[place] * (len(values) - rank)",
-        "values[place]",
-        ("tests/verdict/test_levels.py", "tests/monitoring/test_correction.py"),
-    ),
-    Mutant(
-        "stolen-without-twins",
-        "a set that knows no twins calls a suspect stolen",
-        "nf/verdict/decision.py",
-        "if trained is None or trained > levels.trained",
-        "if trained is not None and trained > levels.trained",
-        ("tests/verdict/test_decision.py", "tests/verdict/test_levels.py"),
-    ),
-    Mutant(
-        "suspects-as-witnesses",
-        "an interval counts suspects of one lineage as if they were independent",
-        "nf/evaluation/intervals.py",
-        "named.setdefault(name or place, [])",
-        "named.setdefault(place, [])",
-        ("tests/evaluation/test_intervals.py",),
-    ),
     # Data, seeds and files.
     Mutant(
         "others-see-test-images",
