@@ -226,7 +226,7 @@ def test_missing_parts_are_said_plainly(inputs, tmp_path):
         own,
         queries=None,
         table=own.table.select(pool="suspects"),
-        evaluation={**own.evaluation, "plus": {}},
+        evaluation={**own.evaluation, "plus": {}, "verdicts": None},
     )
     empty = ComparisonInputs("digits", "little", (bare,))
     write_comparison(empty, tmp_path)
