@@ -48,13 +48,16 @@ def call(run, out, *options):
     return json.loads((out / "record" / "gpu-smoke.json").read_text()), said
 
 
-def build_training_models(out):
+def build_what_query_sets_are_made_from(out):
     run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=out)
     load_stage("prepare")(run)
     plan = plan_zoo(run)
     pool = run.profile.zoo.pool
-    first = missing_models(run, plan)[: 1 + len(pool.positive) + len(pool.negative)]
-    assert set(first) == {"source", *pool.positive, *pool.negative}
+    training = {"source", *pool.positive, *pool.negative}
+    calibration = {spec.id for spec in plan.lineage.select(pool="calibration")}
+    first = missing_models(run, plan)[: len(training) + len(calibration)]
+    assert set(first[: len(training)]) == training
+    assert set(first[len(training) :]) == calibration
     assert first[0] == "source"
     splits = Splits.load(run.layout.data)
     for model_id in first:
@@ -67,7 +70,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert "0 of 17 parts are there" in said
     assert "out of time: prepare, zoo, export," in said
     assert said.endswith("report, compare; run again to go on\n")
-    build_training_models(tmp_path)
+    build_what_query_sets_are_made_from(tmp_path)
     record, said = call(in_this_process, tmp_path, "--zoo-seconds", "0")  # query sets do not wait for the whole zoo
     asking_all = {f"{stage}@{scheme}" for stage in ("score", "evaluate") for scheme in SCHEMES}
     asking_all |= {"export", f"variant@{LABEL}", f"ask-variant@{LABEL}", "report", "compare"}
