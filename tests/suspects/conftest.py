@@ -83,7 +83,10 @@ def queries(images: NDArray[np.uint8]) -> QuerySet:
 
 @pytest.fixture
 def graded() -> QuerySet:
-    """A set with control images and a calibration: the class of an image is its first pixel, and queries have a bright second one."""
+    """A set with control images and a calibration.
+
+    The class of an image is its first pixel, and queries have a bright second one.
+    """
     rng = np.random.default_rng(4)
     images, shown = (rng.integers(0, 256, (count, 1, 4, 4), dtype=np.uint8) for count in (30, 48))
     for some, bright in ((images, 128), (shown, 0)):
