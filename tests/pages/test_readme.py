@@ -13,8 +13,12 @@ import onnx.parser
 import pytest
 from numpy.typing import NDArray
 
+from nf.cli.words import EXIT_STATUS
+from nf.core.controls import Controls
 from nf.core.files import write_json
+from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
+from tests.suspects.conftest import calibration
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -28,6 +32,9 @@ RUNS = {
     "tests/pipeline/test_reproduce.py": "def test_the_report_needs_the_first_scheme_only(reproduced)",
     ".ci/run": "make test",
 }
+VERDICTS = ROOT / "results" / "verdicts.json"
+# How a suspect was asked, which is another here.
+ASKED = "asked as", "controls"
 TYPED = "source .venv/bin/activate", "queries=", "nf verify "
 
 
@@ -78,39 +85,61 @@ def project(tmp_path: Path, images: NDArray[np.uint8]) -> Path:
     )
     network.graph.initializer.append(onnx.numpy_helper.from_array(weights, "w"))
     labels = (images.reshape(len(images), -1) / 255 @ weights.astype(np.float64)).argmax(axis=1)
-    queries = QuerySet(images, labels, np.full(7, -1), {"scheme": "naturalfinger", "threshold": 0.6})
+    shown = np.random.default_rng(2).integers(0, 256, (48, 1, 4, 4), dtype=np.uint8)
+    controls = Controls(shown, (shown.reshape(len(shown), -1) / 255 @ weights.astype(np.float64)).argmax(axis=1))
+    card = {"scheme": "naturalfinger", "threshold": 0.6}
+    queries = QuerySet(images, labels, np.full(7, -1), card, controls=controls, calibration=calibration(7))
     out = tmp_path / "out" / "digits"
     queries.save(out / "fingerprints" / "naturalfinger")
     (out / "onnx").mkdir()
     (out / "onnx" / "finetune-FTAL-source.onnx").write_bytes(network.SerializeToString())
-    errors = {"false_positives": 4, "negatives": 91, "false_negatives": 2, "positives": 63}
-    metrics = {"query_set": queries.digest, "threshold": queries.card["threshold"], "at_threshold": errors}
-    write_json(out / "metrics" / "naturalfinger.json", metrics)
+    counts = {"independent_accused": (4, 91), "trained_accused": (1, 15), "missed": (2, 63)}
+    verdicts = {name: {"count": count, "total": total} for name, (count, total) in counts.items()}
+    metrics = {"query_set": queries.digest, "threshold": 0.6, "calibration": calibration(7).digest}
+    write_json(out / "metrics" / "naturalfinger.json", {**metrics, "verdicts": {**verdicts, "thieves": {}}})
     return tmp_path
 
 
 def shape(line: str) -> str:
     """The line without its numbers and hashes."""
-    return re.sub(r"\d[\d.]*|[0-9a-f]{12}", "0", line)
+    return re.sub(r"[0-9a-f]{12}|\d[\d.]*(?:e-\d+)?", "0", line)
 
 
 def test_a_suspect_is_checked_as_it_is_written(project: Path) -> None:
     assert shutil.which("bash")
-    script = "\n".join(["set -e", *commands("console")])
+    *before, last = commands("console")
+    script = "\n".join(["set -e", *before, "set +e", last])
     ran = subprocess.run(["bash", "-c", script], cwd=project, capture_output=True, text=True, check=False, timeout=300)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == EXIT_STATUS["stolen"], ran.stderr
     (block,) = (block for kind, block in BLOCKS if kind == "console")
     shown = [shape(line) for line in block.splitlines() if not line.startswith("$ ")]
-    assert "verdict        STOLEN" in ran.stdout
     said = [shape(line) for line in ran.stdout.splitlines()]
-    assert said[:5] == shown[:5]
-    # How it was asked is another here, and without control images nothing is said of them.
-    assert [line[:15] for line in said[5:]] == [line[:15] for line in shown[5:] if not line.startswith("controls")]
-    evidence = json.loads((project / "evidence.json").read_text())
+    assert ran.stdout.startswith("verdict        STOLEN\n")
+    assert [line for line in said if not line.startswith(ASKED)] == [
+        line for line in shown if not line.startswith(ASKED)
+    ]
+    assert [line[:15] for line in said] == [line[:15] for line in shown]
+    evidence = json.loads((project / "evidence" / "evidence.json").read_text())
+    assert evidence["outcome"] == "stolen"
     assert evidence["suspect"]["file"].endswith("finetune-FTAL-source.onnx")
+    assert (project / "evidence" / "index.html").exists()
 
 
+def test_outcomes_and_their_statuses_are_named() -> None:
+    rows = dict(re.findall(r"^\| \*?([a-z ]+?)\*? \((\d)\) \|", README, re.MULTILINE))
+    assert rows == {outcome: str(status) for outcome, status in EXIT_STATUS.items() if outcome != "error"}
+
+
+@pytest.mark.skipif(not VERDICTS.exists(), reason="there is no record of verdicts")
 def test_error_rates_that_are_shown_are_the_record_s() -> None:
-    record = json.loads((ROOT / "results" / "digits.json").read_text())["schemes"]["naturalfinger"]["at_threshold"]
-    assert f"honest models accused: {record['false_positives']} of {record['negatives']}" in README
-    assert f"stolen models missed: {record['false_negatives']} of {record['positives']}" in README
+    runs = json.loads(VERDICTS.read_text())["runs"]
+    (run,) = (run for run in runs if (run["profile"], run["seed"], run["scheme"]) == ("digits", 0, "naturalfinger"))
+    for what, name in (
+        ("independent models accused", "independent_accused"),
+        ("models trained on your data called stolen", "trained_accused"),
+        ("thieves missed", "missed"),
+    ):
+        rate = run["verdicts"][name]
+        low, high = Proportion(rate["count"], rate["total"]).interval()
+        shown = f"{what}: {rate['count']} of {rate['total']} (95 % interval {low:.1%} to {high:.1%})\n"
+        assert f"on the zoo     {shown}" in README

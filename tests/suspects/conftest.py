@@ -9,6 +9,7 @@ import onnx.parser
 import pytest
 from numpy.typing import NDArray
 
+from nf.core.calibration import Calibration, CalibrationModel, Group, Levels, Look
 from nf.core.controls import Controls
 from nf.core.queries import QuerySet
 
@@ -20,6 +21,20 @@ def parse(text: str) -> onnx.ModelProto:
     model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["": 20]>{text}')
     model.graph.initializer.append(onnx.numpy_helper.from_array(WEIGHTS, "w"))
     return model
+
+
+def calibration(queries: int) -> Calibration:
+    """One for so many queries: a suspect that answers them all like a thief is beyond both levels, at half of them
+    beyond the first alone, and with none of them beyond neither."""
+    groups: tuple[tuple[Group, float], ...] = (("thief", 0.9), ("independent", 0.15), ("twin", 0.5))
+    models, held_out = [], []
+    for group, share in groups:
+        for number, apart in enumerate(np.linspace(-0.05, 0.05, 8)):
+            lineage = "source" if group == "thief" else f"{group}-{number}"
+            models.append(CalibrationModel(f"{group}-{number}", group, "train", lineage))
+            held_out.append(queries * (share + float(apart) - 0.5))
+    look = Look(queries, (1.0,) * queries, -queries / 2, tuple(held_out))
+    return Calibration(tuple(models), (look,), Levels(), candidates=100, folds=5)
 
 
 @pytest.fixture
@@ -68,7 +83,10 @@ def queries(images: NDArray[np.uint8]) -> QuerySet:
 
 @pytest.fixture
 def graded() -> QuerySet:
-    """A set with control images: the class of an image is its first pixel, and queries have a bright second one."""
+    """A set with control images and a calibration.
+
+    The class of an image is its first pixel, and queries have a bright second one.
+    """
     rng = np.random.default_rng(4)
     images, shown = (rng.integers(0, 256, (count, 1, 4, 4), dtype=np.uint8) for count in (30, 48))
     for some, bright in ((images, 128), (shown, 0)):
@@ -77,7 +95,7 @@ def graded() -> QuerySet:
     card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": 3, "floor": 0.5}
     labels = images[:, 0, 0, 0].astype(np.int64)
     controls = Controls(shown, shown[:, 0, 0, 0].astype(np.int64))
-    return QuerySet(images, labels, (labels + 1) % 3, card, None, controls)
+    return QuerySet(images, labels, (labels + 1) % 3, card, None, controls, calibration(len(images)))
 
 
 @pytest.fixture

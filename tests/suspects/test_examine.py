@@ -156,7 +156,7 @@ def test_the_command_says_how_it_asked(queries: QuerySet, learned: str, write: W
     )
     done = _verify(write(last), "--queries", tmp_path / "queries")
     assert done.exit_code == 1
-    assert "verdict        STOLEN" in done.output
+    assert done.output.startswith("verdict        STOLEN\nindependent    p = ")
     assert "asked as       nhwc,float32,range=0/1,kind=logits" in done.output
     assert "controls       48 of 48 right" in done.output
     record = json.loads(_verify(write(last), "--queries", tmp_path / "queries", "--json", "--input", "unit").output)

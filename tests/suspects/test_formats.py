@@ -41,11 +41,17 @@ CASES = {
     "torchscript": (_zip("m/data.pkl", "m/constants.pkl", "m/code/x.py"), "a TorchScript program: .*torch.jit.load"),
     "safetensors": (save_safetensors({"w": np.zeros(2)}), "safetensors, weights without a network"),
     "pickle": (pickle.dumps({"a": 1}), "a pickle, which is not opened here: .*skl2onnx"),
-    "tflite": (b"\x1c\0\0\0TFL3" + bytes(32), r"a TFLite model: `python -m tf2onnx.convert --tflite suspect.bin"),
+    "tflite": (
+        b"\x1c\0\0\0TFL3" + bytes(32),
+        r"a TFLite model: `pip install .*\[tflite\]'`.*; or `python -m tf2onnx.convert --tflite suspect.bin",
+    ),
     "ort": (b"\x1c\0\0\0ORTM" + bytes(32), "a model in onnxruntime's own format"),
     "keras": (_zip("metadata.json", "config.json", "model.weights.h5"), "a Keras model: .*load_model"),
     "h5": (b"\x89HDF\r\n\x1a\n" + bytes(32), "an HDF5 file, as Keras 2 writes: .*load_model"),
-    "openvino": (b'<?xml version="1.0"?>\n<net name="m" version="11">', "an OpenVINO model"),
+    "openvino": (
+        b'<?xml version="1.0"?>\n<net name="m" version="11">',
+        r"an OpenVINO model: `pip install .*\[openvino\]'`",
+    ),
     "lfs": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
         "a pointer of Git LFS .*git lfs pull",

@@ -24,6 +24,7 @@ from nf.core.controls import Controls
 from nf.core.queries import QuerySet
 from nf.suspects.formats import advice
 from tests.suspects import test_formats, test_presets
+from tests.suspects.conftest import calibration
 from tests.suspects.test_presets import CONTROLS, LABELS, POOL, QUERIES, SERVICES, WEIGHTS, plain
 
 PAGE = Path(__file__).resolve().parents[2].joinpath("docs", "suspects.md").read_text()
@@ -223,8 +224,8 @@ def folder(desk: Desk) -> None:
 
 
 Make = Callable[[Desk], Any]
-STOLEN = "verdict        STOLEN"
-TWO = "suspects       2: 2 STOLEN"
+STOLEN = "verdict        STOLEN\n"
+TWO = "suspects       2: 2 STOLEN\n"
 NO_NETWORK = "weights without a network: build the network"
 CASES: dict[str, tuple[Make, str]] = {
     "nf verify suspect.onnx": (beside, STOLEN),
@@ -270,7 +271,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     controls = Controls(POOL[CONTROLS], labels[CONTROLS], test_presets.NAMES)
     card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": 4}
     theirs = labels[QUERIES]
-    QuerySet(POOL[QUERIES], theirs, (theirs + 1) % 4, card, controls=controls).save(tmp_path / "queries")
+    known = calibration(len(theirs))
+    queries = QuerySet(POOL[QUERIES], theirs, (theirs + 1) % 4, card, controls=controls, calibration=known)
+    queries.save(tmp_path / "queries")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")

@@ -22,13 +22,19 @@ Write = Callable[[str], Path]
 
 
 def _metrics(queries: QuerySet, accused: int) -> dict[str, Any]:
-    errors = {"false_positives": accused, "negatives": 9, "false_negatives": 1, "positives": 8}
-    return {"query_set": queries.digest, "threshold": queries.card["threshold"], "at_threshold": errors}
+    counts = {"independent_accused": (accused, 9), "trained_accused": (3, 7), "missed": (1, 8)}
+    verdicts = {name: {"count": count, "total": total} for name, (count, total) in counts.items()}
+    return {
+        "query_set": queries.digest,
+        "threshold": queries.card["threshold"],
+        "calibration": None,
+        "verdicts": {**verdicts, "thieves": {}},
+    }
 
 
 def _verify(*arguments: object) -> str:
     done = CliRunner().invoke(verify, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert done.exit_code in (0, 1)
+    assert done.exit_code in (0, 1, 4)
     return done.output
 
 
@@ -57,7 +63,7 @@ def test_metrics_of_other_queries_cost_no_queries(queries: QuerySet, unasked: Pa
     queries.save(tmp_path / "queries")
     write_json(tmp_path / "metrics.json", {**_metrics(queries, 0), "query_set": "0" * 64})
     with pytest.raises(ArtifactError, match=r"expected the query_set [0-9a-f]{64}, got 0{64}"):
-        _verify(unasked, "--queries", tmp_path / "queries", "--calibration", tmp_path / "metrics.json")
+        _verify(unasked, "--queries", tmp_path / "queries", "--metrics", tmp_path / "metrics.json")
 
 
 def test_error_rates_of_an_issued_set_lie_in_its_folder(
@@ -74,11 +80,14 @@ def test_error_rates_of_an_issued_set_lie_in_its_folder(
     other = replace(queries, labels=queries.labels[::-1].copy())
     other.save(made)
     write_json(tmp_path / "metrics" / "naturalfinger.json", _metrics(other, 3))
-    assert "honest models accused: 2 of 9" in _verify(suspect, "--queries", issued)
-    assert "honest models accused: 3 of 9" in _verify(suspect, "--queries", made)
+    printed = _verify(suspect, "--queries", issued)
+    assert "on the zoo     independent models accused: 2 of 9 (95 % interval 2.8% to 60.0%)\n" in printed
+    assert "on the zoo     models trained on your data called stolen: 3 of 7 (95 % interval" in printed
+    assert "on the zoo     thieves missed: 1 of 8 (95 % interval" in printed
+    assert "independent models accused: 3 of 9" in _verify(suspect, "--queries", made)
     (issued / "metrics.json").unlink()
     (tmp_path / "metrics" / "naturalfinger.json").unlink()
-    assert "error rates    not known" in _verify(suspect, "--queries", issued)
+    assert "known errors   not measured: " in _verify(suspect, "--queries", issued)
 
 
 def test_a_bug_does_not_end_like_an_accusation(

@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 
 from nf.cli import asking
 from nf.cli.verdicts import WORST_FIRST
@@ -16,10 +17,18 @@ from nf.cli.verify import INTERRUPTED, verify
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.queries import QuerySet
 from nf.core.sheets import image_name
-from nf.suspects import suspects_in
+from nf.suspects import Examination, suspects_in
 from tests.suspects.conftest import parse
 
 Run = Callable[..., Result]
+
+
+def answers_of(queries: QuerySet, labels: Sequence[int]) -> str:
+    """A table of answers to the queries."""
+    named = zip(queries.images, labels, strict=True)
+    return "\n".join(
+        ["image,label", *(f"{image_name(place, image)},{label}" for place, (image, label) in enumerate(named))]
+    )
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def folder(learned: str, independent: str, tmp_path: Path) -> Path:
 def rows(done: Result) -> dict[str, list[str]]:
     """Verdict and what follows of each line, by the name of the suspect's file."""
     table = done.stdout.partition("\n\n")[0].splitlines()
-    heads = ("suspect", "matching rate", "verdict", "asked as", "reason")
+    heads = ("suspect", "verdict", "p independent", "p same data", "matching rate", "asked as", "reason")
     starts = [table[0].index(head) for head in heads]
     cut = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in table[1:]]
     return {Path(cells[0]).name: cells[1:] for cells in cut}
@@ -64,13 +73,14 @@ def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
     told = rows(done)
     assert list(told) == ["a-honest.onnx", "b-thief.onnx", "c-nonsense.onnx", "d-junk.pth"]
     how = "nchw,float32,range=0/1,kind=logits (48 of 48 controls right)"
-    assert told["a-honest.onnx"] == ["0.000", "not stolen", how, "-"]
-    assert told["b-thief.onnx"] == ["1.000", "STOLEN", how, "-"]
-    assert told["c-nonsense.onnx"][:3] == ["-", "NO VERDICT", "-"]
-    assert told["c-nonsense.onnx"][3].startswith("it gives every control image the same class")
-    assert told["d-junk.pth"] == ["-", "ERROR", "-", "expected an ONNX file, got something else or a part of one"]
-    assert "suspects       4: 1 not stolen, 1 STOLEN, 1 NO VERDICT, 1 ERROR" in done.stdout
-    assert "threshold      0.600" in done.stdout
+    assert told["a-honest.onnx"] == ["NOT SHOWN", "1", "1", "0.000", how, "-"]
+    assert told["b-thief.onnx"] == ["STOLEN", "2e-06", "2e-06", "1.000", how, "-"]  # the least there is, for two
+    assert told["c-nonsense.onnx"][:5] == ["NO VERDICT", "-", "-", "-", "-"]
+    assert told["c-nonsense.onnx"][5].startswith("it gives every control image the same class")
+    refused = "expected an ONNX file, got something else or a part of one"
+    assert told["d-junk.pth"] == ["ERROR", "-", "-", "-", "-", refused]
+    assert "suspects       4: 1 NOT SHOWN, 1 STOLEN, 1 NO VERDICT, 1 ERROR\n" in done.stdout
+    assert "levels         1% independent, 5% same data, for all (Holm)" in done.stdout
     assert "asking suspects: 4/4" in done.stderr
 
 
@@ -79,6 +89,9 @@ def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
     [
         (["a-honest.onnx"], 0),
         (["b-thief.onnx"], 1),
+        (["half.csv"], 4),
+        (["half.csv", "nowhere.onnx"], 4),
+        (["half.csv", "b-thief.onnx"], 1),
         (["c-nonsense.onnx"], 3),
         (["a-honest.onnx", "c-nonsense.onnx"], 3),
         (["c-nonsense.onnx", "nowhere.onnx"], 2),
@@ -86,7 +99,11 @@ def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
         (["a-honest.onnx", "a-honest.onnx"], 0),
     ],
 )
-def test_the_status_is_that_of_the_worst(run: Run, folder: Path, names: list[str], status: int) -> None:
+def test_the_status_is_that_of_the_worst(
+    run: Run, folder: Path, graded: QuerySet, names: list[str], status: int
+) -> None:
+    half = [(label + place % 2) % 3 for place, label in enumerate(graded.labels)]
+    (folder / "half.csv").write_text(answers_of(graded, half))
     assert run(*(folder / name for name in names)).exit_code == status
     assert WORST_FIRST == (1, 4, 2, 3, 0)
 
@@ -94,7 +111,12 @@ def test_the_status_is_that_of_the_worst(run: Run, folder: Path, names: list[str
 def test_json_is_an_object_a_line(run: Run, folder: Path, graded: QuerySet) -> None:
     done = run(folder, "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(line["status"], line["stolen"]) for line in lines] == [(0, False), (1, True), (3, None), (2, None)]
+    assert [(line["status"], line["outcome"], line["stolen"]) for line in lines] == [
+        (0, "not shown", False),
+        (1, "stolen", True),
+        (3, "no verdict", None),
+        (2, "error", None),
+    ]
     assert [Path(line["place"]).parent for line in lines] == [folder] * 4
     assert {line["query_set_digest"] for line in lines} == {graded.digest}
     assert lines[1]["suspect"]["file"] == "b-thief.onnx"
@@ -106,15 +128,15 @@ def test_json_is_an_object_a_line(run: Run, folder: Path, graded: QuerySet) -> N
 def test_options_hold_for_all(run: Run, folder: Path) -> None:
     done = run(folder / "a-honest.onnx", folder / "b-thief.onnx", "--input", "inverted")
     assert done.exit_code == 3
-    assert {cells[1] for cells in rows(done).values()} == {"NO VERDICT"}
+    assert {cells[0] for cells in rows(done).values()} == {"NO VERDICT"}
 
 
 def test_what_is_wrong_on_the_owners_side_comes_before_any_is_asked(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "examine", pytest.fail)
+    monkeypatch.setattr(asking, "Examination", pytest.fail)
     wrong: list[tuple[type[Exception], list[object]]] = [
-        (ArtifactError, ["--calibration", tmp_path / "nowhere.json"]),
+        (ArtifactError, ["--metrics", tmp_path / "nowhere.json"]),
         (ConfigError, ["--preset", "mlflow"]),
         (ConfigError, [tmp_path / "nowhere.yaml"]),
     ]
@@ -125,14 +147,13 @@ def test_what_is_wrong_on_the_owners_side_comes_before_any_is_asked(
 
 def test_files_of_several_kinds(run: Run, folder: Path, graded: QuerySet, tmp_path: Path) -> None:
     table = tmp_path / "answers.csv"
-    lines = (f"{image_name(i, image)},{image[0, 0, 0]}" for i, image in enumerate(graded.images))
-    table.write_text("\n".join(["image,label", *lines]))
+    table.write_text(answers_of(graded, graded.labels.tolist()))
     done = run(table, folder / "a-honest.onnx", "http://127.0.0.1:9/v2/models/gone")
     assert done.exit_code == 1
     told = rows(done)
-    assert told["answers.csv"][:3] == ["1.000", "STOLEN", "as stated"]
-    assert told["gone"][1] == "ERROR"
-    assert "http://127.0.0.1:9" not in told["gone"][3]  # once is enough
+    assert (told["answers.csv"][0], *told["answers.csv"][3:5]) == ("STOLEN", "1.000", "as stated")
+    assert told["gone"][0] == "ERROR"
+    assert "http://127.0.0.1:9" not in told["gone"][5]  # once is enough
 
 
 def test_what_stands_in_a_folder_says_not_where_queries_go(folder: Path, run: Run) -> None:
@@ -141,7 +162,7 @@ def test_what_stands_in_a_folder_says_not_where_queries_go(folder: Path, run: Ru
     (folder / "answers.csv").write_text("image,label\n")
     told = rows(run(folder))
     assert (
-        told["shop.yaml"][3] == told["answers.csv"][3] == "expected an ONNX file, got something else or a part of one"
+        told["shop.yaml"][5] == told["answers.csv"][5] == "expected an ONNX file, got something else or a part of one"
     )
 
 
@@ -162,7 +183,7 @@ def test_a_folder_that_is_one_model_is_one_suspect(tmp_path: Path, run: Run, fol
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"x")
     told = rows(run(tmp_path / "saved", folder / "a-honest.onnx"))
-    assert told["saved"][3].startswith("expected an ONNX file, got a SavedModel of TensorFlow")
+    assert told["saved"][5].startswith("expected an ONNX file, got a SavedModel of TensorFlow")
 
 
 def test_names_in_a_folder_do_not_steer_a_terminal(run: Run, folder: Path) -> None:
@@ -176,15 +197,16 @@ def test_names_in_a_folder_do_not_steer_a_terminal(run: Run, folder: Path) -> No
 def test_a_run_that_is_stopped_tells_what_was_asked(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int | None
 ) -> None:
-    examine, asked = asking.examine, []
+    asked = []
 
-    def stops(suspect: Any, *given: Any, **options: Any) -> Any:
-        asked.append(suspect)
-        if len(asked) == 3:
-            raise error
-        return examine(suspect, *given, **options)
+    class Stops(Examination):
+        def ask(self, part: slice) -> NDArray[np.int64]:
+            asked.append(part)
+            if len(asked) == 3:
+                raise error
+            return super().ask(part)
 
-    monkeypatch.setattr(asking, "examine", stops)
+    monkeypatch.setattr(asking, "Examination", Stops)
     given = [str(folder), "--queries", str(folder.parent / "queries")]
     done = CliRunner().invoke(verify, given)
     assert list(rows(done)) == ["a-honest.onnx", "b-thief.onnx"]
@@ -199,11 +221,12 @@ import psutil
 from nf.cli.verify import verify
 import nf.cli.asking as asking
 
-used, examine = [], asking.examine
-def measured(*given, **options):
-    used.append(psutil.Process().memory_info().rss)
-    return examine(*given, **options)
-asking.examine = measured
+used = []
+class Measured(asking.Examination):
+    def ask(self, part):
+        used.append(psutil.Process().memory_info().rss)
+        return super().ask(part)
+asking.Examination = Measured
 CliRunner().invoke(verify, sys.argv[1:], catch_exceptions=False)
 print(len(used), used[-1] - used[len(used) // 3])
 """
