@@ -22,6 +22,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "runs": across.runs,
     "twins": across.twins,
     "verdicts": verdicts.verdicts,
+    "verdicts-front": verdicts.front,
     "verdicts-by-kind": verdicts.verdicts_by_kind,
     "levels": verdicts.levels,
     "detectors": across.detectors,

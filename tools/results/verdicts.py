@@ -32,6 +32,25 @@ def verdicts() -> str:
         "ARUC of the matching rate, the paper's measure": lambda run: cells.interval(run, "aruc"),
         "area under the ROC curve, calibrated score": lambda run: cells.interval(run["calibrated"], "roc_auc"),
     }
+    return _table(runs, rows)
+
+
+def front() -> str:
+    """The same in few numbers, for the front page."""
+    runs = _runs()
+    if not runs:
+        return _NONE
+    rows: dict[str, Callable[[Record], str]] = {
+        "thieves accused": lambda run: _right(run["verdicts"]["missed"], bare=True),
+        "independent models accused": lambda run: _share(run["verdicts"]["independent_accused"], bare=True),
+        "honest twins called *stolen*": lambda run: _share(run["verdicts"]["trained_accused"], bare=True),
+        "ARUC, calibrated score": lambda run: f"{run['calibrated']['aruc']:.2f}",
+        "ARUC, matching rate": lambda run: f"{run['aruc']:.2f}",
+    }
+    return _table(runs, rows)
+
+
+def _table(runs: list[Record], rows: dict[str, Callable[[Record], str]]) -> str:
     lines = [f"| | {' | '.join(map(_title, runs))} |", "|---" * (len(runs) + 1) + "|"]
     lines += [f"| {what} | {' | '.join(cell(run) for run in runs)} |" for what, cell in rows.items()]
     return "\n".join(lines)
@@ -58,7 +77,8 @@ def levels() -> str:
     lines = [f"| level | {' | '.join(map(_title, runs))} |", "|---" * (len(runs) + 1) + "|"]
     for name, words in (("independent", "over independent models"), ("trained", "over twins and their offspring")):
         allowed = runs[0]["verdicts"]["levels"][name]
-        counted = [_share(run["levels_held_out"].get(name)) for run in runs]
+        found = [run.get("levels_held_out") for run in runs]
+        counted = ["not recorded" if each is None else _share(each.get(name)) for each in found]
         lines.append(f"| {allowed:.0%} {words} | {' | '.join(counted)} |")
     return "\n".join(lines)
 
@@ -74,12 +94,15 @@ def _title(run: Record) -> str:
     return f"{run['profile']}, {run['status']} (seed {run['seed']})"
 
 
-def _right(wrong: Record) -> str:
-    return cells.share(Proportion(wrong["total"] - wrong["count"], wrong["total"]))
+def _right(wrong: Record, *, bare: bool = False) -> str:
+    return _share({"count": wrong["total"] - wrong["count"], "total": wrong["total"]}, bare=bare)
 
 
-def _share(counted: Record | None) -> str:
-    return "no such models" if counted is None else cells.share(Proportion(counted["count"], counted["total"]))
+def _share(counted: Record | None, *, bare: bool = False) -> str:
+    if counted is None:
+        return "no such models"
+    rate = Proportion(counted["count"], counted["total"])
+    return f"{rate.count} of {rate.total}" if bare else cells.share(rate)
 
 
 def _found(found: Record | None) -> str:
