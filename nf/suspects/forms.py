@@ -14,6 +14,7 @@ SIZES = (28, 32, 64, 96, 128, 224)
 """Tried where a file takes any size and does not know the owner's."""
 
 _SCALING = ("range", "mean", "std")
+_NAMED = {(way.mean, way.std) for way in PRESETS.values()}
 
 
 def forms(port: Port, image: Shape, stated: Interface) -> list[Interface]:
@@ -34,7 +35,7 @@ def forms(port: Port, image: Shape, stated: Interface) -> list[Interface]:
             colours = "grey" if channels == 1 else "rgb"
         form = Interface.of(layout=layout, batch=batch, channels=colours, size=wanted, dtype=port.dtype)
         if _agrees(form, stated):
-            found.append(stated.over(form))
+            found.append(_for_channels(stated.over(form), channels or image[0]))
     return list(dict.fromkeys(found))
 
 
@@ -133,8 +134,8 @@ def _of_floats(controls: Controls, coloured: bool) -> list[Interface]:
 
 
 def _for_channels(way: Interface, channels: int) -> Interface:
-    """Means and deviations of three channels become one where a suspect sees grey."""
-    if channels == 3:
+    """Named means and deviations of three channels become one where a suspect sees grey."""
+    if channels == 3 or (way.mean, way.std) not in _NAMED:
         return way
     stated = way.stated()
     for name in ("mean", "std"):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 import nf
 from nf.core.files import write_json
+from tests.suspects.conftest import calibration
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -27,10 +29,12 @@ def page(
 ) -> Callable[[int], dict[str, Any]]:
     """Runs the first examples of the page, as many as asked, in a folder with the files that they name."""
     assert write(linear) == tmp_path / "suspect.onnx"
-    queries.save(tmp_path / "out/digits/fingerprints/naturalfinger")
-    errors = {"false_positives": 1, "negatives": 20, "false_negatives": 0, "positives": 10}
-    metrics = {"query_set": queries.digest, "threshold": queries.card["threshold"], "at_threshold": errors}
-    write_json(tmp_path / "out/digits/metrics/naturalfinger.json", metrics)
+    known = calibration(len(queries))
+    replace(queries, calibration=known).save(tmp_path / "out/digits/fingerprints/naturalfinger")
+    counts = {"independent_accused": (1, 20), "trained_accused": (2, 5), "missed": (0, 10)}
+    verdicts = {name: {"count": count, "total": total} for name, (count, total) in counts.items()}
+    metrics = {"query_set": queries.digest, "threshold": queries.card["threshold"], "calibration": known.digest}
+    write_json(tmp_path / "out/digits/metrics/naturalfinger.json", {**metrics, "verdicts": {**verdicts, "thieves": {}}})
     monkeypatch.chdir(tmp_path)
 
     def run(count: int) -> dict[str, Any]:
@@ -56,16 +60,20 @@ def test_a_file_is_judged(
     share = float((scores.argmax(axis=1) == queries.labels).mean())
     assert 0 < share < 0.6
     assert (verdict.score, verdict.stolen) == (share, False)
-    assert capsys.readouterr().out == f"not stolen {share} 0.6\n"
+    assert capsys.readouterr().out == f"stolen or trained on your data {share} 0.6\n"
 
 
 def test_an_own_way_to_ask_is_judged(page: Callable[[int], dict[str, Any]]) -> None:
     verdict = page(2)["verdict"]
-    assert (verdict.score, verdict.stolen) == (1.0, True)  # the shop answers with the labels of the source model
+    assert (verdict.score, verdict.outcome) == (1.0, "stolen")  # the shop answers with the labels of the source model
 
 
-def test_error_rates_and_evidence_go_along(page: Callable[[int], dict[str, Any]], queries: nf.QuerySet) -> None:
+def test_error_rates_and_evidence_go_along(
+    page: Callable[[int], dict[str, Any]], queries: nf.QuerySet, tmp_path: Path
+) -> None:
     record = page(len(BLOCKS))["record"]
     assert record["query_set_digest"] == queries.digest
+    assert record["outcome"] == "stolen or trained on your data"
+    assert (tmp_path / "evidence" / "evidence.json").exists()
     assert record["suspect"]["file"] == "suspect.onnx"
-    assert record["calibration"]["false_accusation"]["count"] == 1
+    assert record["benchmark"]["independent_accused"]["count"] == 1

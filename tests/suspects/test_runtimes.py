@@ -36,11 +36,13 @@ def openvino(folder: Path, model: onnx.ModelProto) -> Path:
     return folder / "suspect.xml"
 
 
-def ir(folder: Path) -> Path:
-    text = """net (float[N,1,4,4] images) => (float[N,3] logits) {
-        flat = Flatten (images)
+def ir(folder: Path, shift: float = 0.0) -> Path:
+    text = f"""net (float[N,1,4,4] images) => (float[N,3] logits) {{
+        shift = Constant <value_float = {shift}> ()
+        shifted = Add (images, shift)
+        flat = Flatten (shifted)
         logits = MatMul (flat, w)
-    }"""
+    }}"""
     return openvino(folder, parse(text))
 
 
@@ -73,12 +75,14 @@ def test_a_file_is_asked_as_it_declares(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [ir, tflite])
-def test_control_images_find_how_it_is_scaled(write: Callable[[Path], Path], tmp_path: Path) -> None:
-    labels = scores(POOL, -1, 1).argmax(axis=1)
+def test_control_images_find_how_it_is_scaled(write: Callable[..., Path], tmp_path: Path) -> None:
+    # Without the shift, pixels in [-128, 127] would get the same answers, and surer ones.
+    shift = -0.5
+    labels = scores(POOL, -1 + shift, 1 + shift).argmax(axis=1)
     card = {"scheme": "naturalfinger", "threshold": 0.6, "num_classes": 3}
     controls = Controls(POOL[:60], labels[:60])
     queries = QuerySet(POOL[60:], labels[60:], np.full(30, -1), card, None, controls)
-    examined = examine(IsolatedSuspect(write(tmp_path), "logits"), queries)
+    examined = examine(IsolatedSuspect(write(tmp_path, shift=shift), "logits"), queries)
     assert examined.answers.labels.tolist() == labels[60:].tolist()
     assert examined.found is not None
     assert examined.found.how.range == (-1, 1)
