@@ -74,7 +74,9 @@ def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
     assert list(told) == ["a-honest.onnx", "b-thief.onnx", "c-nonsense.onnx", "d-junk.pth"]
     how = "nchw,float32,range=0/1,kind=logits (48 of 48 controls right)"
     assert told["a-honest.onnx"] == ["NOT SHOWN", "1", "1", "0.000", how, "-"]
-    assert told["b-thief.onnx"] == ["STOLEN", "2e-06", "2e-06", "1.000", how, "-"]  # the least there is, for two
+    outcome, *p_values, rate, asked, reason = told["b-thief.onnx"]
+    assert (outcome, rate, asked, reason) == ("STOLEN", "1.000", how, "-")
+    assert all(0 < float(value) < 1e-4 for value in p_values)
     assert told["c-nonsense.onnx"][:5] == ["NO VERDICT", "-", "-", "-", "-"]
     assert told["c-nonsense.onnx"][5].startswith("it gives every control image the same class")
     refused = "expected an ONNX file, got something else or a part of one"
@@ -122,7 +124,13 @@ def test_json_is_an_object_a_line(run: Run, folder: Path, graded: QuerySet) -> N
     assert lines[1]["suspect"]["file"] == "b-thief.onnx"
     assert lines[3]["reason"].startswith("expected an ONNX file")
     alone = json.loads(run(folder / "b-thief.onnx", "--json").stdout)
-    assert alone == {name: value for name, value in lines[1].items() if name not in ("place", "status")}
+    for against in ("independent", "trained"):  # corrected for the two that have a verdict
+        assert lines[1][against]["value"] == pytest.approx(2 * alone[against]["value"])
+    assert (lines[1]["tests"], alone["tests"]) == (2, 1)
+    other = ("place", "status", "independent", "trained", "tests", "asked_at")
+    assert {name: lines[1][name] for name in lines[1] if name not in other} == {
+        name: alone[name] for name in alone if name not in other
+    }
 
 
 def test_options_hold_for_all(run: Run, folder: Path) -> None:
