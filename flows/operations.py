@@ -82,8 +82,6 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
 
 
 def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
-    from flows.tracking import log_watch  # MLflow takes seconds to import
-
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
         observation = ask(run, issued, suspect, folder)
@@ -100,7 +98,13 @@ def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None
         try:
             make_task(_version, "dvc")(run.layout.issued)
         finally:
-            make_task(log_watch, "mlflow")(run, issued, watch_verdicts(run, listed), benchmark_of(run, issued.digest))
+            make_task(_log, "mlflow")(run, listed, issued)
+
+
+def _log(run: Run, listed: Watchlist, issued: IssuedSet) -> None:
+    from flows.tracking import log_watch  # MLflow takes seconds to import
+
+    log_watch(run, issued, watch_verdicts(run, listed), benchmark_of(run, issued.digest))
 
 
 def _announce(run: Run, change: Change) -> None:
