@@ -130,10 +130,12 @@ def test_outcomes_and_their_statuses_are_named() -> None:
     assert rows == {outcome: str(status) for outcome, status in EXIT_STATUS.items() if outcome != "error"}
 
 
-@pytest.mark.skipif(not VERDICTS.exists(), reason="there is no record of verdicts")
 def test_error_rates_that_are_shown_are_the_record_s() -> None:
+    """The query set that README shows is one that was recorded."""
     runs = json.loads(VERDICTS.read_text())["runs"]
-    (run,) = (run for run in runs if (run["profile"], run["seed"], run["scheme"]) == ("digits", 0, "naturalfinger"))
+    shown_set = re.search(r"100 queries, ([0-9a-f]{12})", README)
+    assert shown_set is not None
+    (run,) = (run for run in runs if run["query_set"].startswith(shown_set[1]))
     for what, name in (
         ("independent models accused", "independent_accused"),
         ("models trained on your data called stolen", "trained_accused"),
