@@ -37,7 +37,7 @@ def queries(reproduced):
 
 def test_a_thief_and_an_honest_model(reproduced, typed, queries):
     suspect = reproduced.out / "onnx" / "distill-vgg13_bn-source-t1.onnx"
-    thief = reproduced.run("nf", "verify", str(suspect), "--queries", str(queries))
+    thief = reproduced.run("nf", "verify", str(suspect), "--queries", str(queries), check=False)
     assert thief.returncode == 1
     assert thief.stdout.startswith("verdict        STOLEN\n")
     assert "(level 20 %): no independent model scores so high" in thief.stdout
@@ -178,7 +178,7 @@ def test_lists(typed, what, count, one):
 
 
 def test_lists_models(typed):
-    assert_listed(typed("list", "models").stdout, 46, "source")
+    assert_listed(typed("list", "models").stdout, 48, "source")
 
 
 def assert_listed(output, count, one):

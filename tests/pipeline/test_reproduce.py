@@ -72,7 +72,7 @@ def test_exported_models_answer_like_the_trained(reproduced):
     cards = [json.loads(path.read_text()) for path in (reproduced.out / "zoo").glob("*/card.json")]
     asked = {card["id"] for card in cards if card["pool"] != "calibration"}
     assert {row["id"] for row in rows} == asked
-    assert (len(asked), len(cards)) == (27, 43)
+    assert (len(asked), len(cards)) == (27, 45)
     assert max(float(row["max_abs_difference"]) for row in rows) < 1e-3
     assert {(row["labels_equal"], row["images"]) for row in rows} == {("True", "64")}
     assert len({sha256_file(reproduced.out / "onnx" / f"{row['id']}.onnx") for row in rows}) == len(rows)
