@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_digits
 
 from nf.cli.asking import Case, ask_all, judged, open_suspects
-from nf.cli.verdicts import outcome_of, tell_many
+from nf.cli.verdicts import Terms, outcome_of, tell_many
 from nf.core.controls import Controls
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
@@ -30,7 +30,6 @@ from nf.suspects import Interface
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN, CONTROLS, QUERIES = 512, 64, 100
-SAMPLED = (1, 10, 50, 100, 200, 300, 400, 500)
 Floats = NDArray[np.float32]
 
 
@@ -90,13 +89,13 @@ def main(count: int) -> None:
             held.append(process.memory_info().rss)
         seconds = time.perf_counter() - started
         cases = judged(cases, queries, None)
-        told = tell_many(cases, queries, Interface(), as_json=True)
+        told = tell_many(cases, Terms(Path(folder), queries, Interface()), as_json=True)
     settled = np.array(held[count // 10 :])  # what a first few bring is not growth
     record = {
         "what": "memory of one process that asks many ONNX suspects one after the other, and judges them at the end",
         "suspects": count,
         "bytes_of_all_suspects": size,
-        "outcomes": dict(Counter(outcome_of(case).word for case in cases)),
+        "outcomes": dict(Counter(outcome_of(case) for case in cases)),
         "bytes_printed_as_json": len(told),
         "resident_bytes": {
             "after": {
