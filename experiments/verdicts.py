@@ -33,7 +33,7 @@ FIGURES = (
 
 
 def main(run: Run, *, scheme: str, status: str, note: str) -> None:
-    """Add the run, or put it in the place of one of the same profile, scheme and seed."""
+    """Add the run, or put it in the place of one of the same profile, scheme, seed and status."""
     runs: list[dict[str, Any]] = read_json(RECORD)["runs"] if RECORD.exists() else []
     row = {"profile": run.profile.name, "scheme": scheme, "seed": run.profile.seed, "status": status, "note": note}
     queries = QuerySet.load(run.layout.fingerprint(scheme))
@@ -51,7 +51,7 @@ def main(run: Run, *, scheme: str, status: str, note: str) -> None:
         "versions": versions(),
         "commit": git_commit(ROOT),
     }
-    same = ("profile", "scheme", "seed")
+    same = ("profile", "scheme", "seed", "status")
     kept = [other for other in runs if any(other[key] != row[key] for key in same)]
     what = "verdicts at the stated levels on the suspects of whole zoos"
     write_json(RECORD, {"what": what, "runs": [*kept, {**row, **found}]})

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nf.core.answers import Answers
 from nf.core.errors import SuspectError
 from nf.core.predictor import Predictor
 from nf.core.printing import printable
@@ -117,10 +118,14 @@ def ask_all(
     Raises:
         ArtifactError: the query set is retired, or a journal or the ledger cannot be written.
     """
+
+    def claim(answers: Answers) -> str:
+        return decide(answers, queries).outcome
+
     with _progress(len(suspects)) as report:
         for done, (place, suspect) in enumerate(suspects.items(), start=1):
             note = partial(note_seen, folder, queries.digest, place, long_ago=isinstance(suspect, CsvSuspect))
-            examination = Examination(suspect, queries, stated, before_queries=note)
+            examination = Examination(suspect, queries, stated, before_queries=note, claim=claim)
             case = Case(place, asked_at=datetime.now(UTC))
             try:
                 staged = decide_in_stages(examination.ask, queries, known) if sequential else None

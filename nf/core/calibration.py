@@ -3,7 +3,6 @@
 Plain numbers, so that a verdict needs no torch. They are made in ``nf.calibration`` and judged in ``nf.verdict``.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -159,8 +158,3 @@ class Calibration:
 def probability(log_odds: float | NDArray[np.float64]) -> Any:
     """The calibrated score in [0, 1] of log odds."""
     return np.exp(-np.logaddexp(0.0, -np.asarray(log_odds, np.float64)))
-
-
-def lineages(models: Sequence[CalibrationModel]) -> list[str]:
-    """The lineages of honest ``models``, in the order in which they first occur."""
-    return list(dict.fromkeys(model.lineage for model in models if model.group != "thief"))

@@ -58,6 +58,7 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
             predictor,
             queries,
             stated_of(suspect, folder),
+            claim=lambda answers: decide(answers, queries).outcome,
             before_queries=lambda: ledger.show(issued.digest, suspect.name, at),
         )
         verdict = decide(examined.answers, queries)

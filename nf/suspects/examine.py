@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -22,6 +23,9 @@ from nf.suspects.probe import MAX_CHANGED, Found, find
 from nf.suspects.query import ask
 from nf.suspects.readings import MIN_ACCURACY
 from nf.suspects.served import ServedSuspect, choose
+
+Claim = Callable[[Answers], str]
+"""Function from a suspect's answers to all queries to what would be claimed of it."""
 
 _MIN_IN_TABLE = 8  # control images in a table of answers, below which they say too little
 
@@ -83,6 +87,7 @@ def examine(
     stated: Interface | None = None,
     *,
     before_queries: Callable[[], None] = lambda: None,
+    claim: Claim | None = None,
 ) -> Examined:
     """Ask ``suspect`` the control images, then these and the queries in one random order.
 
@@ -91,12 +96,13 @@ def examine(
         queries: a set without controls is asked as is stated.
         stated: how the answers are to be read; of a ``Searchable`` one what it says itself.
         before_queries: called when the suspect is about to see the first query.
+        claim: function from the answers to all queries to what would be claimed; see ``Examination``.
 
     Raises:
         NoVerdictError: the answers to controls or queries are not those of a classifier of the owner's classes.
         SuspectError: it does not answer, or in a form that cannot be read.
     """
-    examination = Examination(suspect, queries, stated, before_queries=before_queries)
+    examination = Examination(suspect, queries, stated, before_queries=before_queries, claim=claim)
     examination.ask(slice(0, len(queries)))
     return examination.finish()
 
@@ -111,6 +117,9 @@ class Examination:
         queries: a set without controls is asked as is stated.
         stated: how the answers are to be read; of a ``Searchable`` one what it says itself.
         before_queries: called when the suspect is about to see the first query.
+        claim: function from the answers to all queries to what would be claimed of the suspect, on which ways of asking
+            that controls do not tell apart have to agree; without it, or on a part of the queries, they have to agree
+            on the side of the threshold.
     """
 
     def __init__(
@@ -120,7 +129,9 @@ class Examination:
         stated: Interface | None = None,
         *,
         before_queries: Callable[[], None] = lambda: None,
+        claim: Claim | None = None,
     ) -> None:
+        self._claim = claim
         self._suspect = suspect
         self._queries = queries
         self._searchable = suspect if isinstance(suspect, Searchable) else _Fixed(suspect, stated or Interface())
@@ -172,11 +183,12 @@ class Examination:
         """
         _finish(self._suspect)
         by_way = [_joined(parts) for parts in zip(*self._given, strict=True)]
-        asked = _part(self._queries, slice(0, self._asked))
+        asked, whole = _part(self._queries, slice(0, self._asked)), self._asked == len(self._queries)
         if self._controls is not None and self._found is not None:
             _check_controls(np.concatenate(self._repeated), self._controls, self._found)
-            _check_rivals((self._found.how, *self._found.rivals), by_way, asked)
-        sense = check_sense(by_way[0], asked, whole=len(asked) == len(self._queries))
+            claim = self._claim if whole and self._claim is not None else partial(_side, queries=asked)
+            _check_rivals((self._found.how, *self._found.rivals), by_way, asked, claim)
+        sense = check_sense(by_way[0], asked, whole=whole)
         return Examined(by_way[0], self._found, self._searchable.interface, sense, self._controls)
 
 
@@ -285,18 +297,24 @@ def _check_controls(given: NDArray[np.int64], controls: Controls, found: Found) 
         )
 
 
-def _check_rivals(hows: Sequence[Interface], answers: Sequence[Answers], queries: QuerySet) -> None:
+def _check_rivals(hows: Sequence[Interface], answers: Sequence[Answers], queries: QuerySet, claim: Claim) -> None:
     """Refuse a verdict that hangs on which of several ways of asking is meant, where controls do not tell."""
+    first, *others = zip(hows, answers, map(claim, answers), strict=True)
+    for how, given, claimed in others:
+        if claimed != first[2]:
+            raise NoVerdictError(
+                f"it scores {queries.score(first[1]):.3f} asked as {first[0]} and {queries.score(given):.3f} asked as "
+                f"{how}, which is {first[2]} and {claimed}, and the control images do not tell which is meant: say so "
+                "with --input"
+            )
+
+
+def _side(answers: Answers, queries: QuerySet) -> str:
+    """The side of the threshold on which ``answers`` lie."""
     threshold = queries.card.get("threshold")
     if not isinstance(threshold, int | float):
-        return
-    scores = [queries.score(given) for given in answers]
-    for how, score in zip(hows[1:], scores[1:], strict=True):
-        if (score >= threshold) != (scores[0] >= threshold):
-            raise NoVerdictError(
-                f"it scores {scores[0]:.3f} asked as {hows[0]} and {score:.3f} asked as {how}, on either side of the "
-                f"threshold {threshold:.3f}, and the control images do not tell which is meant: say so with --input"
-            )
+        return "without a threshold"
+    return f"{'above' if queries.score(answers) >= threshold else 'below'} the threshold {threshold:.3f}"
 
 
 def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answers:

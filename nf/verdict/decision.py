@@ -89,7 +89,6 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
         SuspectError: the answers do not fit the queries, or give no score.
         ArtifactError: the card has no scheme or usable threshold; ``check_card`` says so beforehand.
     """
-    scheme, threshold = scheme_of(queries), threshold_of(queries)
     with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is refused below
         score = queries.score(answers)
     if not 0 <= score <= 1:  # NaN reaches no threshold, and would pass for honest
@@ -99,9 +98,32 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
         )
     known = queries.calibration
     one_hot = queries.verifier is not None and answers.probabilities is None
-    plain = Verdict(
+    kept = None if one_hot and known is None else benchmark
+    plain = by_threshold(score, len(queries), queries, one_hot=one_hot, benchmark=kept)
+    if known is None:
+        return plain
+    return calibrated(plain, known, known.full, answers.labels == queries.labels)
+
+
+def by_threshold(
+    score: float, asked: int, queries: QuerySet, *, one_hot: bool = False, benchmark: Benchmark | None = None
+) -> Verdict:
+    """The verdict by the threshold alone, which knows no level.
+
+    Args:
+        score: score of the suspect in [0, 1].
+        asked: number of queries that it answered.
+        queries: query set, whose card holds ``scheme`` and ``threshold``.
+        one_hot: whether a verifier that takes probabilities was given labels.
+        benchmark: wrong verdicts with these queries on a zoo.
+
+    Raises:
+        ArtifactError: the card has no scheme or usable threshold.
+    """
+    threshold = threshold_of(queries)
+    return Verdict(
         outcome=OUTCOMES[1] if score >= threshold else OUTCOMES[2],
-        scheme=scheme,
+        scheme=scheme_of(queries),
         measure=queries.measure,
         score=score,
         threshold=threshold,
@@ -110,13 +132,10 @@ def decide(answers: Answers, queries: QuerySet, benchmark: Benchmark | None = No
         trained=None,
         levels=None,
         one_hot=one_hot,
-        queries=len(queries),
+        queries=asked,
         query_set_digest=queries.digest,
-        benchmark=None if one_hot and known is None else benchmark,
+        benchmark=benchmark,
     )
-    if known is None:
-        return plain
-    return calibrated(plain, known, known.full, answers.labels == queries.labels)
 
 
 def calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[np.bool_]) -> Verdict:

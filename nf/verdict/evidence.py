@@ -4,6 +4,8 @@ import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from nf.verdict.decision import Verdict
 
 SUSPECT = "suspect"
 """The name of the one suspect in the table of answers."""
+
+_RUNTIMES = {"openvino": "openvino", "ai-edge-litert": "ai_edge_litert"}
+"""Runtimes that are extras: the module of each by the name of its package."""
 
 _GROUPS: tuple[Group, ...] = ("thief", "independent", "twin")
 
@@ -215,6 +220,7 @@ def _facts(
         "onnx": onnx.__version__,
         "onnxruntime": onnxruntime.__version__,
         "python": platform.python_version(),
+        **{name: version(name) for name in _RUNTIMES if find_spec(_RUNTIMES[name]) is not None},
     }
     query_set = {
         "folder": None if folder is None else str(folder),

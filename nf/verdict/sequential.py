@@ -16,8 +16,7 @@ from nf.core.calibration import Calibration
 from nf.core.errors import ConfigError, SuspectError
 from nf.core.queries import QuerySet
 from nf.verdict.benchmark import Benchmark
-from nf.verdict.card import scheme_of, threshold_of
-from nf.verdict.decision import OUTCOMES, Verdict, calibrated, corrected
+from nf.verdict.decision import Verdict, by_threshold, calibrated, corrected
 
 HOPELESS = 0.5
 """The uncorrected p-value against independent models above which asking on is given up; giving up accuses nobody."""
@@ -74,7 +73,8 @@ def decide_in_stages(
         if len(labels) != look.queries:
             raise SuspectError(f"expected answers to {look.queries} queries, got {len(labels)}")
         matches = labels == queries.labels[: look.queries]
-        single = calibrated(_plain(matches, queries, benchmark), known, look, matches)
+        plain = by_threshold(float(matches.mean()), len(matches), queries, benchmark=benchmark)
+        single = calibrated(plain, known, look, matches)
         verdict = corrected(single, factor)
         if verdict.stolen or single.independent is None or single.independent.value > HOPELESS:
             break
@@ -84,23 +84,3 @@ def decide_in_stages(
 def _factors(looks: int) -> list[int]:
     """What p-values of each look are multiplied by: one over its share of the level."""
     return [1] if looks == 1 else [2 * (looks - 1)] * (looks - 1) + [2]
-
-
-def _plain(matches: NDArray[np.bool_], queries: QuerySet, benchmark: Benchmark | None) -> Verdict:
-    """The verdict by matching rate and threshold over the first few queries."""
-    score, threshold = float(matches.mean()), threshold_of(queries)
-    return Verdict(
-        outcome=OUTCOMES[1] if score >= threshold else OUTCOMES[2],
-        scheme=scheme_of(queries),
-        measure=queries.measure,
-        score=score,
-        threshold=threshold,
-        calibrated=None,
-        independent=None,
-        trained=None,
-        levels=None,
-        one_hot=False,
-        queries=len(matches),
-        query_set_digest=queries.digest,
-        benchmark=benchmark,
-    )

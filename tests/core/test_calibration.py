@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nf.core.calibration import Calibration, CalibrationModel, Levels, Look, lineages, probability
+from nf.core.calibration import Calibration, CalibrationModel, Levels, Look, probability
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
 from nf.core.paths import CALIBRATION_FILE
@@ -104,7 +104,6 @@ def test_probabilities_of_log_odds():
     assert probability(np.array([-1e4, 1e4])).tolist() == [0.0, 1.0]
 
 
-def test_models_are_found_by_group_and_lineages_are_those_of_honest_ones():
+def test_models_are_found_by_group():
     assert MADE.select("independent").tolist() == [1, 2]
     assert MADE.select("twin").tolist() == [3]
-    assert lineages(MADE.models) == ["scratch-a-c1", "twin-a-c1"]

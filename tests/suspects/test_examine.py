@@ -210,3 +210,11 @@ def test_ways_of_asking_that_controls_do_not_tell_apart_give_no_verdict(queries:
         examine(Undecided(truth), queries)
     lenient = replace(queries, card={**queries.card, "threshold": 0.0})
     assert examine(Undecided(truth), lenient).answers.labels.tolist() == Answers(queries.labels).labels.tolist()
+
+    def claim(answers: Answers) -> str:
+        return "stolen" if (answers.labels == queries.labels).all() else "not shown"
+
+    # What would be claimed counts, and not the side of the threshold.
+    with pytest.raises(NoVerdictError, match=r"which is stolen and not shown, and .* do not tell which"):
+        examine(Undecided(truth), lenient, claim=claim)
+    assert examine(Undecided(truth), queries, claim=lambda answers: "not shown").answers.labels.tolist()

@@ -133,8 +133,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "calibration-of-others",
         "a verdict on labels quotes error rates of verdicts on probabilities",
         "nf/verdict/decision.py",
-        "benchmark=None if one_hot and known is None else benchmark",
-        "benchmark=benchmark",
+        "kept = None if one_hot and known is None else benchmark",
+        "kept = benchmark",
         ("tests/verdict/test_decision.py",),
     ),
     Mutant(
