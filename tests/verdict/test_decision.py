@@ -110,6 +110,7 @@ def test_a_verifier_decides_where_the_queries_carry_one(queries: QuerySet) -> No
     assert decide(Answers(queries.labels, sure), carrying, known).benchmark == known
     blind = decide(Answers(queries.labels), carrying, known)
     assert blind.one_hot is True
+    assert blind.benchmark is None  # of suspects that gave probabilities
     assert blind.score == pytest.approx(1 / (1 + np.exp(4 - 1)))
     assert blind.query_set_digest == verdict.query_set_digest != queries.digest
 
