@@ -141,9 +141,9 @@ def check_evidence_folder(folder: Path) -> None:
     """Make ``folder`` and check that evidence can be written there; to be called before a suspect is asked.
 
     Raises:
-        ArtifactError: it holds evidence already, which is not overwritten, or is not writable.
+        ArtifactError: it, or a folder in it, holds evidence already, which is not overwritten, or it is not writable.
     """
-    if (folder / EVIDENCE_FILE).exists():
+    if (folder / EVIDENCE_FILE).exists() or any(folder.glob(f"*/{EVIDENCE_FILE}")):
         raise ArtifactError(f"{folder}: expected a folder without evidence, found {EVIDENCE_FILE}; name another one")
     try:
         folder.mkdir(parents=True, exist_ok=True)

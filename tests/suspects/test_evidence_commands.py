@@ -127,6 +127,23 @@ def test_evidence_is_not_overwritten_nor_lost(folder: Path, table: Table, tmp_pa
         _typed(verify, tmp_path / "nothing.onnx", "--queries", folder, "--report", tmp_path / "file")
 
 
+def test_several_suspects_have_a_folder_of_evidence_each_which_is_not_overwritten(
+    folder: Path, table: Table, tmp_path: Path
+) -> None:
+    places = [table(20).rename(tmp_path / "thief.csv"), table(0).rename(tmp_path / "honest.csv")]
+    report = tmp_path / "report"
+    status, _ = _typed(verify, *places, "--queries", folder, "--report", report)
+    assert status == 1
+    told = {path.name: json.loads((path / "evidence.json").read_text()) for path in report.iterdir()}
+    assert {name: (each["outcome"], each["tests"]) for name, each in told.items()} == {
+        "001-thief.csv": ("stolen", 2),
+        "002-honest.csv": ("not shown", 2),
+    }
+    assert all((path / "index.html").exists() for path in report.iterdir())
+    with pytest.raises(ArtifactError, match="expected a folder without evidence"):
+        _typed(verify, *places, "--queries", folder, "--report", report)
+
+
 def test_a_day_that_is_none_is_refused(folder: Path, table: Table) -> None:
     with pytest.raises(ConfigError, match="released: expected a day as in 2026-05-31, got 'May'"):
         _typed(verify, table(20), "--queries", folder, "--released", "May")
