@@ -12,7 +12,7 @@ from nf.core.sections import at_least, below_one, positive
 from nf.gan.augment import translate
 from nf.gan.losses import Sign
 
-IMAGE_SIZES = (16, 32)
+IMAGE_SIZES = (16, 32, 64, 128)
 PRECISIONS = ("float32", "bfloat16")
 
 
@@ -35,7 +35,8 @@ class ImageShape:
 
     def __post_init__(self) -> None:
         if self.image_size not in IMAGE_SIZES:
-            raise ConfigError(f"expected square images of 16 or 32 pixels for a GAN, got {self.image_size}")
+            sizes = ", ".join(map(str, IMAGE_SIZES))
+            raise ConfigError(f"expected square images of {sizes} pixels for a GAN, got {self.image_size}")
         if self.channels not in (1, 3):
             raise ConfigError(f"expected images of 1 or 3 channels for a GAN, got {self.channels}")
 

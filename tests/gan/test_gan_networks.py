@@ -30,15 +30,15 @@ PUBLISHED_GENERATORS = {
 
 
 @pytest.mark.parametrize("name", sorted(GANS))
-@pytest.mark.parametrize("image_size", [16, 32])
+@pytest.mark.parametrize("image_size", [16, 32, 64, 128])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_ranges_and_gradients(name, image_size, channels, networks):
-    _, _, generator, discriminator = networks(name, image_size, channels, 5)
+    config, _, generator, discriminator = networks(name, image_size, channels, 5)
     for network in (generator, discriminator):
         for parameter in network.parameters():
             if parameter.ndim == 0:
                 nn.init.ones_(parameter)  # attention that starts at zero hides what lies behind it
-    z = torch.randn(5, 12, requires_grad=True)
+    z = torch.randn(5, config.latent_dim, requires_grad=True)
     labels = torch.arange(5)
     images = generator(z, labels)
     assert images.shape == (5, channels, image_size, image_size)
@@ -195,7 +195,7 @@ def test_a_block_that_keeps_its_size_has_no_shortcut_weights():
 
 
 @pytest.mark.parametrize(
-    ("size", "channels", "message"), [(28, 1, "16 or 32 pixels.*got 28"), (16, 2, "1 or 3.*got 2")]
+    ("size", "channels", "message"), [(28, 1, "16, 32, 64, 128 pixels.*got 28"), (16, 2, "1 or 3.*got 2")]
 )
 def test_other_images_are_refused(size, channels, message):
     with pytest.raises(ConfigError, match=message):

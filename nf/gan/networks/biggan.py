@@ -21,7 +21,8 @@ class BigResnetGenerator(nn.Module):
     is joined to an embedding of the class, and what comes out of that steers the batch norm of one block.
 
     Args:
-        latent_dim: number of dimensions of z, a multiple of the number of parts: 3 at 16x16, 4 at 32x32.
+        latent_dim: number of dimensions of z, a multiple of the number of parts: 3 at 16x16, one more with each
+            doubling.
         channels: number of channels of all feature maps, a multiple of 8.
         shape: images to make, of one class or more; each doubling from 4x4 is one block.
     """

@@ -50,23 +50,27 @@ class ResnetGenerator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """The layers that all discriminators share: two of four blocks halve the image, attention follows the first."""
+    """The layers that all discriminators share: four blocks, of which the first ones halve the image to 8x8 or less.
+
+    Attention follows the block that reaches 16x16, or the first one where that is less.
+    """
 
     def __init__(self, channels: int, shape: ImageShape, *, attention: bool) -> None:
         super().__init__()
         check_width("discriminator_channels", channels)
         self.stem = DownBlock(shape.channels, channels, down=True, preactivate=False)
         self.attention = SelfAttention(channels) if attention else nn.Identity()
-        self.blocks = nn.Sequential(
-            DownBlock(channels, channels, down=True),
-            DownBlock(channels, channels, down=False),
-            DownBlock(channels, channels, down=False),
-        )
+        halvings = max(2, shape.doublings - 1)
+        self.blocks = nn.Sequential(*(DownBlock(channels, channels, down=place < halvings) for place in range(1, 4)))
+        self._before_attention = max(0, shape.doublings - 3)
         self.logit = nn.Linear(channels, 1)
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) in [-1, 1] to (N, channels)."""
-        pooled: Tensor = F.relu(self.blocks(self.attention(self.stem(images)))).sum(dim=(2, 3))
+        h = self.stem(images)
+        for place, block in enumerate(self.blocks):
+            h = block(self.attention(h) if place == self._before_attention else h)
+        pooled: Tensor = F.relu(h).sum(dim=(2, 3))
         return pooled
 
 
@@ -76,7 +80,7 @@ class ResnetDiscriminator(_Trunk):
     Args:
         channels: number of channels of all feature maps, a multiple of 8.
         shape: images that the network takes.
-        attention: whether self-attention follows the first block.
+        attention: whether there is self-attention.
     """
 
     def __init__(self, channels: int, shape: ImageShape, *, attention: bool) -> None:
@@ -104,7 +108,7 @@ class MetricDiscriminator(_Trunk):
     Args:
         channels: number of channels of all feature maps, a multiple of 8.
         shape: images that the network takes, of one class or more.
-        attention: whether self-attention follows the first block.
+        attention: whether there is self-attention.
         embedding_dim: number of dimensions of embeddings and proxies.
     """
 

@@ -58,7 +58,7 @@ def train_gan(
     Args:
         name: key of ``GANS``.
         config: hyper-parameters, of the class that the GAN's definition names.
-        images: (N, C, H, W) uint8 training images, H = W = 16 or 32.
+        images: (N, C, H, W) uint8 training images, H = W = 16, 32, 64 or 128.
         labels: (N,) int64 class of each image, in [0, num_classes).
         num_classes: number of classes.
         seed: root seed of all random draws.
