@@ -22,8 +22,8 @@ setup: .venv/.installed ## Install everything into .venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch $@
 
-repro: setup ## Run the pipeline of the profile in params.yaml up to the report on its first scheme
-	$(BIN)/python -m flows reproduce report
+repro: setup ## Run the pipeline up to the report on its first scheme; PROFILE=name for another profile
+	$(BIN)/python -m flows reproduce report $(if $(PROFILE),--profile $(PROFILE))
 
 compare: setup ## Run everything: all schemes of params.yaml and all variants
 	$(BIN)/python -m flows reproduce

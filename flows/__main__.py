@@ -31,14 +31,17 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("targets", nargs=-1)
-def reproduce(targets: tuple[str, ...]) -> None:
+@click.option("--profile", help="Profile to use from now on, which params.yaml then names. [default: the one it names]")
+def reproduce(targets: tuple[str, ...], profile: str | None) -> None:
     """Bring everything up to date under one Prefect server, stages side by side; TARGETS are DVC stages."""
-    _or_one_line(_reproduce, targets)
+    _or_one_line(_reproduce, targets, profile)
 
 
-def _reproduce(targets: tuple[str, ...]) -> None:
-    from flows.dvc import checked_profile, stale_stages
+def _reproduce(targets: tuple[str, ...], profile: str | None) -> None:
+    from flows.dvc import checked_profile, stale_stages, use_profile
 
+    if profile is not None:
+        use_profile(profile)
     checked_profile(targets)
     stale = stale_stages(targets)
     if not stale:

@@ -2,15 +2,19 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import click
+
 from flows.environment import ROOT
 from nf.core.config import Profile, load_settings
-from nf.core.errors import NFError
+from nf.core.errors import ConfigError, NFError
+from nf.core.files import write_text
 from nf.core.processes import die_with_parent
 
 
@@ -35,6 +39,28 @@ def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[s
         text=True,
         preexec_fn=die_with_parent,
     )
+
+
+def use_profile(name: str) -> None:
+    """Write into ``params.yaml`` that the profile ``name`` is in use, as DVC reads it there.
+
+    Raises:
+        ConfigError: there is no such profile, or ``params.yaml`` does not say in two lines of its own which is in use.
+    """
+    path = ROOT / "params.yaml"
+    settings = load_settings(path)
+    settings.load_profile(name)
+    file = f"profiles/{name}.yaml"
+    place = file if (ROOT / file).exists() else path.name
+    if (settings.profile, settings.profile_file) == (name, place):
+        return
+    text = path.read_text()
+    for key, value in (("profile", name), ("profile_file", place)):
+        text, found = re.subn(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
+        if found != 1:
+            raise ConfigError(f"{path}: expected one line `{key}: ...`, got {found}; write `{key}: {value}` into it")
+    write_text(path, text)
+    click.echo(f"params.yaml now says `profile: {name}`")
 
 
 def checked_profile(targets: Sequence[str]) -> Profile:

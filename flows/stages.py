@@ -55,13 +55,13 @@ def zoo(profile: str | None = None, item: str | None = None) -> None:
 
 def _build_along_lineage(run: Run, plan: "ZooPlan", todo: list[str]) -> None:
     """A task waits for its parent's; as many run at once as there are workers."""
-    from nf.stages.zoo import open_workers
+    from nf.stages.zoo import open_workers, source_opener
     from nf.zoo import ModelBuilder
 
     parents = {model_id: plan.lineage[model_id].parent for model_id in todo}
     options = {"retries": run.profile.execution.retries, "task_run_name": "{model_id}"}
     if run.profile.execution.runner == "dask":
-        builder = ModelBuilder(plan, run.layout.data.resolve(), run.layout.zoo.resolve())
+        builder = ModelBuilder(plan, run.layout.data.resolve(), run.layout.zoo.resolve(), source_opener(run))
         _spread("zoo-models", run, make_task(builder.build, "build", **options), parents)
     else:
         with open_workers(run, plan) as workers:

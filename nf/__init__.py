@@ -1,8 +1,9 @@
 """NaturalFinger: prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``examine``, ``decide`` (``docs/python.md``). A name
-is loaded from its room when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads
-torch. All else is in the rooms (``docs/architecture.md``), which import each other and never this face.
+Here is what a verdict needs: ``QuerySet.load``, ``open_suspect``, ``examine``, ``decide`` (``docs/python.md``), and
+``protect``, which makes a query set for a model of one's own (``docs/your-model.md``). A name is loaded from its room
+when it is first used, so ``import nf`` loads neither numpy nor onnx; a verdict never loads torch. All else is in the
+rooms (``docs/architecture.md``), which import each other and never this face.
 """
 
 import os
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nf.core.errors import ArtifactError, ConfigError, NFError, NoVerdictError, SuspectError
     from nf.core.predictor import OutputKind, Predictor
     from nf.core.queries import QuerySet
+    from nf.owner import protect
     from nf.suspects import Examination, Examined, Interface, ask, examine, open_suspect
     from nf.verdict import (
         Benchmark,
@@ -68,6 +70,7 @@ __all__ = [
     "load_benchmark",
     "load_evidence",
     "open_suspect",
+    "protect",
     "replay",
     "write_evidence",
 ]
@@ -84,6 +87,7 @@ _HOMES = {
     "nf.core.errors": ("ArtifactError", "ConfigError", "NFError", "NoVerdictError", "SuspectError"),
     "nf.core.predictor": ("OutputKind", "Predictor"),
     "nf.core.queries": ("QuerySet",),
+    "nf.owner": ("protect",),
     "nf.suspects": ("Examination", "Examined", "Interface", "ask", "examine", "open_suspect"),
     "nf.verdict": (
         "Benchmark",

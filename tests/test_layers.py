@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 WITHOUT_A_FACE = {"nf.core", "nf.stages", "nf.cli"}
+ABOVE = {"nf.cli", "nf.owner", "nf.stages"}  # both chains
 FACES = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("nf/**/__init__.py")}
 
 
@@ -25,7 +26,7 @@ def drawn() -> dict[str, list[str]]:
     assert picture is not None
     layer = re.compile(r"(?:nf\.\w+|flows)(?: \| nf\.\w+)*")
     lines = picture[1].splitlines()
-    columns = {"Makers": 0, "Judges": lines[3].index("├── judges")}
+    columns = {"Makers": 0, "Judges": next(line for line in lines if "judges" in line).index("├── judges")}
     chains: dict[str, list[str]] = {"Makers": [], "Judges": []}
     for line in lines:
         for match in layer.finditer(line):
@@ -43,7 +44,7 @@ def test_the_drawing_shows_the_contract(chain: str) -> None:
 
 def rooms(chain: str) -> set[str]:
     layers = contract(f"{chain}:")["layers"]
-    return {room for layer in layers for room in layer.split(" | ")} - {"flows", "nf.cli", "nf.stages", "nf.core"}
+    return {room for layer in layers for room in layer.split(" | ")} - {"flows", *ABOVE, "nf.core"}
 
 
 def test_the_chains_do_not_know_each_other_and_judges_need_no_torch() -> None:
@@ -56,7 +57,7 @@ def test_the_chains_do_not_know_each_other_and_judges_need_no_torch() -> None:
 
 def test_every_room_stands_in_a_chain() -> None:
     folders = {f"nf.{path.parent.name}" for path in ROOT.glob("nf/*/__init__.py")}
-    assert folders == rooms("Makers") | rooms("Judges") | WITHOUT_A_FACE
+    assert folders == rooms("Makers") | rooms("Judges") | ABOVE | {"nf.core"}
 
 
 def room_of(module: str) -> str:

@@ -47,12 +47,15 @@ class Job:
         """(N,) int64 labels of the split ``data``."""
         return torch.from_numpy(self.splits[self.data].labels)
 
-    def fit(self, model: Classifier, schedule: TrainingConfig, **options: Any) -> None:
-        """Train a model in place on the images and labels of the split ``data``.
+    def fit(
+        self, model: Classifier, schedule: TrainingConfig, *, targets: Tensor | None = None, **options: Any
+    ) -> None:
+        """Train a model in place on the images of the split ``data``.
 
         Args:
             model: model to train.
             schedule: epochs, batch size and learning rate.
+            targets: (N, ...) what is to be learned of each image; its label by default.
             options: further arguments of ``nf.models.fit``.
 
         Raises:
@@ -61,7 +64,7 @@ class Job:
         fit(
             model,
             self.images(),
-            self.labels(),
+            self.labels() if targets is None else targets,
             schedule,
             seed=self.seed,
             augment=self.augment,

@@ -1,6 +1,7 @@
 """Attacks that only query the victim: distillation and knockoff; and training from scratch, which has no victim."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -45,9 +46,12 @@ class DistillationConfig(ExtractionConfig):
 
     Attributes:
         temperature: divisor of teacher's and student's logits before the softmax, positive (the paper's supplement: 1).
+        answers: whether the victim answers ``each`` augmented image anew (the paper), or each image ``once``, as it is,
+            where an answer is slow or costs money.
     """
 
     temperature: float = 1.0
+    answers: Literal["each", "once"] = "each"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,18 +73,20 @@ def train(job: Job, _: ScratchConfig) -> Outcome:
 def distill(job: Job, config: DistillationConfig) -> Outcome:
     """Teach a student with the victim's logits on the victim's own training images (Hinton et al., 2015).
 
-    The victim answers each augmented image anew; labels are not used.
+    The victim answers each augmented image anew, or each image once; labels are not used.
     """
     teacher, temperature = job.require_victim(), config.temperature
+    once = config.answers == "once"
 
-    def objective(student: Classifier, images: Tensor, _: Tensor) -> Tensor:
+    def objective(student: Classifier, images: Tensor, answers: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = functional.log_softmax(teacher(images) / temperature, dim=1)
+            wanted = functional.log_softmax((answers if once else teacher(images)) / temperature, dim=1)
         given = functional.log_softmax(student(images) / temperature, dim=1)
         return functional.kl_div(given, wanted, reduction="batchmean", log_target=True) * temperature**2
 
     model = job.fresh()
-    job.fit(model, config.adapt(job.training), objective=objective)
+    targets = predict(teacher, job.images()) if once else job.labels()
+    job.fit(model, config.adapt(job.training), objective=objective, targets=targets)
     return Outcome(model, {"agreement": _agreement(model, teacher, job)})
 
 

@@ -49,10 +49,11 @@ class CalibrationPool:
         return min(FOLDS, *self._hands().values())
 
     def _hands(self) -> dict[str, int]:
-        """Number of thieves, and of lineages of independent models."""
+        """Number of thieves, and of lineages of independent models; of twins where nobody else has any images."""
         thieves = sum(model.group == "thief" for model in self.models)
-        independent = {model.lineage for model in self.models if model.group == "independent"}
-        return {"thief": thieves, "independent": len(independent)}
+        groups = {model.group for model in self.models}
+        honest = "independent" if "independent" in groups or "twin" not in groups else "twin"
+        return {"thief": thieves, honest: len({model.lineage for model in self.models if model.group == honest})}
 
 
 def calibrate(

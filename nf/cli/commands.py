@@ -11,6 +11,7 @@ from nf.cli.bench import bench
 from nf.cli.commit import commit
 from nf.cli.gan import gan
 from nf.cli.images import images
+from nf.cli.init import init
 from nf.cli.options import params_option, profile_option, run_options
 from nf.cli.replay import replay
 from nf.cli.run import run as run_command
@@ -27,13 +28,15 @@ from nf.stages.run import Run
 def cli() -> None:
     """Prove that a classifier was stolen, by asking it a hundred natural-looking images.
 
-    `nf run` makes a whole run, `make repro` the same through DVC, Prefect and MLflow. These commands run its stages one
-    by one, in this order: prepare, zoo, gan, fingerprint, export, score, evaluate, report; then detectors, detect,
-    variant, compare. `nf bench` compares schemes, `nf verify` checks a suspect, `nf images` writes queries as pictures.
-    `nf commit` promises a query set beforehand, `nf replay` repeats a judgement from its evidence.
+    `nf init` writes a profile for a model of your own, `nf run` makes a whole run of it, `make repro` the same through
+    DVC, Prefect and MLflow. These commands run its stages one by one, in this order: prepare, zoo, gan, fingerprint,
+    export, score, evaluate, report; then detectors, detect, variant, compare. `nf bench` compares schemes, `nf verify`
+    checks a suspect, `nf images` writes queries as pictures. `nf commit` promises a query set beforehand, `nf replay`
+    repeats a judgement from its evidence.
     """
 
 
+cli.add_command(init)
 cli.add_command(gan)
 cli.add_command(verify)
 cli.add_command(commit)

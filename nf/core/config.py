@@ -4,20 +4,22 @@ Sections of registries (attacks, GANs, schemes) stay plain mappings here; each c
 ``nf.core.sections.parse_section``, so that adding one touches no other file.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import yaml
 
 from nf.core.calibration import Levels
 from nf.core.errors import ConfigError, UnknownNameError
+from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.sections import at_least, below_one, parse_section, positive
 from nf.core.variants import VariantId
 
-SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder"]
+SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder", "arrays", "hugging_face"]
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class SourceConfig:
 
     Attributes:
         kind: kind of the source: ``digits`` and ``scribbles`` are embedded; ``torchvision`` downloads the data set
-            ``name`` into ``root``; ``parquet`` and ``folder`` read ``train`` and, if given, ``test``.
-        name: torchvision data set, ``CIFAR10`` or ``CIFAR100``.
+            ``name`` into ``root``; ``parquet``, ``folder`` and ``arrays`` (a ``.npz`` file with ``images`` (N, C, H, W)
+            uint8 and ``labels``) read ``train`` and, if given, ``test``; ``hugging_face`` reads a folder that
+            ``datasets`` saved, or a name on its hub.
+        name: torchvision data set, ``CIFAR10`` or ``CIFAR100``; folder or name of a data set of Hugging Face.
         root: folder for downloads.
-        train: Parquet file, or folder with one sub-folder per class.
+        train: Parquet file, or several as ``train-*.parquet``; folder with one sub-folder per class; ``.npz`` file.
         test: path of the test part, of the same form; without it a test part is split off ``train``.
         images: use at most this many training images.
         test_images: use at most this many test images.
@@ -72,8 +76,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"channels: expected 1 or 3, got {self.channels}")
-        if not 16 <= self.image_size <= 64:
-            raise ValueError(f"image_size: expected 16 to 64 pixels, got {self.image_size}")
+        if not 16 <= self.image_size <= 128:
+            raise ValueError(f"image_size: expected 16 to 128 pixels, got {self.image_size}")
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"test_fraction: expected more than 0 and less than 1, got {self.test_fraction}")
 
@@ -180,15 +184,84 @@ class CalibrationConfig:
             )
 
 
+NetworkKind = Literal["torchvision", "timm", "hf", "python", "exported", "onnx", "served"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A network from outside: one of the owner's, or an architecture for students and honest models.
+
+    Attributes:
+        open: ``torchvision:NAME``, ``timm:NAME``, ``hf:FOLDER`` (of Hugging Face's transformers) or
+            ``PACKAGE.MODULE:FUNCTION`` (called with ``num_classes``) for a network that can be trained; a ``.pt2`` or
+            ``.onnx`` file, an address, or a YAML file that describes one, for a black box.
+        weights: safetensors file, or checkpoint that torch reads with ``weights_only``, of its weights; without, it is
+            untrained, or has those that came with it (``hf``, a black box).
+        interface: how it is asked; images come to it in the profile's size, and are resized as this says.
+    """
+
+    open: str
+    weights: str | None = None
+    interface: Interface = NOTHING_STATED
+
+    def __post_init__(self) -> None:
+        if self.weights is not None and not self.trainable:
+            raise ValueError(f"weights: expected none beside {self.open}, which has its own, got {self.weights}")
+
+    @property
+    def kind(self) -> NetworkKind:
+        """What ``open`` names."""
+        prefix, colon, _ = self.open.partition(":")
+        if colon and prefix in ("torchvision", "timm", "hf"):
+            return cast(NetworkKind, prefix)
+        if self.open.lower().startswith(("http://", "https://")) or self.open.lower().endswith((".yaml", ".yml")):
+            return "served"
+        if self.open.lower().endswith(".pt2"):
+            return "exported"
+        return "python" if colon and not self.open.lower().endswith(".onnx") else "onnx"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it comes with weights that can be trained; a black box only answers."""
+        return self.kind in ("torchvision", "timm", "hf", "python")
+
+
+@dataclass(frozen=True)
+class OwnModelConfig(NetworkConfig):
+    """The owner's model, which was trained elsewhere.
+
+    Attributes:
+        digest: SHA-256 of the model, which another one in its place is told by; see ``nf.models.network_digest``.
+        copies: whether thieves are made that change a copy of its weights; without, only its answers are learned from.
+        remember: whether each answer of it is kept on disk, so that no image is asked twice; a black box's always are.
+    """
+
+    digest: str = ""
+    copies: bool = True
+    remember: bool = False
+
+    @property
+    def copied(self) -> bool:
+        """Whether copies of its weights are changed: ``copies`` of a network that can be trained."""
+        return self.copies and self.trainable
+
+    @property
+    def remembered(self) -> bool:
+        """Whether its answers are kept."""
+        return self.remember or not self.trainable
+
+
 @dataclass(frozen=True)
 class ZooConfig:
     """FingerBench for one profile.
 
     Attributes:
-        source: architecture of the source model and its mirror.
-        architectures: all architectures, ``source`` among them.
+        source: architecture of the source model and its mirror; with ``own``, of the mirror alone.
+        architectures: all architectures, ``source`` among them: this project's, or keys of ``networks``.
         widths: width multiplier by architecture; ``default`` for the others.
         full_size: architectures of ``nf.models.FULL_SIZE`` whose stem is not to halve the image.
+        own: the owner's model, in the place of a source that is trained here.
+        networks: architectures from outside, by the name that ``architectures`` has for them.
         training: from-scratch schedule.
         overrides: schedules that differ from ``training``, by architecture.
         levels: strengths or modes by attack, where not all of the paper's are wanted.
@@ -218,6 +291,17 @@ class ZooConfig:
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     full_size: tuple[str, ...] = ()
+    own: OwnModelConfig | None = None
+    networks: Mapping[str, NetworkConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, network in self.networks.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_.]*", name):
+                raise ValueError(f"networks: expected names of small letters, digits, '_' and '.', got {name!r}")
+            if not network.trainable:
+                raise ValueError(f"networks.{name}: expected a network that can be trained, got {network.open}")
+        if self.own is not None and self.source_weights is not None:
+            raise ValueError("source_weights: expected either these or own, got both")
 
     def network(self, architecture: str) -> dict[str, Any]:
         """What the profile says about networks of ``architecture``, as arguments of ``nf.models.build_classifier``."""
@@ -400,6 +484,7 @@ class Settings:
     Attributes:
         profile: name of the profile in use.
         profiles: the raw section of each profile; ``load_profile`` reads one.
+        profile_file: file that the profile in use stands in, for DVC.
         gans: GANs that the pipeline trains; query sets of the pipeline wait for the first alone.
         schemes: schemes that it makes query sets of; the report is about the first.
         variants: variants that it makes, each under every seed.
@@ -409,6 +494,7 @@ class Settings:
 
     profile: str
     profiles: Mapping[str, Mapping[str, Any]]
+    profile_file: str = "params.yaml"
     gans: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
@@ -454,18 +540,42 @@ class Settings:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read ``params.yaml`` from ``path``; profiles stay as they stand there.
+    """Read ``params.yaml`` from ``path``, and the profiles in ``profiles/*.yaml`` beside it.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or has unknown or missing keys or values of another type.
     """
+    if not path.exists():
+        raise ConfigError(f"expected the settings at {path}, found nothing; run from the project's folder")
+    document = _read_yaml(path)
+    settings = parse_section(Settings, document, str(path))
+    own = {name: section for file in _own_profiles(path) for name, section in _read_own(file).items()}
+    twice = sorted(set(own) & set(settings.profiles))
+    if twice:
+        raise ConfigError(f"profiles/: {twice[0]!r} is a profile of {path}, too; give it another name")
+    return replace(settings, profiles={**settings.profiles, **own})
+
+
+def _own_profiles(path: Path) -> list[Path]:
+    return sorted((path.parent / "profiles").glob("*.yaml"))
+
+
+def _read_own(path: Path) -> Mapping[str, Any]:
+    """The one profile in a file of its own, which has the file's name."""
+    document = _read_yaml(path)
+    profiles = document.get("profiles") if isinstance(document, Mapping) else None
+    if not isinstance(profiles, Mapping) or list(profiles) != [path.stem]:
+        raise ConfigError(f"{path}: expected `profiles:` with {path.stem!r} alone below it")
+    return profiles
+
+
+def _read_yaml(path: Path) -> Any:
     try:
-        document = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"expected the settings at {path}, found nothing; run from the project's folder") from None
+        return yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    return parse_section(Settings, document, str(path))
 
 
 def load_profile(path: Path, name: str | None = None) -> Profile:

@@ -15,6 +15,8 @@ MAKING_POOLS: tuple[Pool, ...] = ("training", "twins", "calibration")
 
 SOURCE_ID = "source"
 MIRROR_ID = "mirror"
+OWN = "own"
+"""Architecture of a source that the owner trained elsewhere, and of copies of it."""
 
 STUDENT_ATTACKS = ("distill", "knockoff")
 """Attacks that teach a new model with the victim's answers; all others change a copy of its weights."""
@@ -31,7 +33,7 @@ class ModelSpec:
 
     Attributes:
         id: unique name, also of the model's folder, e.g. ``distill-vgg16_bn-source``.
-        architecture: key of ``nf.models.ARCHITECTURES``.
+        architecture: key of ``nf.models.ARCHITECTURES`` or of the profile's ``zoo.networks``, or ``OWN``.
         attack: key of ``nf.attacks.ATTACKS``; ``train`` for a model made from scratch; ``compress`` and ``defend`` for
             copies of a model's file.
         role: ``positive`` for the source model and what descends from it, ``negative`` for independent models.

@@ -2,7 +2,7 @@
 
 from nf.data.augment import Augment
 from nf.data.pixels import to_bytes, to_float
-from nf.data.sources import LabelledImages, read_source
+from nf.data.sources import LabelledImages, RawData, read_source
 from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, prepare_splits
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "SPLIT_NAMES",
     "Augment",
     "LabelledImages",
+    "RawData",
     "Splits",
     "prepare_splits",
     "read_source",

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from nf.data.scribbles import draw_scribble
 
 # What Pillow raises for files that are no images, or damaged, or far too large.
 _UNREADABLE = (ValueError, OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
-_LABEL_COLUMNS = ("label", "labels", "fine_label")
+_LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class _Wanted:
         if value is None:
             raise DataError(f"{self.key}.{part}: expected a path, got nothing")
         path = Path(value)
-        if not path.exists():
+        if not path.exists() and not any(path.parent.glob(path.name)):
             raise DataError(f"{self.key}.{part}: expected data at {path}, found nothing")
         return path
 
@@ -182,7 +183,7 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
+        table = parquet.read_table(sorted(path.parent.glob(path.name)) if "*" in path.name else path)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{path}: expected a Parquet file: {error}") from error
     features = _hugging_face_features(table.schema.metadata)
@@ -191,7 +192,7 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
         raise DataError(f"{path}: expected a column 'img' or 'image', got {', '.join(table.column_names)}")
     label_column = _label_column(table, features)
     if label_column is None:
-        raise DataError(f"{path}: expected a column of integer labels, got {', '.join(table.column_names)}")
+        raise DataError(f"{path}: expected a column of labels, got {', '.join(table.column_names)}")
     if not len(table):
         raise DataError(f"{path}: expected images, got a table without rows")
     labels = table[label_column]
@@ -206,8 +207,18 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
             images.append(wanted.image(Image.open(io.BytesIO(value["bytes"]))))
         except (TypeError, KeyError, *_UNREADABLE) as error:
             raise DataError(f"{path}: row {row} of column {image_column!r} is no image: {error}") from error
+    if not pyarrow.types.is_integer(labels.type):
+        return _named(np.stack(images), [str(label) for label in labels.to_pylist()])
     names = features.get(label_column, {}).get("names") or ()
     return LabelledImages(np.stack(images), labels.fill_null(0).to_numpy().astype(np.int64)), tuple(names)
+
+
+def _named(images: NDArray[np.uint8], labels: list[str]) -> tuple[LabelledImages, tuple[str, ...]]:
+    """Images whose labels are names, which are numbered in their order."""
+    found = sorted(set(labels))
+    names = [found[place] for place in np.argsort(_ranks(found))]
+    numbers = {name: number for number, name in enumerate(names)}
+    return LabelledImages(images, np.array([numbers[label] for label in labels], np.int64)), tuple(names)
 
 
 def _label_column(table: Any, features: dict[str, Any]) -> str | None:
@@ -216,10 +227,16 @@ def _label_column(table: Any, features: dict[str, Any]) -> str | None:
 
     declared = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
     integers = [field.name for field in table.schema if pyarrow.types.is_integer(field.type)]
-    return next((name for name in (*declared, *_LABEL_COLUMNS, *integers) if name in integers), None)
+    texts = [field.name for field in table.schema if pyarrow.types.is_string(field.type)]
+    usable = [*integers, *(name for name in _LABEL_COLUMNS if name in texts)]
+    return next((name for name in (*declared, *_LABEL_COLUMNS, *integers) if name in usable), None)
 
 
 def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:
+    found = np.unique(labels)
+    if found[0] >= 0 and len(found) < int(found[-1]) + 1 and classes > int(found[-1]) + 1 > 2 * len(found):
+        gap = int(np.setdiff1d(np.arange(int(found[-1])), found)[0])
+        raise DataError(f"{path}: expected images of every class from 0 on, got none of class {gap}; number them anew")
     strange = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(strange):
         raise DataError(f"{path}: row {strange[0]}: expected labels 0 to {classes - 1}, got {labels[strange[0]]}")
@@ -258,8 +275,78 @@ def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tu
                 images.append(wanted.image(picture))
         except _UNREADABLE as error:
             raise DataError(f"{path}: not an image that can be read: {error}") from error
-    data = LabelledImages(np.stack(images), np.asarray(folder.targets, dtype=np.int64))
-    return _mix_classes(data), tuple(folder.classes)
+    ranks = np.array(_ranks(folder.classes), dtype=np.int64)  # torchvision sorts numbers as text
+    data = LabelledImages(np.stack(images), ranks[np.asarray(folder.targets, dtype=np.int64)])
+    return _mix_classes(data), tuple(folder.classes[place] for place in ranks.argsort())
+
+
+def _ranks(names: Sequence[str]) -> list[int]:
+    """The rank of each name: numbers by their value, so that class 2 is not behind class 100; all else as text."""
+    key = int if all(name.isascii() and name.isdigit() for name in names) else str
+    ranked = sorted(names, key=key)
+    return [ranked.index(name) for name in names]
+
+
+def _read_arrays(config: SourceConfig, wanted: _Wanted) -> RawData:
+    train, names = _read_npz(wanted.path(config.train, "train"), wanted)
+    test = _read_npz(wanted.path(config.test, "test"), wanted)[0] if config.test else None
+    return RawData(_mix_classes(train), None if test is None else _mix_classes(test), names)
+
+
+def _read_npz(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            pixels, labels = file["images"], file["labels"].astype(np.int64)
+            names = tuple(map(str, file["names"])) if "names" in file else ()
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected a .npz file with images and labels: {error}") from error
+    if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[1] not in (1, 3) or len(pixels) != len(labels):
+        raise DataError(
+            f"{path}: expected uint8 images (N, C, H, W) and as many labels, got {pixels.dtype} {pixels.shape}"
+        )
+    pictures = (Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)) for image in pixels)
+    images = np.stack([wanted.image(picture) for picture in pictures])
+    _check_labels(path, labels, len(names) or len(labels))
+    return LabelledImages(images, labels), names or tuple(str(i) for i in range(int(labels.max()) + 1))
+
+
+def _read_hugging_face(config: SourceConfig, wanted: _Wanted) -> RawData:
+    try:
+        import datasets
+    except ImportError as error:
+        raise DataError(
+            f"{wanted.key}: expected the package datasets for {config.name}: `pip install 'naturalfinger[own]'`"
+        ) from error
+    folder = Path(config.name)
+    try:
+        found = datasets.load_from_disk(str(folder)) if folder.is_dir() else datasets.load_dataset(config.name)
+    except Exception as error:  # of many packages below
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{wanted.key}: expected a data set of Hugging Face at {config.name}: {reason}") from error
+    parts = dict(found) if isinstance(found, dict) else {"train": found}
+    if "train" not in parts:
+        raise DataError(f"{config.name}: expected a part 'train', got {', '.join(parts)}")
+    other = next((name for name in ("test", "validation", "valid") if name in parts), None)
+    train, names = _read_hugging_face_part(config.name, parts["train"], wanted)
+    if other is None:
+        return RawData(_mix_classes(train), None, names)
+    return RawData(
+        _mix_classes(train), _mix_classes(_read_hugging_face_part(config.name, parts[other], wanted)[0]), names
+    )
+
+
+def _read_hugging_face_part(name: str, part: Any, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
+    image = next((key for key in ("img", "image") if key in part.column_names), None)
+    label = next((key for key in _LABEL_COLUMNS if key in part.column_names), None)
+    if image is None or label is None:
+        raise DataError(f"{name}: expected columns of images and labels, got {', '.join(part.column_names)}")
+    images = np.stack([wanted.image(picture) for picture in part[image]])
+    names = tuple(getattr(part.features[label], "names", None) or ())
+    labels = list(part[label])
+    if not names and labels and isinstance(labels[0], str):
+        return _named(images, labels)
+    found = LabelledImages(images, np.asarray(labels, np.int64))
+    return found, names or tuple(str(i) for i in range(int(found.labels.max()) + 1))
 
 
 def _mix_classes(data: LabelledImages) -> LabelledImages:
@@ -279,4 +366,6 @@ _READERS: dict[str, Callable[[SourceConfig, _Wanted], RawData]] = {
     "torchvision": _read_torchvision,
     "parquet": _read_parquet,
     "folder": _read_folder,
+    "arrays": _read_arrays,
+    "hugging_face": _read_hugging_face,
 }

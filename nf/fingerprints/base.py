@@ -24,7 +24,7 @@ from nf.core.verifier import Verifier
 from nf.core.version import VERSION
 from nf.data import to_float
 from nf.gan import Gan
-from nf.models import predicted_logits, weights_hash
+from nf.models import device_of, predicted_logits, weights_hash
 
 Choice = Literal["published", "held-out"]
 """Which candidates become queries: those that a scheme's authors take, or those that tell calibration models apart."""
@@ -90,7 +90,7 @@ class TrainingModels:
     @property
     def device(self) -> torch.device:
         """Torch device of the models."""
-        return next(self.source.parameters()).device
+        return device_of(self.source)
 
     def map(self, change: Callable[[nn.Module], nn.Module]) -> "TrainingModels":
         """The same models, each passed through ``change``."""
@@ -349,7 +349,7 @@ class Scheme(ABC):
 
 
 def _answers(model: nn.Module, queries: QuerySet) -> Answers:
-    images = to_float(torch.from_numpy(queries.images).to(next(model.parameters()).device))
+    images = to_float(torch.from_numpy(queries.images).to(device_of(model)))
     return Answers.of(predicted_logits(model, images).cpu().numpy(), "logits")
 
 

@@ -30,6 +30,7 @@ class Strength:
         uniform_noise: largest value of the uniform noise, in units of the [0, 1] range.
         canvas: side of the canvas that a resized image is laid on, relative to the side of the image.
         smallest: smallest side of the resized image, relative to the side of the image.
+        enlarged: largest side that a suspect brings the image to, relative to the side of the image, above 1.
     """
 
     noise: float = 0.02
@@ -41,6 +42,7 @@ class Strength:
     uniform_noise: float = 0.05
     canvas: float = 1.25
     smallest: float = 0.75
+    enlarged: float = 3.0
 
     def __post_init__(self) -> None:
         at_least(self, noise=0, translation=0, shear=0, uniform_noise=0)
@@ -48,6 +50,8 @@ class Strength:
         for name in ("translation_probability", "blur_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
+        if not self.enlarged > 1:
+            raise ValueError(f"enlarged: expected more than 1, got {self.enlarged}")
         if not self.smallest < self.canvas:
             raise ValueError(f"canvas: expected more than smallest ({self.smallest}), got {self.canvas}")
 
@@ -147,6 +151,19 @@ def rescale(images: Tensor, generator: torch.Generator, strength: Strength) -> T
     return functional.interpolate(laid, size=(size, size), mode="bilinear", align_corners=False)
 
 
+def resize(images: Tensor, generator: torch.Generator, strength: Strength) -> Tensor:
+    """Enlarge by a random factor and filter, as a suspect of another size does, and shrink by area to the old size.
+
+    Networks of the training pool see the old size; what is left of the enlarging is how it smoothes.
+    """
+    size = images.shape[2]
+    side = int(torch.randint(size + 1, round(strength.enlarged * size) + 1, (), generator=generator))
+    mode = ("bilinear", "bicubic", "nearest-exact")[int(torch.randint(3, (), generator=generator))]
+    corners = None if mode == "nearest-exact" else False
+    enlarged = functional.interpolate(images, size=(side, side), mode=mode, align_corners=corners)
+    return functional.interpolate(enlarged, size=(size, size), mode="area")
+
+
 TRANSFORMS: dict[str, Transform] = {
     "identity": identity,
     "flip": flip,
@@ -158,6 +175,7 @@ TRANSFORMS: dict[str, Transform] = {
     "median_blur": median_blur,
     "uniform_noise": uniform_noise,
     "rescale": rescale,
+    "resize": resize,
 }
 DETERMINISTIC = frozenset({"identity", "flip", "average_blur", "median_blur"})
 

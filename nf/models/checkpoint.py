@@ -12,7 +12,11 @@ from nf.core.errors import ArtifactError
 from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.models.classifier import Classifier
+from nf.models.outside import build_outside
 from nf.models.registry import build_classifier
+
+BLACK_BOX = "black_box"
+"""Key of ``build`` in the card of a model that only answers."""
 
 
 def save_model(
@@ -23,7 +27,7 @@ def save_model(
     Args:
         folder: folder of the files; made if missing.
         model: model to save, on any device.
-        build: arguments of ``build_classifier`` that build this model, without the seed.
+        build: arguments of ``build_network`` that build this model, without the seed.
         card: further entries of the card.
         half: whether filters and matrices are written as float16; exact after ``round_weights``. They are read back as
             float32.
@@ -41,6 +45,19 @@ def save_model(
     write_bytes(folder / WEIGHTS_FILE, data)
     write_json(folder / CARD_FILE, whole)
     return whole
+
+
+def build_network(build: Mapping[str, Any], *, seed: int | None) -> Classifier:
+    """An untrained classifier: one of this project's, or a network from outside where ``build`` says which to open.
+
+    Args:
+        build: arguments of ``build_classifier`` or of ``build_outside``, without the seed.
+        seed: seed of the initial weights; with ``None`` they are about to be filled in.
+
+    Raises:
+        ConfigError: an argument is out of its range, or the network cannot be opened.
+    """
+    return build_outside(**build, seed=seed) if "open" in build else build_classifier(**build, seed=seed)
 
 
 def round_weights(model: Classifier) -> None:
@@ -71,7 +88,9 @@ def load_model(folder: Path) -> tuple[Classifier, dict[str, Any]]:
     if sha256_bytes(data) != card.get("weights_sha256"):
         raise ArtifactError(f"{path} does not match the hash in its card; build the model again with `nf zoo`")
     try:
-        model = build_classifier(**card["build"], seed=None)
+        if BLACK_BOX in card["build"]:
+            raise ArtifactError(f"{folder} stands for a black box, which has no weights; open it as the source")
+        model = build_network(card["build"], seed=None)
         model.load_state_dict(load(data), strict=True)
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} does not fit its card: {' '.join(str(error).split())}") from error

@@ -1,6 +1,7 @@
 """Networks at inference: frozen and folded for gradients on their input, queried for labels, named by a hash."""
 
 import copy
+import itertools
 import logging
 from collections.abc import Sequence
 
@@ -28,6 +29,11 @@ def freeze(network: nn.Module) -> nn.Module:
     except _TRACE_ERRORS as error:
         _logger.debug("batch norm of %s is not folded: %s", type(network).__name__, error)
     return frozen.requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Torch device of the network's weights, or of its buffers where it has none."""
+    return next(itertools.chain(network.parameters(), network.buffers())).device
 
 
 @torch.no_grad()

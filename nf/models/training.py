@@ -14,6 +14,7 @@ from nf.core.errors import TrainingError
 from nf.data import Augment, to_float
 from nf.models.classifier import Classifier
 from nf.models.engine import ENGINES, Engine
+from nf.models.inference import device_of
 
 Objective = Callable[[Classifier, Tensor, Tensor], Tensor]
 """(model, images (N, C, H, W) float32 in [0, 1], targets of the batch) -> scalar loss.
@@ -157,7 +158,7 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 512) -> Tenso
     Returns:
         (N, classes) float32, on the CPU.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     model.eval()
     batches = [model(to_float(part.to(device))).float().cpu() for part in images.split(batch_size)]
     return torch.cat(batches)

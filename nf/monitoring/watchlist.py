@@ -28,7 +28,7 @@ class WatchedSuspect:
         adapter: path of a YAML file that describes a server, relative to the list; see ``nf.suspects.adapter``.
         token_from: name of the environment variable with a bearer token for the address.
         output: form of the suspect's answers; control images show it where it is not stated.
-        input: how the suspect takes images, in words; see ``nf.suspects.interface.parse_input``.
+        input: how the suspect takes images, in words; see ``nf.core.interface.parse_input``.
         size: height and width of its images in pixels, as in 224 or 240x320.
         labels: path of a file with its names of the owner's classes, relative to the list.
         interface: path of a YAML file with all of that, relative to the list.

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nf.core.lineage import SOURCE_ID
 from nf.core.paths import CARD_FILE
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
@@ -23,7 +22,8 @@ from nf.detection import (
     train_detector,
 )
 from nf.gan import Gan, find_gan, load_gan, train_gan
-from nf.models import load_model, resolve_device, weights_hash
+from nf.models import resolve_device, weights_hash
+from nf.stages.own_model import load_source
 from nf.stages.run import Run
 
 DetectorTrainingSet = tuple[Tensor, dict[str, Tensor]]
@@ -46,7 +46,7 @@ def detectors(run: Run, gan: str) -> Path:
     splits = Splits.load(run.layout.data)
     device = resolve_device(run.profile.execution.device)
     normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
-    source = load_model(run.layout.zoo / SOURCE_ID)[0].to(device)
+    source = load_source(run.layout).to(device)
     attacked = [fgsm_images(source, part, epsilon=config.epsilon) for part in (normal, held_out)]
     other = _other_gan(run, gan, splits, device)
 

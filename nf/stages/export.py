@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nf.core.errors import ArtifactError
 from nf.core.files import write_csv
-from nf.core.lineage import Lineage
+from nf.core.lineage import SOURCE_ID, Lineage
 from nf.core.paths import COPIES_FILE, PARITY_FILE
 from nf.data import Splits
 from nf.models.onnx import compress, export_all
@@ -29,7 +29,13 @@ def export(run: Run) -> Path:
     lineage = fingerbench(run.profile.zoo).asked()
     splits = Splits.load(run.layout.data)
     images = splits["test"].images[:PARITY_IMAGES]
-    files = {run.layout.zoo / spec.id: run.layout.exported(spec.id) for spec in lineage.trained().specs}
+    own = run.profile.zoo.own
+    asked = [SOURCE_ID] if own is not None and not own.trainable else []  # it has no weights here
+    files = {
+        run.layout.zoo / spec.id: run.layout.exported(spec.id)
+        for spec in lineage.trained().specs
+        if spec.id not in asked
+    }
     rows = []
     for folder, parity in export_all(files, images, OnnxSuspect, workers=run.profile.execution.workers):
         if parity.max_abs_difference > _TOLERANCE:

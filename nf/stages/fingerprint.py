@@ -1,6 +1,6 @@
 """Stage ``fingerprint``: a scheme makes its query set from the source, the training models, the data and a GAN."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from nf.data import Splits, to_float
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
 from nf.gan import load_gan
 from nf.models import load_model, predicted_labels, resolve_device
+from nf.stages.own_model import load_source
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
@@ -143,6 +144,8 @@ def training_models(run: Run, *, twins: bool = False) -> TrainingModels:
     positive_ids, negative_ids = (tuple(spec.id for spec in side) for side in (positives, negatives))
 
     def load(model_id: str) -> nn.Module:
+        if model_id == SOURCE_ID:
+            return load_source(run.layout).to(device)
         return load_model(run.layout.zoo / model_id)[0].to(device)
 
     with ThreadPoolExecutor() as threads:
@@ -176,15 +179,24 @@ def calibration_pool(run: Run) -> CalibrationPool | None:
             return np.stack(list(threads.map(partial(answers_of, images=given), specs)))
 
     return CalibrationPool(
-        tuple(_calibration_model(lineage, spec) for spec in specs),
+        tuple(_calibration_model(lineage, spec, owners_splits(run)) for spec in specs),
         ask,
         run.profile.levels,
         sha256_json({name: card.get("weights_sha256") for name, card in cards.items()}),
     )
 
 
-def _calibration_model(lineage: Lineage, spec: ModelSpec) -> CalibrationModel:
+def owners_splits(run: Run) -> tuple[str, ...]:
+    """Splits whose images the owner's model may have learned from.
+
+    With a model of the owner's and no ``others``, what independent models would learn from is the owner's, too.
+    """
+    return ("A", "B") if run.profile.zoo.own is not None and run.profile.data.others is None else ("A",)
+
+
+def _calibration_model(lineage: Lineage, spec: ModelSpec, owners: Collection[str]) -> CalibrationModel:
+    """What ``spec`` is to the source, whose owner has the images of the splits ``owners``."""
     root = lineage.root(spec.id)
     if spec.role == "positive":
         return CalibrationModel(spec.id, "thief", spec.attack, root.id)
-    return CalibrationModel(spec.id, "twin" if root.data == "A" else "independent", spec.attack, root.id)
+    return CalibrationModel(spec.id, "twin" if root.data in owners else "independent", spec.attack, root.id)

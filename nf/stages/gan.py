@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 from nf.core.errors import ConfigError
-from nf.core.files import write_json
+from nf.core.files import read_json, write_json
 from nf.core.lineage import SOURCE_ID
-from nf.core.paths import HISTORY_FILE, QUALITY_FILE
+from nf.core.paths import CARD_FILE, HISTORY_FILE, QUALITY_FILE
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
 from nf.gan import Gan, ImageShape, ImportedConfig, find_gan, import_gan, sample_quality, train_gan
-from nf.models import load_model, resolve_device
+from nf.models import resolve_device
+from nf.stages.own_model import load_source
 from nf.stages.run import Run
 
 SAMPLES = 2_000
@@ -58,7 +59,7 @@ def gan(run: Run, name: str) -> Path:
         progress=report,
         device=resolve_device(run.profile.execution.device),
         measure=measure,
-        measured_by=load_model(run.layout.zoo / SOURCE_ID)[1]["weights_sha256"],
+        measured_by=read_json(run.layout.zoo / SOURCE_ID / CARD_FILE)["weights_sha256"],
     )
     write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
     return folder
@@ -98,7 +99,7 @@ def trained_gans(run: Run) -> list[str]:
 
 def _quality(run: Run, gan: Gan, images: Tensor, seed: int, samples: int) -> dict[str, float]:
     """Quality of samples beside ``images`` (N, C, H, W) uint8, measured with the source model."""
-    source, card = load_model(run.layout.zoo / SOURCE_ID)
+    source, card = load_source(run.layout), read_json(run.layout.zoo / SOURCE_ID / CARD_FILE)
     quality = sample_quality(gan, source.to(gan.device), to_float(images), seed=seed, samples=samples)
     quality[f"frechet_{card['architecture']}"] = quality.pop("frechet")
     return {key: round(value, 6) for key, value in quality.items()}

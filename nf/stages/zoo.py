@@ -4,18 +4,27 @@ import math
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from nf.core.errors import ArtifactError
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nf.core.answer_memory import AnswerMemory
+from nf.core.answers import Answers
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import read_json, write_json
-from nf.core.lineage import MAKING_POOLS
+from nf.core.lineage import MAKING_POOLS, SOURCE_ID
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
-from nf.models import resolve_device
+from nf.models import AnsweringClassifier, Classifier, load_model, predict, resolve_device
+from nf.stages.own_model import ask_black_box, memory_of, own_digest
 from nf.stages.run import Run
 from nf.zoo import (
     PIECE_BYTES,
     ModelBuilder,
+    OpenSource,
     Packed,
     Unpacked,
     ZooPlan,
@@ -26,6 +35,8 @@ from nf.zoo import (
     remove_unlisted,
     unpack_models,
 )
+
+_BATCH = 64  # images that the owner's model answers at once, which may be large
 
 
 def plan_zoo(run: Run) -> ZooPlan:
@@ -62,7 +73,39 @@ def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
     """
     execution = run.profile.execution
     resolve_device(execution.device)  # before a model is begun
-    return ZooWorkers(ModelBuilder(plan, run.layout.data, run.layout.zoo), execution.workers)
+    return ZooWorkers(ModelBuilder(plan, run.layout.data, run.layout.zoo, source_opener(run)), execution.workers)
+
+
+def source_opener(run: Run) -> OpenSource | None:
+    """A picklable function that opens the owner's model for students; ``None`` where the source is trained here.
+
+    Raises:
+        ConfigError: the model is another one than the profile was written for.
+    """
+    own = run.profile.zoo.own
+    if own is None:
+        return None
+    own_digest(own)
+    return partial(_open_for_students, memory_of(run.layout))
+
+
+def _open_for_students(memory: Path, plan: ZooPlan, folder: Path) -> Classifier:
+    """The owner's model; behind a memory of its answers where the profile says so, or where it is a black box."""
+    own = plan.profile.zoo.own
+    if own is None:
+        raise ConfigError("zoo.own: expected the owner's model, got none")
+    classes, (channels, _, _) = len(plan.data["class_names"]), plan.data["image_shape"]
+    if not own.trainable:
+        return ask_black_box(own, memory, classes, channels)
+    model = load_model(folder / SOURCE_ID)[0]
+    if not own.remembered:
+        return model
+
+    def ask(images: NDArray[np.uint8]) -> Answers:
+        return Answers.of(predict(model, torch.from_numpy(images), batch_size=_BATCH).numpy(), "logits")
+
+    digest = own_digest(own)
+    return AnsweringClassifier(ask, classes, channels, digest, AnswerMemory(memory, digest))
 
 
 def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
@@ -83,7 +126,7 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     shown = ("id", "architecture", "attack", "level", "role", "pool", "test_accuracy", "parameters")
     models = [{key: card[key] for key in shown} for card in cards]
     device = resolve_device(run.profile.execution.device)
-    extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device)
+    extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device, open_source=source_opener(run))
     write_json(path, {"models": models, "extraction": extraction})
     return path
 

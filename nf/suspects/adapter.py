@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from nf.core.errors import ConfigError, SuspectError, UnknownNameError
 from nf.core.http import Client, Reply, Tls, basic_credentials, check_address, check_token
+from nf.core.interface import Interface, Kind, Layout, parse_interface
 from nf.core.predictor import OutputKind
 from nf.core.sections import parse_section
 from nf.core.sheets import picture
 from nf.suspects.aws import Aws, sign
-from nf.suspects.interface import Interface, Kind, Layout, parse_interface
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
 from nf.suspects.prepare import prepare

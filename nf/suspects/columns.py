@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nf.core.errors import SuspectError
-from nf.suspects.interface import Kind, plain_name
+from nf.core.interface import Kind, plain_name
 from nf.suspects.table import Table, read_number
 
 _SCORE_WORDS = (

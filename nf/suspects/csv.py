@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
+from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.sheets import image_hash
 from nf.suspects.answers import Answered, check_answers
 from nf.suspects.columns import Columns, bare_name, find_columns
-from nf.suspects.interface import NO_CLASS, Interface, plain_name
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import Found, find
 from nf.suspects.table import decimal_mark, known_keys, name_some, read_number, read_table

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from nf.core.answers import Answers
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.interface import Interface, Kind
 from nf.core.predictor import OutputKind, Predictor
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.suspects.answers import look_like_probabilities
 from nf.suspects.csv import CsvSuspect
-from nf.suspects.interface import Interface, Kind
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import MAX_CHANGED, Found, find
 from nf.suspects.query import ask

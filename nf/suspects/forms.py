@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from nf.core.controls import Controls
-from nf.suspects.interface import PRESETS, Channels, Interface, Layout
+from nf.core.interface import PRESETS, Channels, Interface, Layout
 from nf.suspects.signature import Port
 
 Shape = tuple[int, int, int]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nf.core.errors import ConfigError
 from nf.core.http import Client, check_address, check_token
+from nf.core.interface import Interface
 from nf.core.predictor import OutputKind
-from nf.suspects.interface import Interface
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
 from nf.suspects.served import ServedSuspect

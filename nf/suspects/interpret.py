@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from nf.core.answers import Answers
 from nf.core.errors import SuspectError
+from nf.core.interface import NO_CLASS, Interface, plain_name, shown
 from nf.suspects.answers import check_answers
-from nf.suspects.interface import NO_CLASS, Interface, plain_name, shown
 
 Raw = NDArray[Any] | Sequence[Any]
 """What a suspect answered to N images: an array, or for each image a name, {class: score} or [(class, score)]."""

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import ConfigError, NoVerdictError, SuspectError
+from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.sections import parse_section
 from nf.suspects.answers import check_answers
-from nf.suspects.interface import NOTHING_STATED, Interface
 from nf.suspects.interpret import Raw
 from nf.suspects.probe import Found
 from nf.suspects.transport import pack, unpack, unpack_raws

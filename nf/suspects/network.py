@@ -8,14 +8,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nf.core.controls import Controls
 from nf.core.errors import SuspectError
+from nf.core.interface import Interface
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.suspects.answers import Answered, check_answers
 from nf.suspects.forms import forms
-from nf.suspects.interface import Interface
 from nf.suspects.interpret import Raw
 from nf.suspects.prepare import prepare
+from nf.suspects.probe import Found, all_ways, find
 from nf.suspects.signature import Port, Signature
 
 Images = NDArray[np.uint8]
@@ -102,6 +104,24 @@ class Network(ABC):
             for output, answers in zip(wanted, zip(*batches, strict=True), strict=True)
             if (joined := _joined(answers, len(images), how.batch is False)) is not None
         }
+
+    def find(self, controls: Controls, num_classes: int, stated: Interface) -> Found:
+        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: it answers too few of them rightly, however it is asked.
+            SuspectError: it cannot answer.
+        """
+        channels, height, width = controls.images.shape[1:]
+        forms = self.forms((channels, height, width), stated)
+        return find(
+            self.ask,
+            all_ways(forms, controls, stated),
+            controls,
+            num_classes,
+            stated,
+            any_size=any(map(self.takes_any_size, forms)),
+        )
 
     def _wanted(self, how: Interface) -> list[Port]:
         outputs = self.signature.outputs

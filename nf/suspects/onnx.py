@@ -11,9 +11,9 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
+from nf.core.interface import Interface
 from nf.core.predictor import OutputKind
 from nf.suspects.inspect_onnx import read_suspect
-from nf.suspects.interface import Interface
 from nf.suspects.interpret import Raw
 from nf.suspects.network import Network, NetworkSuspect, one_line
 from nf.suspects.signature import Port

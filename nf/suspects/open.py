@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ConfigError
+from nf.core.interface import Interface
 from nf.core.predictor import OutputKind, Predictor
 from nf.suspects.adapter import open_adapter, parse_adapter, read_adapter
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.http import HttpSuspect
-from nf.suspects.interface import Interface
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.manners import Manners
 

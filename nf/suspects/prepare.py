@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nf.core.errors import SuspectError
-from nf.suspects.interface import Channels, Interface, Layout
+from nf.core.interface import Channels, Interface, Layout
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, which Pillow's and OpenCV's grey is
 

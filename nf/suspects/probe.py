@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.interface import Interface
 from nf.core.printing import printable
 from nf.suspects.forms import SIZES, scales
-from nf.suspects.interface import Interface
 from nf.suspects.interpret import Raw
 from nf.suspects.readings import MIN_ACCURACY, Reading, read
 

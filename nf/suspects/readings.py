@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from nf.core.answers import Answers
 from nf.core.errors import SuspectError
+from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.suspects.answers import look_like_probabilities
-from nf.suspects.interface import NO_CLASS, Interface, plain_name
 from nf.suspects.interpret import Raw, interpret
 
 MIN_ACCURACY = 0.6

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
 from nf.core.http import Reply
+from nf.core.interface import NO_CLASS, Interface, Layout, Number
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.progress import show_progress
 from nf.suspects.answers import Answered, check_answers
-from nf.suspects.interface import NO_CLASS, Interface, Layout, Number
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.manners import Asked, Caller, UnavailableError
 from nf.suspects.probe import Found, all_ways, find

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.core.http import Reply
+from nf.core.interface import Channels, Interface, Layout, Number
 from nf.core.sheets import picture
-from nf.suspects.interface import Channels, Interface, Layout, Number
 from nf.suspects.manners import Caller
 from nf.suspects.prepare import prepare
 from nf.suspects.served import Message

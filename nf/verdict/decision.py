@@ -195,12 +195,18 @@ def corrected_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:
-    """What p-values show at ``levels``; without models that learned from the owner's data, never ``stolen``."""
+    """What p-values show at ``levels``.
+
+    Without models that learned from the owner's data, never ``stolen``. Where these are all the honest models there
+    are, their level stands for both: they score higher than models that never saw the data.
+    """
     return outcome_of(independent.value if independent else None, trained.value if trained else None, levels)
 
 
 def outcome_of(independent: float | None, trained: float | None, levels: Levels) -> Outcome:
     """The same of bare p-values in (0, 1], as they are after a correction for several tests."""
+    if independent is None and trained is not None:
+        return "stolen" if trained <= levels.trained else "not shown"
     if independent is None or independent > levels.independent:
         return "not shown"
     if trained is None or trained > levels.trained:

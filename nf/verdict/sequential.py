@@ -76,7 +76,8 @@ def decide_in_stages(
         plain = by_threshold(float(matches.mean()), len(matches), queries, benchmark=benchmark)
         single = calibrated(plain, known, look, matches)
         verdict = corrected(single, factor)
-        if verdict.stolen or single.independent is None or single.independent.value > HOPELESS:
+        first = single.independent or single.trained
+        if verdict.stolen or first is None or first.value > HOPELESS:
             break
     return StagedVerdict(verdict, len(labels), looks)
 

@@ -1,6 +1,6 @@
 """FingerBench: which models there are, what determines each, and how to build them."""
 
-from nf.zoo.build import build_model, is_built, remove_unlisted
+from nf.zoo.build import OpenSource, build_model, is_built, remove_unlisted
 from nf.zoo.checks import check_attacks
 from nf.zoo.fingerbench import fingerbench
 from nf.zoo.packing import PIECE_BYTES, Packed, Unpacked, pack_models, unpack_models
@@ -10,6 +10,7 @@ from nf.zoo.workers import ModelBuilder, ZooWorkers
 __all__ = [
     "PIECE_BYTES",
     "ModelBuilder",
+    "OpenSource",
     "Packed",
     "Unpacked",
     "ZooPlan",

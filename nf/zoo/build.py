@@ -3,23 +3,26 @@
 import logging
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nf.attacks import Job, Outcome, run_attack
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import TEMPORARY_SUFFIX
-from nf.core.lineage import SOURCE_ID, ModelSpec
+from nf.core.lineage import OWN, SOURCE_ID, STUDENT_ATTACKS, ModelSpec
 from nf.core.version import VERSION
 from nf.data import Augment, Splits
 from nf.models import (
     Classifier,
+    OutsideClassifier,
     accuracy,
-    build_classifier,
+    build_network,
+    build_outside,
     is_current,
+    load_checkpoint,
     load_model,
     load_weights,
     round_weights,
@@ -39,7 +42,19 @@ def is_built(plan: ZooPlan, model_id: str, folder: Path) -> bool:
         return False
 
 
-def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
+OpenSource = Callable[[ZooPlan, Path], Classifier]
+"""Function (the zoo, its folder) -> the owner's model, as students learn from it, in eval mode."""
+
+
+def build_model(
+    plan: ZooPlan,
+    model_id: str,
+    splits: Splits,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    open_source: OpenSource | None = None,
+) -> dict[str, Any]:
     """Build one model into ``folder/<model_id>``.
 
     Args:
@@ -48,6 +63,7 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         splits: images of the profile.
         folder: folder of the zoo, which holds the model's parent.
         device: torch device to train on.
+        open_source: opens a source that the owner trained elsewhere.
 
     Returns:
         The model's card.
@@ -57,26 +73,29 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         TrainingError: training diverged.
     """
     spec = plan.lineage[model_id]
-    victim = load_model(folder / spec.parent)[0].to(device) if spec.parent is not None else None
     build = plan.build_arguments(spec.architecture)
     seed = plan.seed(spec)
     job = Job(
         level=spec.level,
         data=spec.data,
         splits=splits,
-        victim=victim,
-        fresh=lambda: build_classifier(**build, seed=seed).to(device),
+        victim=None if spec.parent is None else _load_victim(plan, spec, folder, open_source).to(device),
+        fresh=lambda: _fresh(plan, spec, seed).to(device),
         training=plan.training(spec.architecture),
         augment=Augment(plan.profile.data.padding, plan.profile.data.flip),
         seed=seed,
         precision=plan.profile.zoo.precision,
     )
     given = plan.profile.zoo.source_weights if model_id == SOURCE_ID else None
-    if given is not None:
+    own = plan.profile.zoo.own
+    if model_id == SOURCE_ID and own is not None:
+        owners = build_outside(**build, weights=own.weights) if own.trainable else _require(open_source)(plan, folder)
+        outcome = Outcome(owners.to(device).eval())
+    elif given is not None:
         outcome = Outcome(load_weights(job.fresh(), Path(given)))
     else:
         outcome = run_attack(spec.attack, plan.attack_section(spec), job)
-    half = plan.profile.zoo.weights == "float16"
+    half = plan.profile.zoo.weights == "float16" and spec.architecture != OWN
     rounding = _round(outcome.model, splits) if half else {}
     card = {
         **_identity(spec),
@@ -90,6 +109,27 @@ def build_model(plan: ZooPlan, model_id: str, splits: Splits, folder: Path, *, d
         "versions": {"nf": VERSION, "torch": torch.__version__, "python": platform.python_version()},
     }
     return save_model(folder / model_id, outcome.model, build, card, half=half)
+
+
+def _load_victim(plan: ZooPlan, spec: ModelSpec, folder: Path, open_source: OpenSource | None) -> Classifier:
+    """The model that ``spec`` is made from; the owner's is asked where its answers are all that is wanted of it."""
+    if spec.parent == SOURCE_ID and plan.profile.zoo.own is not None and spec.attack in STUDENT_ATTACKS:
+        return _require(open_source)(plan, folder)
+    return load_model(folder / str(spec.parent))[0]
+
+
+def _fresh(plan: ZooPlan, spec: ModelSpec, seed: int) -> Classifier:
+    model = build_network(plan.build_arguments(spec.architecture), seed=seed)
+    weights = plan.first_weights(spec.architecture)
+    if weights is not None and isinstance(model, OutsideClassifier):
+        load_checkpoint(model.network, Path(weights), other_head=True)
+    return model
+
+
+def _require(open_source: OpenSource | None) -> OpenSource:
+    if open_source is None:
+        raise ConfigError("zoo.own: expected somebody who opens the owner's model; build it with `nf zoo`")
+    return open_source
 
 
 def _test_accuracy(model: Classifier, splits: Splits) -> float:

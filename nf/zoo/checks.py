@@ -8,12 +8,15 @@ import torch
 from nf.core.lineage import MIRROR_ID, SOURCE_ID, STUDENT_ATTACKS
 from nf.data import SPLIT_NAMES, Splits
 from nf.models import load_model, predict
+from nf.zoo.build import OpenSource
 from nf.zoo.plan import ZooPlan
 
 _IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
 
 
-def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: str = "cpu") -> dict[str, Any]:
+def check_attacks(
+    plan: ZooPlan, splits_folder: Path, folder: Path, *, device: str = "cpu", open_source: OpenSource | None = None
+) -> dict[str, Any]:
     """Measure how often thieves side with their victim on images where source and mirror disagree.
 
     Args:
@@ -21,6 +24,7 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: s
         splits_folder: folder of the prepared images.
         folder: folder of the built models.
         device: torch device to compute on.
+        open_source: opens a source that the owner trained elsewhere.
 
     Returns:
         ``images``: number of images where source and mirror disagree; ``thieves``: by model id the shares in [0, 1] of
@@ -34,7 +38,11 @@ def check_attacks(plan: ZooPlan, splits_folder: Path, folder: Path, *, device: s
     images = torch.cat(
         [torch.from_numpy(splits[name].images[:_IMAGES_PER_PART]) for name in (*SPLIT_NAMES, "knockoff")]
     )
-    answers = {victim: _labels(folder / victim, images, device) for victim in (SOURCE_ID, MIRROR_ID)}
+    source = open_source(plan, folder) if open_source is not None else load_model(folder / SOURCE_ID)[0]
+    answers = {
+        SOURCE_ID: predict(source.to(device), images).argmax(1),
+        MIRROR_ID: _labels(folder / MIRROR_ID, images, device),
+    }
     contested = answers[SOURCE_ID] != answers[MIRROR_ID]
     images = images[contested]
     thieves = {}

@@ -20,6 +20,7 @@ from nf.core.lineage import (
     COMPRESSION_NAMES,
     COPIES,
     MIRROR_ID,
+    OWN,
     SOURCE_ID,
     STUDENT_ATTACKS,
     Lineage,
@@ -90,13 +91,20 @@ def _levels(attack: str, config: ZooConfig) -> tuple[str, ...]:
     return tuple(config.levels.get(attack, _LEVELS[attack]))
 
 
+def _copies_source(config: ZooConfig) -> bool:
+    """Whether thieves may change a copy of the source's weights."""
+    return config.own is None or config.own.copied
+
+
 def _check_names(config: ZooConfig) -> None:
-    for where, names, known in (
+    known = {*ARCHITECTURES, *config.networks}
+    for where, names, possible in (
+        ("architectures", config.architectures, known),
         ("widths", config.widths, {"default", *ARCHITECTURES}),
-        ("overrides", config.overrides, ARCHITECTURES),
+        ("overrides", config.overrides, known),
         ("levels", config.levels, _LEVELS),
     ):
-        _check_known(f"key of zoo.{where}", names, known)
+        _check_known("architecture" if where == "architectures" else f"key of zoo.{where}", names, possible)
     for attack, section in config.attacks.items():
         attack_settings(attack, section)
 
@@ -126,8 +134,9 @@ def _suspect_ids(config: ZooConfig) -> Iterator[str]:
     others = [name for name in config.architectures if name != config.source]
     for victim in (SOURCE_ID, MIRROR_ID):
         yield victim
-        for attack in _LEVELS:
-            yield from (f"{attack}-{level}-{victim}" for level in _levels(attack, config))
+        if victim == MIRROR_ID or _copies_source(config):
+            for attack in _LEVELS:
+                yield from (f"{attack}-{level}-{victim}" for level in _levels(attack, config))
         for attack in STUDENT_ATTACKS:
             yield from (f"{attack}-{architecture}-{victim}" for architecture in config.architectures)
     for architecture in others:
@@ -145,7 +154,7 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
     suffix = model_id.removeprefix(plain) if pool == "calibration" else ""
     if plain in (SOURCE_ID, MIRROR_ID):
         role, data, mirror = ("positive", "A", MIRROR_ID) if plain == SOURCE_ID else ("negative", "B", None)
-        return ModelSpec(model_id, config.source, "train", role, data, mirror=mirror, pool=pool)  # type: ignore[arg-type]
+        return ModelSpec(model_id, _architecture_of(plain, config), "train", role, data, mirror=mirror, pool=pool)  # type: ignore[arg-type]
     attack, _, rest = plain.partition("-")
     if attack == "scratch":
         return ModelSpec(model_id, _architecture(rest, config), "train", "negative", "B", pool=pool)
@@ -168,6 +177,8 @@ def parse_id(model_id: str, config: ZooConfig, pool: Pool) -> ModelSpec:
         known = ("scratch", *_LEVELS, *STUDENT_ATTACKS, "twin", "cross", *COPIES)
         raise UnknownNameError(f"attack in {model_id!r}", attack, known)
     _check_victim(victim, model_id, config)
+    if victim == SOURCE_ID and attack in _LEVELS and not _copies_source(config):
+        raise ConfigError(f"{model_id!r}: the source is a black box or not to be copied, expected distill or knockoff")
     role = "positive" if victim == SOURCE_ID else "negative"
     mirror = f"{attack}-{detail}-{MIRROR_ID}" if role == "positive" and pool == "suspects" else None
     parent = victim if victim == SOURCE_ID else victim + suffix
@@ -193,6 +204,8 @@ def _architecture(name: str, config: ZooConfig) -> str:
 
 
 def _architecture_of(victim: str, config: ZooConfig) -> str:
+    if victim == SOURCE_ID and config.own is not None:
+        return OWN
     return config.source if victim in (SOURCE_ID, MIRROR_ID) else victim.partition("-")[2]
 
 

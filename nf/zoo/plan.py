@@ -9,9 +9,10 @@ from typing import Any
 from nf.core.config import Profile, TrainingConfig
 from nf.core.errors import ConfigError
 from nf.core.files import sha256_file
-from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec, recipe_hashes
+from nf.core.lineage import OWN, SOURCE_ID, Lineage, ModelSpec, recipe_hashes
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
+from nf.models import BLACK_BOX, network_digest
 from nf.zoo.fingerbench import fingerbench
 
 VERSION = 1
@@ -47,15 +48,27 @@ class ZooPlan:
         return parse_section(TrainingConfig, values, f"zoo.overrides.{architecture}")
 
     def build_arguments(self, architecture: str) -> dict[str, Any]:
-        """Arguments of ``build_classifier``, without the seed."""
+        """Arguments of ``nf.models.build_network``, without the seed."""
         return {
-            "architecture": architecture,
-            **self.profile.zoo.network(architecture),
+            **self._network(architecture),
             "in_channels": self.data["image_shape"][0],
             "num_classes": len(self.data["class_names"]),
             "mean": list(self.data["mean"]),
             "std": list(self.data["std"]),
         }
+
+    def _network(self, architecture: str) -> dict[str, Any]:
+        zoo = self.profile.zoo
+        outside = zoo.own if architecture == OWN else zoo.networks.get(architecture)
+        if outside is None:
+            return {"architecture": architecture, **zoo.network(architecture)}
+        key = "open" if outside.trainable else BLACK_BOX
+        return {key: outside.open, "interface": outside.interface.to_json()}
+
+    def first_weights(self, architecture: str) -> str | None:
+        """File with the weights that a network of ``architecture`` begins with; ``None`` where they are drawn."""
+        network = self.profile.zoo.networks.get(architecture)
+        return None if network is None else network.weights
 
     def seed(self, spec: ModelSpec) -> int:
         """Seed of one model, derived from its id."""
@@ -68,7 +81,9 @@ class ZooPlan:
     def _recipe(self, spec: ModelSpec) -> dict[str, Any]:
         fresh = spec.attack in ("train", "distill", "knockoff")
         data = self.profile.data
-        weights = self.profile.zoo.source_weights if spec.id == SOURCE_ID else None
+        zoo = self.profile.zoo
+        weights = zoo.source_weights if spec.id == SOURCE_ID else self.first_weights(spec.architecture)
+        own = {"own": network_digest(zoo.own)} if zoo.own is not None and spec.id == SOURCE_ID else {}
         rounded = {"rounded": "float16"} if self.profile.zoo.weights == "float16" else {}
         precision = {"precision": self.profile.zoo.precision} if self.profile.zoo.precision else {}
         return {
@@ -82,6 +97,7 @@ class ZooPlan:
             "augment": None if spec.attack == "knockoff" else [data.padding, data.flip],
             **rounded,
             **precision,
+            **own,
         }
 
 
@@ -89,4 +105,4 @@ def _hash_of(weights: str) -> str:
     try:
         return sha256_file(Path(weights))
     except OSError as error:
-        raise ConfigError(f"zoo.source_weights: expected a safetensors file at {weights}: {error.strerror}") from error
+        raise ConfigError(f"zoo: expected a file with weights at {weights}: {error.strerror}") from error

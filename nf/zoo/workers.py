@@ -22,7 +22,7 @@ from nf.core.processes import worker_pool
 from nf.core.threads import TORCH_RNG_LOCK
 from nf.data import Splits
 from nf.models import resolve_device
-from nf.zoo.build import build_model, is_built
+from nf.zoo.build import OpenSource, build_model, is_built
 from nf.zoo.plan import ZooPlan
 
 
@@ -34,11 +34,13 @@ class ModelBuilder:
         plan: the zoo to build.
         splits_folder: folder of the prepared images, by a path that is valid in every process.
         folder: folder of the zoo, by a path that is valid in every process.
+        open_source: picklable function that opens a source that the owner trained elsewhere.
     """
 
     plan: ZooPlan
     splits_folder: Path
     folder: Path
+    open_source: OpenSource | None = None
 
     def build(self, model_id: str) -> tuple[dict[str, Any], float]:
         """Build one model on one thread and return its card and the seconds that it took.
@@ -56,7 +58,9 @@ class ModelBuilder:
             else:
                 splits = _load_once(self.splits_folder, canonical_json(self.plan.data["hashes"]))
                 device = resolve_device(self.plan.profile.execution.device)
-                card = build_model(self.plan, model_id, splits, self.folder, device=device)
+                card = build_model(
+                    self.plan, model_id, splits, self.folder, device=device, open_source=self.open_source
+                )
         return card, time.perf_counter() - started
 
 

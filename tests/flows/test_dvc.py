@@ -1,13 +1,18 @@
 """DVC's lock: what a flow asks of DVC waits for its turn."""
 
 import threading
+from pathlib import Path
 
 import pytest
+import yaml
 import zc.lockfile
 from dvc.repo import Repo
 
 from flows import dvc
-from nf.core.errors import NFError
+from nf.core.config import load_profile
+from nf.core.errors import ConfigError, NFError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # Of a package that DVC reads its index with.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -48,3 +53,55 @@ def test_files_that_dvc_cannot_read_are_one_line(project, monkeypatch):
     monkeypatch.setattr("dvc.repo.Repo.status", unreadable)
     with pytest.raises(NFError, match=r"dvc: .*Permission denied: 'params\.yaml'"):
         dvc.stale_stages(())
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """params.yaml of two lines and a profile, and a profile in a file of its own."""
+    monkeypatch.setattr(dvc, "ROOT", tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    smoke = yaml.safe_load(text)["profiles"]["smoke"]
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.yaml").write_text(yaml.safe_dump({"profiles": {"mine": smoke}}))
+    return tmp_path / "params.yaml"
+
+
+def test_a_profile_of_ones_own_is_put_into_use_and_another_again(settings, capsys):
+    before = settings.read_text()
+    dvc.use_profile("mine")
+    changed = settings.read_text().splitlines()
+    assert "profile: mine" in changed
+    assert "profile_file: profiles/mine.yaml" in changed
+    assert load_profile(settings).name == "mine"
+    assert len(set(changed) - set(before.splitlines())) == 2
+    dvc.use_profile("digits")
+    assert settings.read_text() == before
+    dvc.use_profile("digits")
+    assert capsys.readouterr().out.splitlines() == [
+        f"params.yaml now says `profile: {name}`" for name in ("mine", "digits")
+    ]
+
+
+def test_a_profile_that_is_not_there_changes_nothing(settings):
+    before = settings.read_text()
+    with pytest.raises(ConfigError, match="'nobody'"):
+        dvc.use_profile("nobody")
+    assert settings.read_text() == before
+
+
+def test_a_profile_that_has_no_line_of_its_own_is_not_put_into_use(settings):
+    settings.write_text(settings.read_text().replace("profile_file: params.yaml\n", ""))
+    with pytest.raises(ConfigError, match=r"expected one line `profile_file: \.\.\.`, got 0; write"):
+        dvc.use_profile("mine")
+
+
+def test_dvc_reads_a_profile_from_its_own_file(settings):
+    """Its settings are those that a stage depends on; those of other profiles are not."""
+    (settings.parent / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    dvc.use_profile("mine")
+    with Repo.init(str(settings.parent), no_scm=True) as repo:
+        stage = next(stage for stage in repo.index.stages if stage.addressing.endswith(":prepare"))
+        (params,) = (dep for dep in stage.deps if hasattr(dep, "params"))
+    assert params.fs_path.endswith("profiles/mine.yaml")
+    assert set(params.params) == {"profiles.mine.seed", "profiles.mine.data"}

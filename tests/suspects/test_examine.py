@@ -17,9 +17,9 @@ from nf.cli.verify import verify
 from nf.core.answers import Answers
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.interface import Interface, parse_input
 from nf.core.queries import QuerySet
 from nf.suspects import IsolatedSuspect, OnnxSuspect, examine
-from nf.suspects.interface import Interface, parse_input
 from nf.suspects.readings import fit_classes
 
 Write = Callable[[str | onnx.ModelProto], Path]

@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from nf.core.controls import Controls, draw_controls
+from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.queries import QuerySet
 from nf.suspects import examine
-from nf.suspects.interface import NOTHING_STATED, Interface
 from nf.suspects.onnx import OnnxNetwork
 from nf.suspects.probe import Found, all_ways, find
 

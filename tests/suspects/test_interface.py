@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from nf.core.errors import ConfigError, SuspectError
-from nf.suspects.interface import (
+from nf.core.interface import (
     NO_CLASS,
     PRESETS,
     Interface,

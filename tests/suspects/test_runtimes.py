@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
+from nf.core.interface import Interface
 from nf.core.queries import QuerySet
 from nf.suspects import IsolatedSuspect, examine, networks
-from nf.suspects.interface import Interface
 from nf.suspects.networks import open_network
 from tests.suspects.conftest import parse
 

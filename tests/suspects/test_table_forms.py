@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nf.core.errors import SuspectError
+from nf.core.interface import Interface
 from nf.core.sheets import image_name
 from nf.suspects import CsvSuspect
-from nf.suspects.interface import Interface
 from nf.suspects.interpret import interpret
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)

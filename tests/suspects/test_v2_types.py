@@ -11,7 +11,7 @@ from PIL import Image
 
 from nf.core.errors import SuspectError
 from nf.core.http import Reply
-from nf.suspects.interface import Interface
+from nf.core.interface import Interface
 from nf.suspects.v2 import V2
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (3, 5, 4), dtype=np.uint8)

@@ -27,6 +27,7 @@ from nf.core.predictor import Predictor
 from nf.core.processes import worker_pool
 from nf.data import to_float
 from nf.models.checkpoint import load_model
+from nf.models.inference import device_of
 
 INPUT_NAME = "images"
 OUTPUT_NAME = "logits"
@@ -171,7 +172,7 @@ def parity(model: nn.Module, suspect: Predictor, images: NDArray[np.uint8]) -> P
         suspect: the file, opened as a suspect that answers with logits.
         images: (N, C, H, W) uint8 that both answer, N >= 1.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     with torch.inference_mode():
         expected = model(to_float(torch.from_numpy(images).to(device))).cpu().numpy()
     answered = suspect(images)

@@ -1,0 +1,306 @@
+"""Does an owner's own model get a query set that finds thieves made outside, and spares honest models made outside?
+
+Everything but `nf` is plain torch, as owners and thieves write it: images in folders, ImageNet's normalisation, models
+of torchvision and timm, ONNX by torch's exporter.
+
+``python -m experiments.own_model --images FILE.npz --out DIR --record FILE`` trains the owner's model and the suspects,
+runs `nf init` and `nf run`, asks every suspect, and writes a record. What is there is kept, so that a run that was cut
+goes on.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.utils import prune
+from torchvision import models
+
+from nf.core.files import write_json
+
+CLASSES = ("airplane", "automobile", "bird", "deer", "horse", "ship")
+_NUMBERS = (0, 1, 2, 4, 7, 8)  # of these among CIFAR-10's
+_IMAGES = 1500  # of a class: the owner's, and as many that the owner never saw
+_TEST = 400
+_MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (N, 3, 32, 32) uint8 and their labels (N,)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def every(self, step: int) -> "Part":
+        """Each ``step``-th image."""
+        return Part(self.images[::step], self.labels[::step])
+
+
+def prepared(images: NDArray[np.uint8], size: int) -> Tensor:
+    """Images as the owner's code gives them to a network."""
+    x = torch.from_numpy(images).float() / 255
+    if size != x.shape[-1]:
+        x = nn.functional.interpolate(x, (size, size), mode="bilinear", align_corners=False)
+    return (x - _MEAN.view(1, 3, 1, 1)) / _STD.view(1, 3, 1, 1)
+
+
+def train(
+    network: nn.Module,
+    part: Part,
+    *,
+    size: int,
+    epochs: int,
+    rate: float,
+    teacher: nn.Module | None = None,
+    seed: int = 0,
+) -> nn.Module:
+    """Plain SGD on shifted and mirrored images, on labels or on a teacher's answers."""
+    generator, labels = torch.Generator().manual_seed(seed), torch.from_numpy(part.labels)
+    optimizer = torch.optim.SGD(network.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    batches = -(-len(labels) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * batches + 1)
+    network.train()
+    for _ in range(epochs):
+        for index in torch.randperm(len(labels), generator=generator).split(64):
+            x = prepared(part.images[index], size)
+            down, right = torch.randint(-3, 4, (2,), generator=generator).tolist()
+            x = torch.roll(x, (down, right), (2, 3))
+            x = x.flip(3) if torch.rand((), generator=generator) < 0.5 else x
+            if teacher is None:
+                loss = nn.functional.cross_entropy(network(x), labels[index])
+            else:
+                with torch.no_grad():
+                    wanted = teacher(x).log_softmax(1)
+                loss = nn.functional.kl_div(network(x).log_softmax(1), wanted, reduction="batchmean", log_target=True)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return network.eval()
+
+
+def accuracy(network: nn.Module, part: Part, size: int) -> float:
+    """Share of the images that the network gets right."""
+    with torch.no_grad():
+        given = torch.cat([network(prepared(part.images[i : i + 200], size)) for i in range(0, len(part.labels), 200)])
+    return float((given.argmax(1).numpy() == part.labels).mean())
+
+
+def fresh(name: str, seed: int) -> nn.Module:
+    """An untrained network of torchvision, or of timm after ``timm:``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if name.startswith("timm:"):
+            import timm
+
+            network: nn.Module = timm.create_model(name.removeprefix("timm:"), num_classes=len(CLASSES))
+            return network
+        plain: nn.Module = models.get_model(name, num_classes=len(CLASSES))
+    return plain
+
+
+def pruned(source: nn.Module, part: Part, size: int) -> nn.Module:
+    """Half of the weights away by torch's own pruning, then a little training."""
+    layers = [(module, "weight") for module in source.modules() if isinstance(module, nn.Conv2d)]
+    prune.global_unstructured(layers, prune.L1Unstructured, amount=0.5)
+    train(source, part, size=size, epochs=1, rate=0.005)
+    for module, name in layers:
+        prune.remove(module, name)
+    return source.eval()
+
+
+Make = Callable[[], nn.Module]
+
+
+class Outside:
+    """The owner's model and the suspects, each trained once and kept as ONNX."""
+
+    def __init__(self, out: Path, parts: dict[str, Part], size: int, epochs: int) -> None:
+        self._out, self._parts, self._size, self._epochs = out, parts, size, epochs
+
+    def source(self) -> nn.Module:
+        """The owner's ResNet18, from its checkpoint."""
+        network = fresh("resnet18", 0)
+        network.load_state_dict(torch.load(self._out / "model.pt", weights_only=True))
+        return network.eval()
+
+    def owners(self) -> None:
+        """Train the owner's model, if that is not done."""
+        if (self._out / "model.pt").exists():
+            return
+        network = train(fresh("resnet18", 0), self._parts["train"], size=self._size, epochs=self._epochs, rate=0.05)
+        torch.save(network.state_dict(), self._out / "model.pt")
+
+    def suspects(self) -> dict[str, Make]:
+        """How each suspect is made; the first letters say what it is: thief, independent or twin."""
+        own, others, few = self._parts["train"], self._parts["others"], self._parts["test"].every(2)
+        size, epochs = self._size, self._epochs
+
+        def tuned() -> nn.Module:
+            return train(self.source(), few, size=size, epochs=3, rate=0.01, seed=1)
+
+        def student(name: str, part: Part, seed: int) -> nn.Module:
+            return train(
+                fresh(name, seed), part, size=size, epochs=2 * epochs, rate=0.05, teacher=self.source(), seed=seed
+            )
+
+        def scratch(name: str, part: Part, seed: int) -> nn.Module:
+            return train(fresh(name, seed), part, size=size, epochs=2 * epochs, rate=0.05, seed=seed)
+
+        return {
+            "thief-itself": self.source,
+            "thief-fine-tuned": tuned,
+            "thief-pruned": lambda: pruned(self.source(), few, size),
+            "thief-distilled-mobilenet": lambda: student("timm:mobilenetv3_small_050", own, 11),
+            "thief-distilled-shufflenet": lambda: student("shufflenet_v2_x0_5", own, 12),
+            "independent-shufflenet": lambda: scratch("shufflenet_v2_x0_5", others, 13),
+            "independent-mobilenet": lambda: scratch("timm:mobilenetv3_small_050", others, 14),
+            "twin-shufflenet": lambda: scratch("shufflenet_v2_x0_5", own, 15),
+            "twin-mobilenet": lambda: scratch("timm:mobilenetv3_small_050", own, 16),
+        }
+
+    def export(self, name: str, make: Make) -> float:
+        """Train and write one suspect, if that is not done; its accuracy on the test images."""
+        path = self._out / "suspects" / f"{name}.onnx"
+        note = path.with_suffix(".json")
+        if not note.exists():
+            network = make()
+            path.parent.mkdir(exist_ok=True)
+            torch.onnx.export(
+                network,
+                (torch.zeros(2, 3, self._size, self._size),),
+                path,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 12)},),
+            )
+            write_json(note, {"accuracy": round(accuracy(network, self._parts["test"], self._size), 4)})
+        return float(json.loads(note.read_text())["accuracy"])
+
+
+def read_parts(path: Path) -> dict[str, Part]:
+    """The owner's images, as many that the owner never saw, and the test images, from a file of all of CIFAR-10."""
+    with np.load(path) as file:
+        known = {"train": (file["x"], file["y"]), "test": (file["xt"], file["yt"])}
+    places = {"train": ("train", 0, _IMAGES), "others": ("train", _IMAGES, 2 * _IMAGES), "test": ("test", 0, _TEST)}
+    parts = {}
+    for name, (source, first, last) in places.items():
+        pixels, numbers = known[source]
+        index = np.concatenate([np.flatnonzero(numbers == number)[first:last] for number in _NUMBERS])
+        labels = np.searchsorted(_NUMBERS, numbers[index]).astype(np.int64)
+        parts[name] = Part(np.ascontiguousarray(np.moveaxis(pixels[index], -1, 1)), labels)
+    return parts
+
+
+def write_folders(out: Path, parts: dict[str, Part]) -> None:
+    """PNG files, a folder for each class."""
+    for name, part in parts.items():
+        root = out / ("others" if name == "others" else f"images/{name}")
+        if root.exists():
+            continue
+        for number, (image, label) in enumerate(zip(part.images, part.labels, strict=True)):
+            path = root / CLASSES[label] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.moveaxis(image, 0, -1)).save(path)
+
+
+def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `nf` in the owner's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "nf", *arguments], cwd=out, capture_output=True, text=True, check=False
+    )
+
+
+@click.command()
+@click.option("--images", type=click.Path(path_type=Path, exists=True), required=True, help="CIFAR-10 as x, y, xt, yt.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--record", type=click.Path(path_type=Path), required=True)
+@click.option("--form", type=click.Choice(["checkpoint", "onnx"]), default="checkpoint", show_default=True)
+@click.option("--size", default=32, show_default=True, help="Pixels that the owner's model takes.")
+@click.option("--epochs", default=5, show_default=True)
+@click.option("--minutes", default=60.0, show_default=True)
+@click.option("--note", default="")
+def main(images: Path, out: Path, record: Path, form: str, size: int, epochs: int, minutes: float, note: str) -> None:
+    """Protect a ResNet18 of torchvision that was trained outside, and ask suspects that were made outside."""
+    out.mkdir(parents=True, exist_ok=True)
+    parts = read_parts(images)
+    write_folders(out, parts)
+    outside = Outside(out, parts, size, epochs)
+    outside.owners()
+    suspects = outside.suspects()
+    accuracies = {"source": outside.export("thief-itself", suspects["thief-itself"])}
+    (out / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
+    model = (
+        ["torchvision:resnet18", "--weights", "model.pt"] if form == "checkpoint" else ["suspects/thief-itself.onnx"]
+    )
+    if not (out / "profiles" / "own.yaml").exists():
+        met = nf(
+            out,
+            *("init", "own", "--model", *model, "--data", "images", "--others", "others"),
+            *("--input", f"rgb,imagenet,{size}", "--minutes", str(minutes)),
+        )
+        click.echo(met.stdout + met.stderr)
+    started = time.perf_counter()
+    ran = nf(out, "run", "report", "--profile", "own")
+    click.echo(ran.stdout + ran.stderr[-3000:])
+    seconds = time.perf_counter() - started
+    rows: dict[str, Any] = {}
+    queries = out / "out" / "own" / "fingerprints" / "naturalfinger"
+    for name, make in suspects.items():
+        accuracies[name] = outside.export(name, make)
+        asked = nf(
+            out,
+            *("verify", f"suspects/{name}.onnx", "--queries", str(queries.relative_to(out))),
+            *("--input", f"rgb,imagenet,{size}", "--json"),
+        )
+        click.echo(f"{name}: {asked.returncode} {asked.stderr.strip()}")
+        found = json.loads(asked.stdout) if asked.stdout.strip() else {}
+        rows[name] = {
+            "status": asked.returncode,
+            "accuracy": accuracies[name],
+            **{key: found.get(key) for key in ("outcome", "score", "calibrated", "independent", "trained")},
+        }
+    facts = {"form": form, "size": size, "minutes_asked": minutes, "seconds": round(seconds, 1), "note": note}
+    timings = json.loads((out / "out" / "own" / "timings.json").read_text())
+    metrics = json.loads((out / "out" / "own" / "metrics" / "naturalfinger.json").read_text())
+    write_json(record, {**facts, "timings": timings, "suspects": rows, "zoo": metrics.get("verdicts")})
+    click.echo(json.dumps(asdict(Counts.of(rows))))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Thieves found, and honest models accused."""
+
+    thieves: int
+    found: int
+    honest: int
+    accused: int
+
+    @classmethod
+    def of(cls, rows: dict[str, Any]) -> "Counts":
+        """Counts over suspects by name."""
+        thieves = [row for name, row in rows.items() if name.startswith("thief")]
+        honest = [row for name, row in rows.items() if not name.startswith("thief")]
+        accused = ("stolen", "stolen or trained on your data")
+        return cls(
+            len(thieves),
+            sum(row["outcome"] in accused for row in thieves),
+            len(honest),
+            sum(row["outcome"] in accused for row in honest),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""``nf init``: a model and images of one's own become a profile."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from nf.core.errors import ConfigError
+from nf.core.interface import state_interface
+
+_FOLDER = Path("profiles")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--model",
+    required=True,
+    help="torchvision:NAME, timm:NAME, hf:FOLDER, PACKAGE.MODULE:FUNCTION, an .onnx or .pt2 file, or an address.",
+)
+@click.option("--weights", help="File with its weights: safetensors, or a checkpoint of weights alone.")
+@click.option(
+    "--data",
+    required=True,
+    help="Images that it learned from: a folder with one sub-folder a class, Parquet, .npz, or a data set of Hugging "
+    "Face.",
+)
+@click.option("--test", help="Images that it did not learn from. [default: what lies beside --data]")
+@click.option("--others", help="Images of the same classes that it never saw, for independent models.")
+@click.option("--unlabelled", help="Images of other things, which a thief may ask it about. [default: drawn ones]")
+@click.option("--input", "words", help="How it is asked, as of `nf verify`. [default: found]")
+@click.option("--size", help="Pixels that it takes, as 224 or 240x320. [default: found]")
+@click.option(
+    "--image-size",
+    type=click.Choice(["16", "32", "64", "128"]),
+    help="Pixels of the queries. [default: 32; 64 with a GPU]",
+)
+@click.option("--minutes", type=click.FloatRange(min=5), default=60.0, show_default=True, help="Time for all of it.")
+@click.option("--force", is_flag=True, help="Write over a profile that is there.")
+def init(
+    name: str,
+    model: str,
+    weights: str | None,
+    data: str,
+    test: str | None,
+    others: str | None,
+    unlabelled: str | None,
+    words: str | None,
+    size: str | None,
+    image_size: str | None,
+    minutes: float,
+    force: bool,
+) -> None:
+    """Write the profile NAME for a model of your own into profiles/NAME.yaml.
+
+    The model is asked its own test images: how it wants to be asked, how good it is and how long it takes. From that,
+    and from the speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
+    """
+    if not name.isidentifier() and not name.replace("-", "_").isidentifier():
+        raise ConfigError(f"name: expected letters, digits, '-' and '_', got {name!r}")
+    path = _FOLDER / f"{name}.yaml"
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is there already; --force writes over it")
+    # These take seconds: they bring torch.
+    from nf.owner import Wishes, introduce, notes, plan_profile, write_profile
+
+    wishes = Wishes(
+        model, data, weights, test, others, unlabelled, state_interface(words=words, size=size), minutes=minutes
+    )
+    if image_size is not None:
+        wishes = replace(wishes, image_size=int(image_size))
+    met = introduce(wishes, click.echo)
+    section, costs = plan_profile(met, name, minutes=minutes)
+    write_profile(section, name, path, notes(met, name, costs))
+    click.echo(f"this takes {costs}")
+    if costs.small:
+        click.echo("little time: so few models tell little of rare errors; --minutes gives it more")
+    if met.own.copied:
+        click.echo("thieves    copies that are changed, and students of its answers")
+    else:
+        click.echo("thieves    students of its answers alone: its weights are not changed, or it is a black box")
+    if not met.others:
+        click.echo("honest     models trained on your own images alone: nobody else's were given with --others")
+    click.echo(f"{path} is written; read it, then `make repro PROFILE={name}`, or `nf run report --profile {name}`")

@@ -1,0 +1,223 @@
+"""Meeting an owner's model: what it is, how it wants to be asked, how well it does, and what that will cost."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from nf.core.config import NetworkConfig, OwnModelConfig, SourceConfig
+from nf.core.controls import Controls, draw_controls
+from nf.core.errors import ConfigError, NoVerdictError
+from nf.core.interface import Interface
+from nf.data import LabelledImages, RawData, to_float
+from nf.models import build_outside
+from nf.owner.images import find_images, read_images, with_absolute_paths
+from nf.stages.own_model import open_own_model
+
+CONTROLS = 200
+"""Images that the model is met with, as far as there are so many."""
+
+_MIRRORED = 0.05
+"""Share of the control images that a model may lose when they are mirrored, and mirrors still be the same class."""
+
+_SLOW_SECONDS = 2e-3
+"""Seconds an image, above which the model's answers are remembered and not asked anew in every epoch."""
+
+_COPY_SECONDS = 0.02
+"""Seconds an image of training, above which no copies of the model are made."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What an owner says of a model and its images; what is not said is found out.
+
+    Attributes:
+        model: as ``NetworkConfig.open``.
+        data: place of the images that it learned from; see ``nf.owner.images.find_images``.
+        weights: file with its weights, for a model that a factory builds.
+        test: place of images that it did not learn from.
+        others: place of images of the same classes that it never saw, for independent models.
+        unlabelled: place of images of other things, which a thief may ask it about; drawn ones by default.
+        interface: how the model is asked, as far as that is known.
+        image_size: pixels of a side at which queries and students work: 16, 32, 64 or 128; by default 32, 64 on a GPU.
+        minutes: what the owner has time for, on this machine.
+    """
+
+    model: str
+    data: str
+    weights: str | None = None
+    test: str | None = None
+    others: str | None = None
+    unlabelled: str | None = None
+    interface: Interface = Interface()  # noqa: RUF009 - frozen
+    image_size: int | None = None
+    minutes: float = 60.0
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What was found of a model and its images.
+
+    Attributes:
+        own: the model, with all that is known of how it is asked.
+        data: the images that it learned from.
+        others: images that it never saw, with the same classes; ``None`` without any.
+        unlabelled: images of other things; ``None`` without any.
+        class_names: the classes.
+        counts: number of images of each class.
+        image_size: pixels of a side at which queries and students work.
+        channels: 1 or 3.
+        right: control images that the model got right.
+        controls: number of control images.
+        seconds: seconds that it takes to answer an image.
+        copy_seconds: seconds that a step of training a copy of it takes for an image; infinite without copies.
+        flip: whether it knows the images in a mirror, too, so that models may be trained on mirrored ones.
+        held_back: whether the control images come from a part that the model has not learned from, as far as is known.
+    """
+
+    own: OwnModelConfig
+    data: SourceConfig
+    others: SourceConfig | None
+    unlabelled: SourceConfig | None
+    class_names: tuple[str, ...]
+    counts: tuple[int, ...]
+    image_size: int
+    channels: int
+    right: int
+    controls: int
+    seconds: float
+    copy_seconds: float
+    flip: bool
+    held_back: bool
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the control images that the model got right, in [0, 1]."""
+        return self.right / self.controls
+
+
+def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
+    """Read the images, open the model, and find out how it wants to be asked.
+
+    Args:
+        wishes: what the owner says.
+        say: called with a line for each thing that is found.
+
+    Raises:
+        DataError: the images cannot be read, or are too few.
+        ConfigError: the model cannot be opened, or does not know these classes.
+        ArtifactError: the model's weights cannot be read.
+        SuspectError: the model's file cannot be loaded, or it does not answer.
+    """
+    size = wishes.image_size or (64 if torch.cuda.is_available() else 32)
+    source = with_absolute_paths(find_images(wishes.data, wishes.test))
+    raw, channels = read_images(source, size)
+    counts = np.bincount(raw.train.labels, minlength=len(raw.class_names))
+    say(f"images     {_describe(raw, counts)}, {'grey' if channels == 1 else 'in colour'}, brought to {size}x{size}")
+    config = NetworkConfig(wishes.model, wishes.weights, wishes.interface)
+    shown = raw.test if raw.test is not None else raw.train
+    met = _meet(config, _controls(shown, raw), len(raw.class_names), channels)
+    own, copy_seconds = _own(config, met.how, met.seconds, raw, channels)
+    say(f"model      {wishes.model}, asked as {met.how}")
+    where = "held-back" if raw.test is not None else "its own"
+    say(f"accuracy   {met.right} of {met.controls} {where} images at this size, {met.seconds * 1e3:.1f} ms an image")
+    others = with_absolute_paths(find_images(wishes.others)) if wishes.others else None
+    unlabelled = with_absolute_paths(find_images(wishes.unlabelled)) if wishes.unlabelled else None
+    return Introduction(
+        own,
+        source,
+        others,
+        unlabelled,
+        raw.class_names,
+        tuple(int(count) for count in counts),
+        size,
+        channels,
+        met.right,
+        met.controls,
+        met.seconds,
+        copy_seconds,
+        met.flip,
+        raw.test is not None,
+    )
+
+
+@dataclass(frozen=True)
+class _Met:
+    """How the model wants to be asked, what it got right so, how long an answer takes it, and whether mirrors do."""
+
+    how: Interface
+    right: int
+    controls: int
+    seconds: float
+    flip: bool
+
+
+def _meet(config: NetworkConfig, controls: Controls, classes: int, channels: int) -> _Met:
+    model = open_own_model(config, classes, channels)
+    try:
+        found = model.find(controls, classes)
+    except NoVerdictError as error:
+        raise ConfigError(
+            f"model: expected one that knows these {classes} classes, but {error}; is it the right model, and are the "
+            "classes in the order in which it learned them?"
+        ) from error
+    known = open_own_model(replace(config, interface=found.how), classes, channels)
+    known.answers(controls.images[:2], classes)
+    started = time.perf_counter()
+    mirrored = known.answers(np.ascontiguousarray(controls.images[..., ::-1]), classes)
+    seconds = (time.perf_counter() - started) / len(controls)
+    lost = found.right - int((mirrored.labels == controls.labels).sum())
+    return _Met(found.how, found.right, found.controls, seconds, lost <= _MIRRORED * len(controls))
+
+
+def _controls(images: LabelledImages, raw: RawData) -> Controls:
+    places = draw_controls(images.labels, CONTROLS, 0)
+    pixels = raw.train.images
+    mean, std = (np.round(function(pixels, axis=(0, 2, 3)) / 255, 6).tolist() for function in (np.mean, np.std))
+    return Controls(images.images[places], images.labels[places], raw.class_names, tuple(mean), tuple(std))
+
+
+def _own(
+    config: NetworkConfig, how: Interface, seconds: float, raw: RawData, channels: int
+) -> tuple[OwnModelConfig, float]:
+    """The model as the profile has it, and seconds that training a copy takes for an image."""
+    remember = seconds > _SLOW_SECONDS
+    if not config.trainable:
+        return OwnModelConfig(config.open, config.weights, how, copies=False, remember=True), math.inf
+    own = OwnModelConfig(config.open, config.weights, how, copies=True, remember=remember)
+    copy_seconds = _seconds_of_training(own, raw, channels)
+    return replace(own, copies=copy_seconds < _COPY_SECONDS), copy_seconds
+
+
+def _seconds_of_training(own: OwnModelConfig, raw: RawData, channels: int) -> float:
+    """Seconds that a step of training takes for an image; infinite where the network cannot be trained so."""
+    model = build_outside(
+        open=own.open,
+        interface=own.interface.to_json(),
+        num_classes=len(raw.class_names),
+        in_channels=channels,
+        mean=(0.5,) * channels,
+        std=(0.5,) * channels,
+        weights=own.weights,
+    ).train()
+    images = to_float(torch.from_numpy(raw.train.images[:16]))
+    try:
+        _ = model.classifier
+        for _ in range(2):
+            started = time.perf_counter()
+            torch.nn.functional.cross_entropy(model(images), torch.from_numpy(raw.train.labels[:16])).backward()
+            seconds = (time.perf_counter() - started) / len(images)
+    except (ConfigError, RuntimeError, ValueError):
+        return math.inf
+    return seconds
+
+
+def _describe(raw: RawData, counts: np.ndarray) -> str:
+    test = f" and {len(raw.test):,} held back" if raw.test is not None else ""
+    per_class = f"{counts.min():,}" if counts.min() == counts.max() else f"{counts.min():,} to {counts.max():,}"
+    return f"{len(raw.train):,}{test}, {len(raw.class_names)} classes of {per_class}"

@@ -1,0 +1,124 @@
+"""``nf.protect``: from a model and images in memory to a query set, in one call."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nf.core.errors import ConfigError, NFError
+from nf.core.files import atomic_path
+from nf.core.interface import Interface
+from nf.core.paths import Layout
+from nf.core.progress import show_progress
+from nf.core.queries import QuerySet
+from nf.owner.introduce import Wishes, introduce
+from nf.owner.profile import parse_profile, plan_profile
+from nf.stages.costs import CostLog, Utilisation
+from nf.stages.deadline import Deadline
+from nf.stages.graph import Wanted, all_parts, select
+from nf.stages.run import Run
+from nf.stages.runner import make_parts
+
+_SCHEME = "naturalfinger"
+
+Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""(N, C, H, W) uint8 images in [0, 255] and (N,) class indices."""
+
+
+def protect(
+    model: str | Path | nn.Module,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    test: Labelled | None = None,
+    others: Labelled | None = None,
+    class_names: tuple[str, ...] = (),
+    weights: str | Path | None = None,
+    interface: Interface | None = None,
+    image_size: int | None = None,
+    minutes: float = 60.0,
+    name: str = "own",
+    out: Path = Path("out"),
+) -> QuerySet:
+    """A calibrated query set for a model of one's own: what ``nf init`` and ``nf run`` do, with the same defaults.
+
+    Args:
+        model: what ``nf init --model`` takes, or a module from (N, C, H, W) float32 to logits, which is asked as a
+            black box (it is exported; its weights are not changed by thieves).
+        images: (N, C, H, W) uint8 images that the model learned from, C = 1 or 3.
+        labels: (N,) class index of each image, 0 and up without gaps.
+        test: images that it did not learn from, with labels.
+        others: images of the same classes that it never saw, with labels, for independent models.
+        class_names: name of each class.
+        weights: file with the model's weights.
+        interface: how it is asked, as far as that is known; the rest is found.
+        image_size: pixels of a side of the queries: 16, 32, 64 or 128; by default 32, 64 on a GPU.
+        minutes: time that there is for all of it.
+        name: name of the folder below ``out`` that gets all artifacts; what is there already is not made again.
+        out: folder of artifacts.
+
+    Raises:
+        DataError: the images are too few, or not as stated.
+        ConfigError: the model cannot be opened, or does not know these classes.
+        NFError: a step failed; the message names it.
+    """
+    layout = Layout(out / name)
+    given = layout.root / "given"
+    parts = {"train": (images, labels), "test": test, "others": others}
+    places = {part: _save(given / f"{part}.npz", pair, class_names) for part, pair in parts.items() if pair is not None}
+    wishes = Wishes(
+        str(model) if not isinstance(model, nn.Module) else _export(model, images, given / "model.pt2", image_size),
+        str(places["train"]),
+        weights=None if weights is None else str(weights),
+        test=str(places["test"]) if "test" in places else None,
+        others=str(places["others"]) if "others" in places else None,
+        interface=interface or Interface(),
+        image_size=image_size,
+        minutes=minutes,
+    )
+    met = introduce(wishes)
+    section, _ = plan_profile(met, name, minutes=minutes)
+    with show_progress(name) as progress, Utilisation() as utilisation:
+        run = Run(parse_profile(section, name), layout, progress)
+        deadline = Deadline()
+        wanted = Wanted.of(run.profile, schemes=[_SCHEME])
+        todo = select(all_parts(run, wanted, deadline), [f"fingerprint@{_SCHEME}"])
+        missing = make_parts(
+            run, todo, deadline, CostLog(layout.root / "costs.json", utilisation), begun=lambda _: None
+        )
+    if missing:
+        part, reason = next(iter(missing.items()))
+        raise NFError(f"{part}: {reason}")
+    return QuerySet.load(layout.fingerprint(_SCHEME))
+
+
+def _save(path: Path, pair: Labelled, class_names: tuple[str, ...]) -> Path:
+    images, labels = pair
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+        raise ConfigError(
+            f"images: expected uint8 (N, C, H, W) and as many labels, got {images.dtype} {images.shape} and "
+            f"{len(labels)} labels"
+        )
+    arrays = {"images": images, "labels": np.asarray(labels, np.int64)}
+    if class_names:
+        arrays["names"] = np.array(class_names)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    return path
+
+
+def _export(model: nn.Module, images: NDArray[np.uint8], path: Path, image_size: int | None) -> str:
+    """The module as a program that takes any number of images of its own size, or of the queries'."""
+    size = image_size or images.shape[2]
+    example = torch.zeros(2, images.shape[1], size, size)
+    batch = torch.export.Dim("batch", min=1, max=1 << 16)
+    try:
+        program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))
+    except Exception as error:  # torch's errors have no closer base
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"model: expected a module that torch.export.export takes: {reason}") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.export.save(program, path)
+    return str(path)

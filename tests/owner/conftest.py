@@ -1,0 +1,66 @@
+"""An owner with small coloured images in folders, and a model of torchvision's trained on them outside."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torchvision import models
+
+CLASSES = ("blue 9", "grün", "red 10", "weiß")
+COLOURS = np.array([(40, 60, 220), (60, 200, 80), (220, 50, 60), (230, 230, 230)])
+
+
+def draw(count, seed, size=32):
+    """Noisy squares of four colours, in turn."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % len(CLASSES)
+    images = rng.normal(90, 40, (count, 3, size, size))
+    for image, label in zip(images, labels, strict=True):
+        top, left = rng.integers(0, size // 2, 2)
+        image[:, top : top + size // 2, left : left + size // 2] = COLOURS[label][:, None, None]
+    return np.clip(images, 0, 255).astype(np.uint8), labels.astype(np.int64)
+
+
+def write_folder(root, images, labels, names=CLASSES):
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        path = root / names[label] / f"{number:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.moveaxis(image, 0, -1)).save(path)
+
+
+def prepared(images):
+    """What the owner's own code does with images: ImageNet's mean and deviation."""
+    x = torch.from_numpy(images).float() / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return (x - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+
+
+def train_outside(network, images, labels, epochs=6):
+    """Plain torch, as an owner would."""
+    x, y = prepared(images), torch.from_numpy(labels)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    generator = torch.Generator().manual_seed(0)
+    network.train()
+    for _ in range(epochs):
+        for index in torch.randperm(len(x), generator=generator).split(32):
+            loss = nn.functional.cross_entropy(network(x[index]), y[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def owner(tmp_path_factory):
+    """A folder with ``images/train``, ``images/test``, ``others`` and ``model.pt``, a checkpoint of ResNet18."""
+    root: Path = tmp_path_factory.mktemp("owner")
+    for place, count, seed in (("images/train", 160, 1), ("images/test", 80, 2), ("others", 160, 3)):
+        write_folder(root / place, *draw(count, seed))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = train_outside(models.resnet18(num_classes=len(CLASSES)), *draw(160, 1))
+    torch.save({"state_dict": network.state_dict(), "epoch": 6}, root / "model.pt")
+    return root

@@ -1,0 +1,211 @@
+"""``nf init``: what it finds out, what it writes, and what it says of input that cannot be used."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+from PIL import Image
+from torch import nn
+from torchvision import models
+
+from nf.cli.commands import cli
+from nf.core.config import load_settings
+from nf.core.errors import NFError
+from nf.core.paths import Layout
+from nf.owner import profile as plans
+from nf.stages.fingerprint import owners_splits
+from nf.stages.run import Run
+from nf.zoo import fingerbench
+from tests.owner.conftest import CLASSES, draw, write_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty project's folder, and a machine whose speed is known."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1e-4)
+    monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 0.1)
+    return tmp_path
+
+
+def init(*arguments):
+    result = CliRunner().invoke(cli, ["init", *map(str, arguments)])
+    if isinstance(result.exception, Exception) and not isinstance(result.exception, NFError):
+        raise result.exception
+    return result
+
+
+def written(project, name):
+    settings = load_settings(project / "params.yaml")
+    return settings.load_profile(name)
+
+
+def test_a_checkpoint_becomes_a_profile_that_the_pipeline_takes(owner, project):
+    result = init(
+        *("mine", "--model", "torchvision:resnet18", "--weights", owner / "model.pt"),
+        *("--data", owner / "images", "--others", owner / "others", "--input", "imagenet"),
+    )
+    assert result.exit_code == 0, result.output
+    profile = written(project, "mine")
+    assert (profile.data.image_size, profile.data.channels, profile.zoo.own.copied) == (32, 3, True)
+    assert profile.zoo.own.interface.mean == (0.485, 0.456, 0.406)
+    assert profile.data.source.images == 160
+    assert owners_splits(Run(profile, Layout(project))) == ("A",)
+    lineage = fingerbench(profile.zoo)
+    assert lineage["source"].architecture == lineage["finetune-FTAL-source"].architecture == "own"
+    assert lineage["mirror"].architecture == "resnet18"
+    models_in_all = len(lineage.trained().specs)
+    assert "160 and 80 held back, 4 classes of 40, in colour, brought to 32x32" in result.output
+    assert f"{models_in_all} models" in result.output
+    head = (project / "profiles" / "mine.yaml").read_text().split("profiles:")[0]
+    assert all(line.startswith("#") for line in head.splitlines())
+
+
+def test_a_file_is_found_out_whatever_the_order_of_its_classes(owner, project):
+    """An ONNX file whose classes stand in another order is a black box: students alone."""
+    order = [2, 0, 3, 1]
+    network = models.resnet18(num_classes=4)
+    network.load_state_dict(torch.load(owner / "model.pt", weights_only=True)["state_dict"])
+    with torch.no_grad():
+        network.fc.weight.copy_(network.fc.weight[order].clone())
+        network.fc.bias.copy_(network.fc.bias[order].clone())
+    torch.onnx.export(
+        network.eval(),
+        (torch.zeros(1, 3, 32, 32),),
+        project / "m.onnx",
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    # These classes are colours: asked in blue, green and red, blue and red would change places.
+    result = init("boxed", "--model", "m.onnx", "--data", owner / "images", "--input", "rgb,imagenet")
+    assert result.exit_code == 0, result.output
+    profile = written(project, "boxed")
+    assert profile.zoo.own.interface.classes == (2, 0, 3, 1)
+    assert owners_splits(Run(profile, Layout(project))) == ("A", "B")
+    attacks = {spec.attack for spec in fingerbench(profile.zoo).specs if spec.role == "positive" and spec.parent}
+    assert attacks == {"distill", "knockoff"}
+    assert profile.zoo.attacks["distill"]["answers"] == "once"
+    text = (project / "profiles" / "boxed.yaml").read_text()
+    assert "not represented: finetune, prune, noise, adversarial" in text
+    assert "students of its answers alone" in result.output
+    assert "nobody else's" in result.output
+    assert yaml.safe_load(text)["profiles"]["boxed"]["zoo"]["own"]["open"] == str(project / "m.onnx")
+
+
+def test_little_time_makes_a_small_zoo_and_says_so(owner, project, monkeypatch):
+    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1e-3)
+    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    long, short = init("long", *common, "--minutes", 60), init("short", *common, "--minutes", 5)
+    assert "so few models tell little" in short.output
+    assert "so few models tell little" not in long.output
+    counts = [len(fingerbench(written(project, name).zoo).specs) for name in ("long", "short")]
+    assert counts[0] > 2 * counts[1]
+
+
+def test_what_is_there_is_not_written_over(owner, project):
+    common = ("mine", "--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    assert init(*common).exit_code == 0
+    again = init(*common)
+    assert "is there already; --force" in str(again.exception)
+    assert init(*common, "--force").exit_code == 0
+
+
+def empty_class(root):
+    (root / "images" / "train" / "nothing").mkdir()
+
+
+def corrupt(root):
+    path = next((root / "images" / "train" / CLASSES[0]).iterdir())
+    path.write_bytes(path.read_bytes()[:50])
+
+
+def few(root):
+    for path in sorted((root / "images" / "train" / CLASSES[1]).iterdir())[3:]:
+        path.unlink()
+
+
+def another_class(root):
+    write_folder(root / "images" / "train", *draw(160, 7), names=("a", "b", "c", "d"))
+    shutil.rmtree(root / "images" / "test")
+
+
+def one_class(root):
+    for name in CLASSES[1:]:
+        shutil.rmtree(root / "images" / "train" / name)
+        shutil.rmtree(root / "images" / "test" / name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (empty_class, "images/train: expected one sub-folder of images per class.*nothing"),
+        (corrupt, "png: not an image that can be read"),
+        (few, "expected at least 20 images of every class, got 3 of 'grün'"),
+        (another_class, "model: expected one that knows these 8 classes|cannot be|expected the weights"),
+        (one_class, "expected at least 2 classes, got blue 9"),
+    ],
+)
+def test_images_that_cannot_be_used_are_said_in_a_line(owner, project, spoil, message):
+    shutil.copytree(owner, project / "owner")
+    spoil(project / "owner")
+    result = init(
+        *("mine", "--model", "torchvision:resnet18", "--weights", project / "owner" / "model.pt"),
+        *("--data", project / "owner" / "images"),
+    )
+    assert isinstance(result.exception, NFError)
+    assert re.search(message, str(result.exception)), result.exception
+    assert "\n" not in str(result.exception)
+    assert not (project / "profiles").exists()
+
+
+def test_a_grey_image_among_colour_ones_is_taken_as_it_looks(owner, project):
+    shutil.copytree(owner / "images", project / "images")
+    path = next((project / "images" / "train" / CLASSES[0]).iterdir())
+    Image.open(path).convert("L").save(path)
+    result = init(
+        *("mine", "--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", project / "images"),
+    )
+    assert result.exit_code == 0, result.exception
+    assert written(project, "mine").data.channels == 3
+
+
+def test_a_model_of_other_classes_is_refused(owner, project):
+    torch.manual_seed(3)
+    torch.save(models.resnet18(num_classes=4).state_dict(), project / "untrained.pt")
+    result = init(
+        *("mine", "--model", "torchvision:resnet18", "--weights", project / "untrained.pt", "--data", owner / "images")
+    )
+    assert "model: expected one that knows these 4 classes, but it gets" in str(result.exception)
+
+
+def test_an_exported_program_and_arrays(owner, project):
+    images, labels = draw(160, 1)
+    np.savez(project / "images.npz", images=images, labels=labels)
+    network = nn.Sequential(models.resnet18(num_classes=4))
+    network[0].load_state_dict(torch.load(owner / "model.pt", weights_only=True)["state_dict"])
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    program = torch.export.export(network.eval(), (torch.zeros(2, 3, 32, 32),), dynamic_shapes=({0: batch},))
+    torch.export.save(program, project / "m.pt2")
+    result = init("boxed", "--model", "m.pt2", "--data", "images.npz", "--input", "imagenet")
+    assert result.exit_code == 0, result.exception
+    profile = written(project, "boxed")
+    assert (profile.data.source.kind, profile.zoo.own.trainable) == ("arrays", False)
+    assert len(profile.zoo.own.digest) == 64
+
+
+def test_the_front_page_s_command_runs_as_it_stands(owner, project):
+    (line,) = re.findall(r"^nf init .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for name, place in (("model.pt", "model.pt"), ("images", "images"), ("similar-images", "others")):
+        (project / name).symlink_to(owner / place)
+    result = init(*line.split()[2:])
+    assert result.exit_code == 0, result.exception
+    assert written(project, "mine").data.others is not None

@@ -1,0 +1,129 @@
+"""Networks from outside as classifiers of the zoo."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from nf.core.config import NetworkConfig
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.interface import Interface, parse_input
+from nf.models import build_outside, load_checkpoint, load_model, network_digest, open_network, predict, save_model
+from tests.owner.conftest import CLASSES, draw, prepared
+
+PLAIN = {"num_classes": 4, "in_channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
+
+
+def build(place, interface=None, **changes):
+    return build_outside(open=place, interface=(interface or Interface()).to_json(), **{**PLAIN, **changes})
+
+
+def test_it_answers_as_the_owners_own_code_does(owner):
+    model = build("torchvision:resnet18", parse_input("imagenet"), weights=str(owner / "model.pt")).eval()
+    images, labels = draw(80, 2)
+    network = models.resnet18(num_classes=4)
+    network.load_state_dict(torch.load(owner / "model.pt", weights_only=True)["state_dict"])
+    with torch.no_grad():
+        expected = network.eval()(prepared(images))
+    given = predict(model, torch.from_numpy(images))
+    assert torch.allclose(given, expected, atol=1e-4)
+    assert (given.argmax(1).numpy() == labels).mean() > 0.9
+
+
+def test_it_is_saved_and_read_like_any_model_of_the_zoo(owner, tmp_path):
+    arguments = {"open": "torchvision:resnet18", "interface": parse_input("imagenet").to_json(), **PLAIN}
+    model = build_outside(**arguments, weights=str(owner / "model.pt")).eval()
+    save_model(tmp_path, model, arguments, {})
+    images = torch.from_numpy(draw(8, 5)[0])
+    assert torch.allclose(predict(load_model(tmp_path)[0], images), predict(model, images), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "shape"),
+    [("48", (3, 48, 48)), ("48,crop=0.75,bicubic", (3, 48, 48)), ("grey", (1, 32, 32)), ("16,box", (3, 16, 16))],
+)
+def test_images_come_to_it_as_the_interface_says(words, shape):
+    seen = []
+
+    class Network(nn.Module):
+        def forward(self, x):
+            seen.append(tuple(x.shape[1:]))
+            return x.mean((1, 2, 3))[:, None].expand(-1, 4)
+
+    model = build("timm:mobilenetv3_small_050", parse_input(words))
+    model.network = Network()
+    model(torch.rand(2, 3, 32, 32))
+    assert seen == [shape]
+
+
+def test_classes_in_another_order_are_the_owners():
+    model = build("torchvision:resnet18", Interface(classes=(-1, 2, 0, 3, 1)))
+    model.network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+    images = torch.rand(3, 3, 8, 8)
+    raw = model.network(model.prepared(images))
+    assert torch.equal(model(images), raw[:, [2, 4, 1, 3]])
+
+
+def test_a_timm_and_a_hugging_face_model_open(tmp_path):
+    pytest.importorskip("timm")
+    transformers = pytest.importorskip("transformers")
+    assert build("timm:mobilenetv3_small_050").classifier.out_features == 4
+    config = transformers.ViTConfig(
+        image_size=32, patch_size=8, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    config.num_labels = 4
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path / "vit")
+    model = build(f"hf:{tmp_path / 'vit'}").eval()
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 4)
+
+
+def test_code_of_the_owners_own_is_called(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def make(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(12, num_classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert build("mine:make")(torch.rand(1, 3, 2, 2)).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("torchvision:resnet19", "torchvision:resnet19: expected a network"),
+        ("timm:nothing", "timm:nothing: expected a network"),
+        ("hf:/nowhere", "no folder /nowhere"),
+        ("nowhere.at:all", "cannot be imported"),
+    ],
+)
+def test_what_cannot_be_opened_is_said(place, message):
+    with pytest.raises(ConfigError, match=message):
+        open_network(NetworkConfig(place), 4, 3)
+
+
+def test_weights_of_another_network_and_code_in_a_checkpoint_are_refused(owner, tmp_path):
+    with pytest.raises(ArtifactError, match="expected the weights of this network"):
+        build("torchvision:resnet34", weights=str(owner / "model.pt"))
+    torch.save(models.resnet18(num_classes=4), tmp_path / "whole.pt")
+    with pytest.raises(ArtifactError, match="expected weights and nothing else; save them with"):
+        build("torchvision:resnet18", weights=str(tmp_path / "whole.pt"))
+    with pytest.raises(ArtifactError, match="expected weights at"):
+        build("torchvision:resnet18", weights=str(tmp_path / "none.pt"))
+
+
+def test_a_pretrained_network_keeps_all_but_its_head(owner, tmp_path):
+    network = models.resnet18(num_classes=9)
+    before = network.fc.weight.clone()
+    load_checkpoint(network, owner / "model.pt", other_head=True)
+    known = torch.load(owner / "model.pt", weights_only=True)["state_dict"]
+    assert torch.equal(network.conv1.weight, known["conv1.weight"])
+    assert torch.equal(network.fc.weight, before)
+
+
+def test_the_digest_tells_weights_and_ways_of_asking_apart(owner, tmp_path):
+    one = NetworkConfig("torchvision:resnet18", str(owner / "model.pt"))
+    other = NetworkConfig("torchvision:resnet18", str(owner / "model.pt"), parse_input("imagenet"))
+    assert network_digest(one) != network_digest(other)
+    assert network_digest(one) == network_digest(NetworkConfig("torchvision:resnet18", str(owner / "model.pt")))
+    assert len(CLASSES) == len(np.unique(draw(8, 0)[1]))
