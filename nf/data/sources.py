@@ -165,7 +165,7 @@ def _read_parquet(config: SourceConfig, wanted: _Wanted) -> RawData:
     if wanted.labelled:
         # Without names the largest label says how many classes there are, and must be one.
         _check_labels(path, train.labels, len(names) or len(train))
-        names = names or tuple(str(i) for i in range(int(train.labels.max()) + 1))
+        names = names or _names_by_number(path, train.labels)
     if not config.test:
         return RawData(_mix_classes(train), None, names)
     path = wanted.path(config.test, "test")
@@ -232,11 +232,18 @@ def _label_column(table: Any, features: dict[str, Any]) -> str | None:
     return next((name for name in (*declared, *_LABEL_COLUMNS, *integers) if name in usable), None)
 
 
+def _names_by_number(path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+    """Names of classes that have none: their numbers, of which none may be missing."""
+    names = tuple(str(number) for number in range(int(labels.max()) + 1))
+    absent = np.setdiff1d(np.arange(len(names)), labels)
+    if len(absent):
+        raise DataError(
+            f"{path}: expected images of every class from 0 on, got none of class {absent[0]}; number them anew"
+        )
+    return names
+
+
 def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:
-    found = np.unique(labels)
-    if found[0] >= 0 and len(found) < int(found[-1]) + 1 and classes > int(found[-1]) + 1 > 2 * len(found):
-        gap = int(np.setdiff1d(np.arange(int(found[-1])), found)[0])
-        raise DataError(f"{path}: expected images of every class from 0 on, got none of class {gap}; number them anew")
     strange = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(strange):
         raise DataError(f"{path}: row {strange[0]}: expected labels 0 to {classes - 1}, got {labels[strange[0]]}")
@@ -307,7 +314,7 @@ def _read_npz(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, .
     pictures = (Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)) for image in pixels)
     images = np.stack([wanted.image(picture) for picture in pictures])
     _check_labels(path, labels, len(names) or len(labels))
-    return LabelledImages(images, labels), names or tuple(str(i) for i in range(int(labels.max()) + 1))
+    return LabelledImages(images, labels), names or _names_by_number(path, labels)
 
 
 def _read_hugging_face(config: SourceConfig, wanted: _Wanted) -> RawData:
@@ -346,7 +353,7 @@ def _read_hugging_face_part(name: str, part: Any, wanted: _Wanted) -> tuple[Labe
     if not names and labels and isinstance(labels[0], str):
         return _named(images, labels)
     found = LabelledImages(images, np.asarray(labels, np.int64))
-    return found, names or tuple(str(i) for i in range(int(found.labels.max()) + 1))
+    return found, names or _names_by_number(Path(name), found.labels)
 
 
 def _mix_classes(data: LabelledImages) -> LabelledImages:

@@ -144,7 +144,7 @@ def test_parquet_that_is_none(tmp_path):
     with pytest.raises(DataError, match="row 0 of column 'img' is no image"):
         read_source(source, image_size=32, channels=3, seed=0)
     pq.write_table(pa.table({"img": [{"bytes": b""}]}), path)
-    with pytest.raises(DataError, match="expected a column of integer labels, got img"):
+    with pytest.raises(DataError, match="expected a column of labels, got img"):
         read_source(source, image_size=32, channels=3, seed=0)
 
 
@@ -269,10 +269,63 @@ def test_labels_are_taken_from_the_column_that_is_called_so(name, tmp_path):
     assert read_parquet(tmp_path / "a.parquet").train.labels.tolist() == [0, 1, 1, 0]
 
 
-def test_labels_have_a_column_of_integers_whatever_is_declared(tmp_path):
-    write_parquet(tmp_path / "a.parquet", labels=["cat", "dog", "frog"] * 8)
-    with pytest.raises(DataError, match="expected a column of integer labels, got img, label"):
+def test_names_as_labels_are_numbered_in_their_order_and_numbers_by_their_value(tmp_path):
+    write_parquet(tmp_path / "a.parquet", labels=["frog", "cat", "dog"] * 8)
+    raw = read_parquet(tmp_path / "a.parquet")
+    assert raw.class_names == ("cat", "dog", "frog")
+    assert raw.train.labels.tolist()[:3] == [2, 0, 1]
+    write_parquet(tmp_path / "b.parquet", labels=["100", "20", "3"] * 8)
+    assert read_parquet(tmp_path / "b.parquet").class_names == ("3", "20", "100")
+
+
+def test_folders_that_are_numbers_are_sorted_as_numbers(tmp_path):
+    for name in ("2", "10", "100"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (16, 16), int(name)).save(tmp_path / name / "0.png")
+    raw = read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
+    assert raw.class_names == ("2", "10", "100")
+    assert [int(image.mean()) for image in raw.train.images[np.argsort(raw.train.labels)]] == [2, 10, 100]
+
+
+def test_several_files_of_parquet_are_one_source(tmp_path):
+    for part in range(2):
+        write_parquet(tmp_path / f"train-{part}.parquet")
+    config = SourceConfig("parquet", train=str(tmp_path / "train-*.parquet"))
+    assert len(read_source(config, image_size=32, channels=3, seed=0).train) == 48
+
+
+def test_labels_that_skip_numbers_are_named(tmp_path):
+    write_plain_parquet(tmp_path / "a.parquet", label=[0, 2, 3] * 8)
+    with pytest.raises(DataError, match="expected images of every class from 0 on, got none of class 1; number them"):
         read_parquet(tmp_path / "a.parquet")
+
+
+def test_arrays_are_read_as_they_are(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(6) % 2, names=np.array(["ant", "bee"]))
+    raw = read_source(SourceConfig("arrays", train=str(tmp_path / "a.npz")), image_size=16, channels=3, seed=0)
+    np.testing.assert_array_equal(raw.train.images, images)
+    assert raw.class_names == ("ant", "bee")
+    np.savez(tmp_path / "b.npz", images=images.astype(np.float32), labels=np.arange(6))
+    with pytest.raises(DataError, match="expected uint8 images"):
+        read_source(SourceConfig("arrays", train=str(tmp_path / "b.npz")), image_size=16, channels=3, seed=0)
+    (tmp_path / "c.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"expected a \.npz file"):
+        read_source(SourceConfig("arrays", train=str(tmp_path / "c.npz")), image_size=16, channels=3, seed=0)
+
+
+def test_a_data_set_of_hugging_face_is_read_from_its_folder(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    pictures = [Image.new("RGB", (16, 16), (10 * number, 0, 0)) for number in range(6)]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])})
+    part = datasets.Dataset.from_dict({"image": pictures, "label": [0, 1] * 3}, features=features)
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / "set"))
+    raw = read_source(SourceConfig("hugging_face", name=str(tmp_path / "set")), image_size=16, channels=3, seed=0)
+    assert raw.class_names == ("ant", "bee")
+    assert raw.test is not None
+    assert [int(image[0].mean()) for image in raw.train.images] == [10 * number for number in range(6)]
+    with pytest.raises(DataError, match="expected a data set of Hugging Face at"):
+        read_source(SourceConfig("hugging_face", name=str(tmp_path)), image_size=16, channels=3, seed=0)
 
 
 @pytest.mark.parametrize(("dtype", "mode", "suffix"), [(np.uint16, "I;16", "png"), (np.float32, "F", "tiff")])

@@ -163,9 +163,7 @@ def test_settings_that_would_do_nothing_or_fail_hours_later_are_refused_at_once(
 
 def test_weights_that_are_not_there_are_missed_before_anything_is_built(tmp_path):
     plan = ZooPlan(replace(PROFILE, zoo=replace(ZOO, source_weights=str(tmp_path / "mine.safetensors"))), DATA)
-    with pytest.raises(
-        ConfigError, match=r"zoo\.source_weights: expected a safetensors file at .*mine\.safetensors: No"
-    ):
+    with pytest.raises(ConfigError, match=r"zoo: expected a file with weights at .*mine\.safetensors: No"):
         _ = plan.hashes
 
 
