@@ -176,11 +176,13 @@ class Scheme(ABC):
         name: key of the scheme in ``nf.fingerprints.SCHEMES``.
         Config: frozen dataclass of hyper-parameters, the scheme's section in ``params.yaml``.
         needs_gan: whether the scheme makes its images with a GAN.
+        needs_gradients: whether it needs the source's gradients, which a black box does not give.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Any]]
     needs_gan: ClassVar[bool] = False
+    needs_gradients: ClassVar[bool] = False
 
     def __init__(self, config: Any) -> None:
         if not isinstance(config, self.Config):

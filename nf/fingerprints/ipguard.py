@@ -46,6 +46,7 @@ class IPGuard(Scheme):
 
     name = "ipguard"
     Config = IPGuardConfig
+    needs_gradients = True
     config: IPGuardConfig
 
     def run(self, task: Task) -> Draft:

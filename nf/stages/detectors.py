@@ -23,7 +23,7 @@ from nf.detection import (
 )
 from nf.gan import Gan, find_gan, load_gan, train_gan
 from nf.models import resolve_device, weights_hash
-from nf.stages.own_model import load_source
+from nf.stages.own_model import load_source, require_gradients
 from nf.stages.run import Run
 
 DetectorTrainingSet = tuple[Tensor, dict[str, Tensor]]
@@ -47,6 +47,7 @@ def detectors(run: Run, gan: str) -> Path:
     device = resolve_device(run.profile.execution.device)
     normal, held_out = (torch.from_numpy(splits[name].images).to(device) for name in ("finetune", "test"))
     source = load_source(run.layout).to(device)
+    require_gradients(source, "detectors")
     attacked = [fgsm_images(source, part, epsilon=config.epsilon) for part in (normal, held_out)]
     other = _other_gan(run, gan, splits, device)
 

@@ -25,7 +25,7 @@ from nf.data import Splits, to_float
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
 from nf.gan import load_gan
 from nf.models import load_model, predicted_labels, resolve_device
-from nf.stages.own_model import load_source
+from nf.stages.own_model import load_source, require_gradients
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
@@ -120,6 +120,8 @@ def _task(run: Run, maker: Scheme, splits: Splits, queries: int, seed: int) -> T
     device = resolve_device(run.profile.execution.device)
     gan = load_gan(run.layout.gan(maker.config.gan), device) if maker.needs_gan else None
     models = training_models(run, twins=maker.wants_twins)
+    if maker.needs_gradients:
+        require_gradients(models.source, maker.name)
     return Task(models, data, gan, queries, seed, report, calibration_pool(run))
 
 

@@ -155,6 +155,22 @@ def load_source(layout: Layout) -> Classifier:
     return ask_black_box(config, memory_of(layout), build["num_classes"], build["in_channels"])
 
 
+def require_gradients(source: nn.Module, who: str) -> None:
+    """Refuse a black box.
+
+    Args:
+        source: the source model.
+        who: what needs its gradients.
+
+    Raises:
+        ConfigError: only answers of it are known.
+    """
+    if isinstance(source, AnsweringClassifier):
+        raise ConfigError(
+            f"{who}: expected a source whose weights are known, as its gradients are needed, got a black box"
+        )
+
+
 def is_black_box(layout: Layout) -> bool:
     """Whether the source of the zoo is one of which only answers are known."""
     path = layout.zoo / SOURCE_ID / CARD_FILE

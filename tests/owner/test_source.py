@@ -12,6 +12,8 @@ from nf.core.interface import parse_input
 from nf.core.paths import Layout
 from nf.models import AnsweringClassifier, load_model, predict, weights_hash
 from nf.owner.profile import parse_profile
+from nf.stages.detectors import detectors
+from nf.stages.fingerprint import fingerprint
 from nf.stages.own_model import load_source, open_own_model, own_digest
 from nf.stages.prepare import prepare
 from nf.stages.run import Run
@@ -125,6 +127,17 @@ def test_copies_of_what_cannot_be_copied_are_refused(owner, file):
 def test_another_model_in_its_place_is_refused(owner, file, tmp_path):
     with pytest.raises(ConfigError, match="is not the model that this profile was written for; run `nf init` again"):
         opened(tmp_path, section(owner, file, digest="0" * 64))
+
+
+def test_what_needs_gradients_refuses_a_black_box(owner, file, tmp_path):
+    run, builder = opened(tmp_path, {**section(owner, file), "schemes": {"ipguard": {}, "random": {}}, "queries": 4})
+    for name in ("source", f"{STUDENT}-t1", "scratch-resnet18-t1"):
+        builder.build(name)
+    with pytest.raises(ConfigError, match="ipguard: expected a source whose weights are known"):
+        fingerprint(run, "ipguard")
+    fingerprint(run, "random")
+    with pytest.raises(ConfigError, match="detectors: expected a source whose weights are known"):
+        detectors(run, "sagan")
 
 
 def test_labels_alone_teach_too():
