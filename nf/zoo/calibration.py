@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from nf.core.config import ZooConfig
+from nf.core.errors import ConfigError
 from nf.core.lineage import SOURCE_ID
 
 Details = Mapping[str, Sequence[str]]
@@ -20,8 +21,16 @@ def calibration_ids(config: ZooConfig, copies: Details, students: Details) -> It
         config: architectures, and how many models of which kind.
         copies: attacks that change a copy's weights.
         students: attacks that teach a new model.
+
+    Raises:
+        ConfigError: copies are wanted, and there is no attack that makes any.
     """
+    copies = {attack: details for attack, details in copies.items() if details}
     wanted, architectures, attacks = config.calibration, config.architectures, {**copies, **students}
+    if wanted.copies and not copies:
+        raise ConfigError(
+            f"zoo.calibration.copies: expected none, as zoo.levels has no attack on them, got {wanted.copies}"
+        )
     numbers = _Numbers()
     for kind, lineages, offspring in (
         ("scratch", wanted.independent, wanted.independent_offspring),

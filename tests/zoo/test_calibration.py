@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nf.core.config import CalibrationConfig
+from nf.core.config import CalibrationConfig, PlusConfig
 from nf.core.errors import ConfigError
 from nf.core.lineage import SOURCE_ID
 from nf.zoo import ZooPlan, fingerbench
@@ -95,3 +95,13 @@ def test_few_lineages_with_much_offspring_have_no_model_twice():
 def test_counts_that_make_no_sense_are_named(counts, message):
     with pytest.raises((ConfigError, ValueError), match=message):
         CalibrationConfig(**counts)
+
+
+def test_a_zoo_without_attacks_on_copies_has_students_alone():
+    none = dict.fromkeys(("finetune", "prune", "noise", "adversarial"), ())
+    counts = replace(COUNTS, copies=0)
+    bare = replace(ZOO, levels=none, plus=PlusConfig())
+    specs = fingerbench(replace(bare, calibration=counts)).select(pool="calibration")
+    assert {spec.attack for spec in specs} == {"train", "distill", "knockoff"}
+    with pytest.raises(ConfigError, match=r"zoo\.calibration\.copies: expected none, as zoo\.levels has no attack"):
+        fingerbench(replace(bare, calibration=COUNTS))

@@ -1,0 +1,73 @@
+"""``nf.protect``: a model and images in memory become a calibrated query set, as in a notebook."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import nf
+from nf.core.errors import ConfigError
+from nf.owner import profile as plans
+from tests.owner.conftest import CLASSES, draw, train_outside
+
+SIZE = 16
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """The plan of an owner in a hurry, with a tenth of its models, GAN and candidates."""
+    few = {"copies": 0, "students": 5, "independent": 3, "independent_offspring": 0, "twins": 3, "twin_offspring": 0}
+    tiny = replace(plans._SMALL, architectures=("resnet18",), training=(("resnet18",), 1), calibration=few, fewest=300)
+    monkeypatch.setattr(plans, "_SMALL", tiny)
+    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1.0)
+    monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 1.0)
+    whole = plans._section
+
+    def less(*arguments, **settings):
+        section = whole(*arguments, **settings)
+        section["gans"]["sagan"] |= {"steps": 60, "checkpoint_every": 60, "ema_start": 10}
+        section["schemes"]["naturalfinger"] |= {"candidates": 400, "shortlist": 60, "max_rounds": 20, "epochs": 5}
+        section["zoo"]["levels"] = dict.fromkeys(("finetune", "prune", "noise", "adversarial"), [])
+        return {**section, "queries": 10, "levels": {"independent": 0.3, "trained": 0.3}}
+
+    monkeypatch.setattr(plans, "_section", less)
+
+
+def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
+    images, labels = draw(240, 1, SIZE)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 7 * 7, len(CLASSES))
+    )
+    train_outside(network, images, labels, epochs=8)
+    queries = nf.protect(
+        network,
+        images,
+        labels,
+        test=draw(80, 2, SIZE),
+        class_names=CLASSES,
+        interface=nf.Interface(channels="rgb", range=(0, 1), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+        image_size=SIZE,
+        minutes=5,
+        out=tmp_path,
+    )
+    assert len(queries) == 10
+    assert queries.calibration is not None
+    assert {model.group for model in queries.calibration.models} == {"thief", "twin"}
+    assert {model.kind for model in queries.calibration.models if model.group == "thief"} == {"distill", "knockoff"}
+    with torch.no_grad():
+        x = torch.from_numpy(queries.images).float() / 255
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        given = network((x - mean) / std).argmax(1).numpy()
+    assert (given == queries.labels).all()
+    verdict = nf.decide(nf.Answers(queries.labels), queries)
+    assert verdict.independent is None
+    assert verdict.trained is not None
+    assert verdict.outcome in ("stolen", "not shown")
+
+
+def test_images_of_another_type_are_refused(tmp_path):
+    images, labels = draw(8, 1, SIZE)
+    with pytest.raises(ConfigError, match="expected uint8"):
+        nf.protect("model.onnx", images.astype(np.float32), labels, out=tmp_path)
