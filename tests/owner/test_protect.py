@@ -29,7 +29,7 @@ def hasty(monkeypatch):
         section = whole(*arguments, **settings)
         section["gans"]["sagan"] |= {"steps": 60, "checkpoint_every": 60, "ema_start": 10}
         section["schemes"]["naturalfinger"] |= {"candidates": 400, "shortlist": 60, "max_rounds": 20, "epochs": 5}
-        section["zoo"]["levels"] = dict.fromkeys(("finetune", "prune", "noise", "adversarial"), [])
+        section["zoo"]["levels"] = {key: [] for key in ("finetune", "prune", "noise", "adversarial")}
         return {**section, "queries": 10, "levels": {"independent": 0.3, "trained": 0.3}}
 
     monkeypatch.setattr(plans, "_section", less)
