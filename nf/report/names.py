@@ -18,6 +18,9 @@ ATTACKS = {
     "defended": "Input defences",
 }
 
+THIEVES = ("finetune", "prune", "noise", "adversarial", "distill", "knockoff")
+"""Attacks of which there are thieves, the keys of ``ATTACKS`` that stand for them."""
+
 SCHEMES = {
     "naturalfinger": "NaturalFinger",
     "ipguard": "IPGuard",

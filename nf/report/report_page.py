@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.files import write_text
+from nf.core.queries import QuerySet
 from nf.evaluation import margins, summarise
 from nf.report import figures, names
 from nf.report.drawings import svg_markup
@@ -36,6 +37,20 @@ def write_report(inputs: ReportInputs, path: Path) -> None:
     write_text(path, environment().get_template(_TEMPLATE).render(_context(inputs)))
 
 
+def _absent_attacks(queries: QuerySet) -> list[str]:
+    """Attacks of which no calibration model was made; none of a query set without a calibration."""
+    if queries.calibration is None:
+        return []
+    known = {model.kind for model in queries.calibration.models if model.group == "thief"}
+    return [attack for attack in names.THIEVES if attack not in known]
+
+
+def _knows_twins_alone(queries: QuerySet) -> bool:
+    """Whether all honest calibration models learned from the owner's data."""
+    known = queries.calibration
+    return known is not None and len(known.select("independent")) == 0
+
+
 def _context(inputs: ReportInputs) -> dict[str, Any]:
     scheme, name = inputs.scheme, names.scheme_name(inputs.scheme.name)
     threshold = float(scheme.evaluation["threshold"])
@@ -47,6 +62,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "result": scheme.evaluation,
         "calibrated": scheme.evaluation.get("calibrated"),
         "verdicts": scheme.evaluation.get("verdicts"),
+        "absent": _absent_attacks(scheme.queries),
+        "twins_alone": _knows_twins_alone(scheme.queries),
         "card": scheme.queries.card,
         "score": _SCORES[scheme.queries.measure],
         "measure": scheme.queries.measure,

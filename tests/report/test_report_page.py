@@ -77,6 +77,18 @@ def test_verdicts_without_a_level_say_so(small, scheme, tmp_path):
     assert "The query set has no calibration, so its verdicts have no level" in text
 
 
+def test_what_calibration_models_do_not_stand_for_is_said(full, small, tmp_path):
+    """Thieves of an attack that none of them was made by, and honest models where all are the owner's own twins."""
+    inputs = full[0]
+    known = inputs.scheme.queries.calibration
+    assert "how many of such thieves are missed is not known" in text_of(render(inputs, tmp_path))
+    models = tuple(replace(model, group="twin") if model.group == "independent" else model for model in known.models)
+    queries = replace(inputs.scheme.queries, calibration=replace(known, models=models))
+    text = text_of(render(replace(inputs, scheme=replace(inputs.scheme, queries=queries)), tmp_path))
+    assert "All honest calibration models learned from the owner's own images" in text
+    assert "All honest" not in text_of(render(inputs, tmp_path))
+
+
 def test_metrics_without_verdicts_are_shown(small, scheme, tmp_path):
     inputs = small()
     known = {key: inputs.scheme.evaluation[key] for key in inputs.scheme.evaluation if key not in NEWER}
