@@ -25,7 +25,7 @@ def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[s
 
     Args:
         arguments: what ``dvc`` is called with.
-        stdout: where what it writes goes, errors too; it then reads nothing and leads a group of all that it starts.
+        stdout: pipe for what it writes, errors too; it then reads nothing, and leads a group of all that it starts.
     """
     # DVC calls `python`: it must be this one, also where the environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
