@@ -1,5 +1,6 @@
 """``python -m flows``: the entry point of ``make repro`` and of every DVC stage."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from typing import Literal
 
 from flows.environment import configure
 
+_PARENT = os.getppid()
 configure()
 
 import click  # noqa: E402 - the environment is read at import
@@ -60,7 +62,7 @@ def _reproduce(targets: tuple[str, ...], profile: str | None) -> None:
 def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
     # Outright, as Prefect would wait for what the stage is at. What it was at is made again.
-    die_with_parent(signal.SIGKILL)
+    die_with_parent(signal.SIGKILL, _PARENT)
     wait_for_server()
     from flows.stages import run_stage
 

@@ -25,7 +25,12 @@ def dvc(*arguments: str) -> int:
 
 
 def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[str]":
-    """Start a DVC command in the project, which waits for its turn; with ``stdout`` its errors go there, too."""
+    """Start a DVC command in the project, which waits for its turn.
+
+    Args:
+        arguments: what ``dvc`` is called with.
+        stdout: pipe for what it writes, errors too; it then reads nothing, and leads a group of all that it starts.
+    """
     # DVC calls `python`: it must be this one, also where the environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # A stage is a run of its own: it must not take itself for the one that Prefect started here.
@@ -34,8 +39,10 @@ def start_dvc(*arguments: str, stdout: int | None = None) -> "subprocess.Popen[s
         [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments],
         cwd=ROOT,
         env={**inherited, "PATH": path},
+        stdin=None if stdout is None else subprocess.DEVNULL,
         stdout=stdout,
         stderr=None if stdout is None else subprocess.STDOUT,
+        process_group=None if stdout is None else 0,
         text=True,
         preexec_fn=die_with_parent,
     )

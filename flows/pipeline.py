@@ -3,11 +3,16 @@
 Each DVC stage in it reports as a flow of its own.
 """
 
+import os
+import signal
 import subprocess
+import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from graphlib import TopologicalSorter
+from multiprocessing import connection
 from queue import SimpleQueue
 
 from flows.environment import configure
@@ -22,6 +27,10 @@ from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 from flows.dvc import checked_profile, stale_stages, start_dvc  # noqa: E402
 from flows.tasks import make_task  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
+
+_POLL_SECONDS = 0.25
+_LEAVE_SECONDS = 25.0
+"""How long a process that was told to end may take: Prefect waits longer for a server that is busy."""
 
 
 @flow(name="reproduce")
@@ -46,7 +55,7 @@ def reproduce(targets: list[str] | None = None, stale: dict[str, list[str]] | No
 
 
 class _Processes:
-    """The processes of stages under way."""
+    """The processes of stages under way, each the leader of a group of all that it starts."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
@@ -56,7 +65,7 @@ class _Processes:
         """Count ``process`` among them; if all have been told to end, so is this one."""
         self._running.add(process)
         if self._ended:
-            process.terminate()
+            _signal_group(process, signal.SIGTERM)
 
     def discard(self, process: "subprocess.Popen[str]") -> None:
         """Count ``process`` no longer."""
@@ -66,7 +75,25 @@ class _Processes:
         """Tell all of them to end, and those that start later."""
         self._ended = True
         for process in self._running.copy():
-            process.terminate()
+            _signal_group(process, signal.SIGTERM)
+
+    def leave_within(self, seconds: float) -> None:
+        """End this process after ``seconds``, and them with it, whatever it waits for."""
+
+        def leave() -> None:
+            for process in self._running.copy():
+                _signal_group(process, signal.SIGKILL)
+            os._exit(128 + signal.SIGTERM)  # as a shell says it
+
+        timer = threading.Timer(seconds, leave)
+        timer.daemon = True
+        timer.start()
+
+
+def _signal_group(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
+    """Send a signal to ``process`` and all that it started: a stage that just begins does not yet die with DVC."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> list[str]:
@@ -85,8 +112,10 @@ def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> lis
     def stages() -> list[str]:
         try:
             return _in_order(awaited, workers, task.submit)
-        except BaseException:  # SIGTERM and Ctrl-C are no Exception
+        except BaseException as error:  # SIGTERM and Ctrl-C are no Exception
             processes.end()  # here, as this flow waits for its tasks before it ends
+            if not isinstance(error, Exception):
+                processes.leave_within(_LEAVE_SECONDS)
             raise
 
     return stages()
@@ -133,8 +162,25 @@ def _reproduce_stage(name: str, processes: _Processes) -> None:
     """
     with start_dvc("repro", "--single-item", name, stdout=subprocess.PIPE) as process:
         processes.add(process)
-        for line in process.stdout or ():
+        for line in _lines(process):
             click.echo(line, nl=False)
     processes.discard(process)
     if process.returncode:
         raise NFError(f"{name}: expected it to succeed, it ended with status {process.returncode}")
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[bytes]:
+    """Lines of ``process`` as they come, until it ends: what it leaves behind may hold its output open for long."""
+    rest = b""
+    while process.stdout:
+        ended = process.poll() is not None  # asked first: what it wrote before it ended is there
+        if connection.wait([process.stdout.fileno()], 0 if ended else _POLL_SECONDS):
+            block = os.read(process.stdout.fileno(), 1 << 16)
+            if not block:
+                break
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (line + b"\n" for line in lines)
+        elif ended:
+            break
+    if rest:
+        yield rest

@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -14,14 +15,17 @@ from typing import Any
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+def die_with_parent(number: signal.Signals = signal.SIGTERM, parent: int | None = None) -> None:
     """Ask Linux to end this process when its parent dies, even if that was killed outright; elsewhere do nothing.
 
     Args:
         number: the signal that ends this process.
+        parent: id of the parent when this process began: one that has died since is noticed, too.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if parent is not None and os.getppid() != parent:
+            os.kill(os.getpid(), number)
 
 
 def worker_pool(count: int, initialise: Callable[..., None], *arguments: Any) -> ProcessPoolExecutor:
@@ -33,11 +37,13 @@ def worker_pool(count: int, initialise: Callable[..., None], *arguments: Any) ->
         arguments: positional arguments of ``initialise``, which must be picklable.
     """
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(initialise, arguments))
+    task = pickle.dumps((initialise, arguments))  # read once the parent is watched: to import torch takes seconds
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(task,))
 
 
-def _begin(initialise: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(task: bytes) -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    initialise, arguments = pickle.loads(task)
     initialise(*arguments)
 
 

@@ -1,14 +1,16 @@
-"""The order of stages: what waits, what runs side by side, what no longer begins."""
+"""The order of stages: what waits, what runs side by side, what no longer begins, and how all end when told to."""
 
+import multiprocessing
 import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from flows import dvc, pipeline
-from flows.pipeline import _in_order, _Processes
+from flows.pipeline import _in_order, _lines, _Processes
 from nf.core.errors import ConfigError
 
 AWAITED = {
@@ -70,19 +72,84 @@ def test_a_profile_that_lacks_what_is_listed_runs_nothing_but_targets(tmp_path, 
     assert dvc.checked_profile(["report"]).name == "digits"
 
 
-def test_all_processes_end_and_those_that_start_later_too():
-    asleep = [sys.executable, "-c", "import time; time.sleep(300)"]
-    running, later, gone = (subprocess.Popen(asleep) for _ in range(3))
-    try:
-        processes = _Processes()
-        processes.add(running)
-        processes.add(gone)
-        processes.discard(gone)
-        processes.end()
-        processes.add(later)
-        assert running.wait(timeout=30) == later.wait(timeout=30) == -signal.SIGTERM
-        assert gone.poll() is None
-    finally:
-        for process in (running, later, gone):
-            process.kill()
-            process.wait()
+ASLEEP = "import time; time.sleep(300)"
+STARTS_ANOTHER = f"import subprocess, sys; other = subprocess.Popen([sys.executable, '-c', {ASLEEP!r}]); "
+
+
+def start(code, **options):
+    """A process that leads a group, as DVC does, with a pipe for what it writes."""
+    return subprocess.Popen([sys.executable, "-c", code], process_group=0, stdout=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture
+def started():
+    """``start``, whose processes are killed after the test, with all of their groups."""
+    processes = []
+
+    def starting(code, **options):
+        processes.append(start(code, **options))
+        return processes[-1]
+
+    yield starting
+    for process in processes:
+        pipeline._signal_group(process, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def test_all_processes_end_and_those_that_start_later_too(started):
+    running, later, gone = (started(ASLEEP) for _ in range(3))
+    processes = _Processes()
+    processes.add(running)
+    processes.add(gone)
+    processes.discard(gone)
+    processes.end()
+    processes.add(later)
+    assert running.wait(timeout=30) == later.wait(timeout=30) == -signal.SIGTERM
+    assert gone.poll() is None
+
+
+def test_what_a_process_started_ends_with_it(started):
+    """A stage in its first second does not yet see to it that it dies with DVC: both are told."""
+    process = started(f"{STARTS_ANOTHER} print('started', flush=True); other.wait()")
+    assert process.stdout.readline() == "started\n"
+    processes = _Processes()
+    processes.add(process)
+    processes.end()
+    assert process.wait(timeout=30) == -signal.SIGTERM
+    assert process.stdout.read() == ""  # the end of the pipe: nobody holds it
+
+
+def test_lines_end_with_the_process_though_another_holds_the_pipe(started):
+    process = started(f"{STARTS_ANOTHER} print('first\\nlast', end='')")
+    assert list(_lines(process)) == [b"first\n", b"last"]
+    assert process.wait(timeout=30) == 0
+
+
+def test_lines_come_as_they_are_written(started):
+    """Whole ones: those of several stages are shown side by side."""
+    process = started(
+        "import sys; print('a', end=' ', flush=True); input(); print('b'); input()", stdin=subprocess.PIPE
+    )
+    lines = _lines(process)
+    process.stdin.write("\n\n")
+    process.stdin.flush()
+    assert next(lines) == b"a b\n"
+    process.stdin.close()
+    assert list(lines) == []
+
+
+def _wait_for_ever(process):
+    processes = _Processes()
+    processes.add(process)
+    processes.leave_within(0.2)
+    time.sleep(300)
+
+
+def test_a_process_leaves_in_time_whatever_it_waits_for(started):
+    asleep = started(ASLEEP)
+    leaving = multiprocessing.get_context("fork").Process(target=_wait_for_ever, args=(asleep,))
+    leaving.start()
+    leaving.join(30)
+    assert leaving.exitcode == 128 + signal.SIGTERM
+    assert asleep.wait(timeout=30) == -signal.SIGKILL

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -185,6 +186,14 @@ class Services:
                 pass
             time.sleep(0.1)
         pytest.fail(f"{process.args} did not get there: {process.poll()}\n{self.log(process)[-3000:]}")
+
+    def wait_for_end(self, process: subprocess.Popen, seconds: float) -> None:
+        """Wait until ``process`` ends; fail if it does not in time, with what it and its children were at."""
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            left = [(each.pid, each.status(), each.cmdline()) for each in psutil.Process(process.pid).children(True)]
+            pytest.fail(f"{process.args} did not end\n{self.log(process)[-3000:]}\n{left}")
 
     def stop(self) -> None:
         """End them, the last first, as one that reports to a server waits long for a server that is gone."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -208,17 +209,39 @@ def zooless(reproduced, tmp_path):
     return clone
 
 
-@pytest.mark.parametrize("send", [psutil.Process.terminate, _press_ctrl_c])
-def test_told_to_end_it_ends_with_its_stages(zooless, services, send):
+def _a_stage_has_begun(clone, process):
+    """Its process is there, and has not imported anything yet."""
+    del clone
+    return _stages(psutil.Process(process.pid).children(recursive=True))
+
+
+def _a_model_is_there(clone, process):
+    del process
+    return list(clone.out.glob("zoo/*/card.json"))
+
+
+def _stages(processes):
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # others come and go
+            if "flows stage zoo" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reached", "send"), [(_a_stage_has_begun, psutil.Process.terminate), (_a_model_is_there, _press_ctrl_c)]
+)
+def test_told_to_end_it_ends_with_its_stages(zooless, services, reached, send):
     process = services.start(zooless, "flows", "reproduce", "zoo")
-    services.wait_for(lambda: list(zooless.out.glob("zoo/*/card.json")), process)
+    services.wait_for(lambda: reached(zooless, process), process)
     assert "prepare" not in services.log(process)
     descendants = psutil.Process(process.pid).children(recursive=True)
-    assert any("stage zoo" in " ".join(each.cmdline()) for each in descendants)
+    assert _stages(descendants)
     send(psutil.Process(process.pid))
-    process.wait(timeout=60)
+    services.wait_for_end(process, 60)
     _, alive = psutil.wait_procs(descendants, timeout=30)
-    assert alive == []
+    assert alive == [], services.log(process)
 
 
 def _ran(output):
