@@ -21,7 +21,6 @@ from nf.suspects.interface import Interface
 from nf.suspects.isolated import NO_VERDICT, REFUSED
 from nf.suspects.network import NetworkSuspect
 from nf.suspects.networks import open_network
-from nf.suspects.probe import all_ways, find
 from nf.suspects.transport import pack, pack_raws, unpack
 
 _MAX_ANSWER_BYTES = 256 << 20
@@ -56,17 +55,7 @@ def _predict(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
 
 def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
     controls = Controls(arrays[0], arrays[1], tuple(header["class_names"]), tuple(header["mean"]), tuple(header["std"]))
-    network, stated = open_network(path), _interface(header)
-    channels, height, width = controls.images.shape[1:]
-    forms = network.forms((channels, height, width), stated)
-    found = find(
-        network.ask,
-        all_ways(forms, controls, stated),
-        controls,
-        header["num_classes"],
-        stated,
-        any_size=any(map(network.takes_any_size, forms)),
-    )
+    found = open_network(path).find(controls, header["num_classes"], _interface(header))
     return pack(found.to_json())
 
 
