@@ -85,6 +85,9 @@ class Caller(Network):
         inner: the network.
         convention: what stands before and behind it.
         seed: of answers that are random.
+
+    Attributes:
+        images: number of images that it was sent.
     """
 
     def __init__(self, inner: Inner, convention: Convention, seed: int) -> None:
@@ -92,6 +95,7 @@ class Caller(Network):
         self._inner = inner
         self._convention = convention
         self._rng = np.random.default_rng(seed)
+        self.images = 0
         shape = (None, *(convention.shape or (inner.takes.shape or ())[1:]))
         kind, form = convention.port or ("float32", (inner.answers.shape or ())[1:])
         port = Port(inner.takes.name, convention.dtype, shape)
@@ -100,6 +104,7 @@ class Caller(Network):
     def run(self, feeds: Mapping[str, NDArray[Any]], wanted: list[Port]) -> list[Raw]:
         """Its answers, by what the convention makes of images and logits."""
         (given,) = feeds.values()
+        self.images += len(given)
         images = self._convention.taken(given.astype(np.float64)).astype(np.float32)
         return [self._convention.answered(self._inner(images), self._rng)]
 
@@ -159,13 +164,18 @@ def _forms(image: Shape) -> Iterator[Convention]:
     def last(given: Numbers) -> Numbers:
         return np.moveaxis(given, -1, 1)
 
+    def own_size(given: Numbers) -> Numbers:
+        if given.shape[1:] != image:
+            raise ValueError(f"expected images of shape {image}, got {given.shape[1:]}")
+        return given
+
     def shrunk(given: Numbers) -> Numbers:
         blocks = given.reshape(len(given), channels, height, 2, width, 2)
         return scaled(blocks.mean(axis=(3, 5)))
 
     yield Convention("channels last", shape=(height, width, channels), taken=lambda given: scaled(last(given)))
     yield Convention("flat", shape=(channels * height * width,), taken=lambda given: scaled(given.reshape(-1, *image)))
-    yield Convention("any shape declared", shape=(None, None, None), taken=scaled)
+    yield Convention("any shape declared", shape=(None, None, None), taken=lambda given: scaled(own_size(given)))
     yield Convention("float16", dtype="float16", taken=scaled)
     yield Convention("bytes", dtype="uint8", taken=lambda given: given / 255)
     yield Convention(

@@ -69,11 +69,13 @@ class Told:
     Attributes:
         outcome: that of the verdict; ``None`` where there is none.
         queried: whether it saw a query.
+        images: number of images that it was sent.
         equal: share of queries that it answered as when it is asked as it wants.
     """
 
     outcome: str | None
     queried: bool
+    images: int
     equal: float = 0.0
 
 
@@ -92,8 +94,8 @@ def examined(caller: Caller, queries: QuerySet, wanted: Answers, stated: Interfa
         examination.ask(slice(0, len(queries)))
         answers = examination.finish().answers
     except SuspectError:
-        return Told(None, suspect.queried)
-    return Told(claim(answers), suspect.queried, float((answers.labels == wanted.labels).mean()))
+        return Told(None, suspect.queried, caller.images)
+    return Told(claim(answers), suspect.queried, caller.images, float((answers.labels == wanted.labels).mean()))
 
 
 def wrongly(caller: Caller, queries: QuerySet) -> tuple[float, str]:
@@ -103,32 +105,34 @@ def wrongly(caller: Caller, queries: QuerySet) -> tuple[float, str]:
     return queries.sense(answers), decide(answers, queries).outcome
 
 
-def main(run: Run, *, scheme: str, note: str, workers: int, every: int) -> None:
-    """Measure the models of the run, and write the record."""
+def main(run: Run, *, scheme: str, note: str, workers: int, models: int | None) -> None:
+    """Measure models of the run in a random order; the record is written after each."""
     queries = QuerySet.load(run.layout.fingerprint(scheme))
     assert queries.controls is not None
     shape = tuple(int(size) for size in queries.images.shape[1:])
     tried = conventions(shape, queries.controls, int(queries.card["num_classes"]))
-    specs = [spec for spec in fingerbench(run.profile.zoo).asked().specs if spec.attack != "defend"][::every]
+    specs = [spec for spec in fingerbench(run.profile.zoo).asked().specs if spec.attack != "defend"]
+    order = np.random.default_rng(derive_seed(run.profile.seed, "conventions")).permutation(len(specs))
+    chosen = [specs[place] for place in order[:models]]
 
     def measure(spec: ModelSpec) -> dict[str, Any]:
         return _measured(run, spec, queries, tried)
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     with ThreadPoolExecutor(workers) as threads:
-        for row in threads.map(measure, specs):
+        for row in threads.map(measure, chosen):
             rows.append(row)
-            print(f"{len(rows)}/{len(specs)} {row['id']}", flush=True)
-    row = {
-        "profile": run.profile.name,
-        "seed": run.profile.seed,
-        "scheme": scheme,
-        "note": note,
+            found = {"profile": run.profile.name, "seed": run.profile.seed, "scheme": scheme, "note": note}
+            _add({**found, "models_of_the_zoo": len(specs), **_summary(rows, queries, tried)})
+            print(f"{len(rows)}/{len(chosen)} {row['id']}", flush=True)
+
+
+def _summary(rows: Sequence[dict[str, Any]], queries: QuerySet, tried: Sequence[Convention]) -> dict[str, Any]:
+    return {
+        "models": {role: sum(row["role"] == role for row in rows) for role in ("positive", "negative")},
         "queries": len(queries),
-        "controls": len(queries.controls),
+        "controls": 0 if queries.controls is None else len(queries.controls),
         "query_set": queries.digest,
-        "every": every,
-        "models": {role: sum(spec.role == role for spec in specs) for role in ("positive", "negative")},
         "no_verdict_as_stated": [row["id"] for row in rows if row["right"] is None],
         "conventions": [_counted(rows, each) for each in tried],
         "floor": _floor(rows, queries),
@@ -136,11 +140,13 @@ def main(run: Run, *, scheme: str, note: str, workers: int, every: int) -> None:
         "versions": versions(),
         "commit": git_commit(ROOT),
     }
+
+
+def _add(row: dict[str, Any]) -> None:
+    """Write ``row`` into the record, in the place of an earlier one about the same queries."""
     runs = read_json(RECORD)["runs"] if RECORD.exists() else []
     kept = [other for other in runs if any(other[key] != row[key] for key in ("profile", "seed", "scheme"))]
-    what = (
-        "verdicts of all models of a zoo behind conventions that were not stated, beside those they get asked rightly"
-    )
+    what = "verdicts of models of a zoo behind conventions that were not stated, beside those they get asked rightly"
     write_json(RECORD, {"what": what, "runs": [*kept, row]})
 
 
@@ -173,6 +179,7 @@ def _counted(rows: Sequence[dict[str, Any]], convention: Convention) -> dict[str
         "no_verdict_before_queries": sum(told.outcome is None and not told.queried for _, told in found),
         "no_verdict_after_queries": sum(told.outcome is None and told.queried for _, told in found),
         **_changed([(row, told.outcome) for row, told in judged]),
+        "images_sent": round(float(np.mean([told.images for _, told in found])), 1),
         "answers_equal": round(float(np.mean([told.equal for _, told in judged])), 4) if judged else None,
     }
 
@@ -219,12 +226,12 @@ if __name__ == "__main__":
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="Settings, such as another seed.")
     parser.add_argument("--note", default="", help="What this zoo had no part in.")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--every", type=int, default=1, help="Take every so manieth model alone.")
+    parser.add_argument("--models", type=int, help="Number of models, drawn at random. [default: all]")
     arguments = parser.parse_args()
     main(
         Run.open(arguments.profile, params=arguments.params, out=arguments.out),
         scheme=arguments.scheme,
         note=arguments.note,
         workers=arguments.workers,
-        every=arguments.every,
+        models=arguments.models,
     )

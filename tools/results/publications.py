@@ -26,7 +26,7 @@ class Published:
 NATURALFINGER: Mapping[str, Published] = {
     "queries": Published("100", "500", "of a profile; its variants have fewer where time is short"),
     "gan": Published("sagan", "sagan", "variants have each of the other five"),
-    "candidates": Published(None, "10 a query", "drawn anew each round until there are enough"),
+    "candidates": Published(None, "10 a query, 200 at a time", "drawn anew each round until there are enough"),
     "shortlist": Published("none", "none", "time: only candidates that begin with a small loss are moved"),
     "max_rounds": Published(None, None, "a bound, so that a run ends and says what is missing"),
     "epochs": Published("1000", "1000", "time: fewer, longer steps; [measured](results/latent-steps.md)"),
