@@ -32,7 +32,7 @@ INTERRUPTED = 130
 )
 @click.option(
     "--output",
-    type=click.Choice(["logits", "probabilities", "labels", "names", "top-k"]),
+    type=click.Choice(["logits", "probabilities", "distances", "labels", "names", "top-k"]),
     help="What the suspect answers with. [default: what control images show; without any, logits]",
 )
 @click.option(

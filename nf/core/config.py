@@ -320,10 +320,12 @@ class VariantConfig:
     Attributes:
         scheme: name of the scheme.
         changes: values that replace keys of the scheme's section.
+        all_models: whether it takes all training models of the profile's pool, however few the others take.
     """
 
     scheme: str = "naturalfinger"
     changes: Mapping[str, Any] = field(default_factory=dict)
+    all_models: bool = False
 
 
 @dataclass(frozen=True)
@@ -344,6 +346,10 @@ class VariantsConfig:
 
     def __post_init__(self) -> None:
         at_least(self, queries=1, models=1)
+
+    def models_of(self, name: str) -> int | None:
+        """Training models of each kind that the variant ``name`` takes; ``None`` for all."""
+        return None if self.each[name].all_models else self.models
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Layout = Literal["nchw", "nhwc", "nhw", "flat", "flat-hwc"]
 Channels = Literal["grey", "rgb", "bgr"]
 Number = Literal["float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"]
 Resize = Literal["bilinear", "bicubic", "nearest", "box", "lanczos"]
-Kind = Literal["logits", "probabilities", "labels", "names", "top-k"]
+Kind = Literal["logits", "probabilities", "distances", "labels", "names", "top-k"]
 
 NO_CLASS = -1
 """The label of an answer that is none of the owner's classes."""
@@ -47,7 +47,8 @@ class Interface:
         std: what they are divided by then, one number or one for each channel in the suspect's order.
         input_name: name, of several inputs, of the one that takes the image.
         output_name: name, of several outputs, of the one that answers, or its number from 0 on.
-        kind: what it answers with; ``names`` are of classes, ``top-k`` pairs of class and score.
+        kind: what it answers with; ``distances`` are scores of which the lowest is the best, ``names`` are of classes,
+            ``top-k`` pairs of class and score.
         labels: the suspect's names of the owner's classes, in the owner's order.
         offset: the suspect's number of the owner's first class.
         classes: the owner's class for each of the suspect's, -1 for those that the owner does not have; in the place of
@@ -310,9 +311,9 @@ def with_classes(how: Interface, classes: Sequence[int]) -> Interface:
 
 def output_of(stated: Interface) -> OutputKind:
     """What a suspect that is asked in one way alone answers with: logits where nothing is stated."""
-    if stated.kind is None or stated.kind in ("names", "top-k"):
-        return "logits" if stated.kind is None else "labels"
-    return cast(OutputKind, stated.kind)
+    if stated.kind is None or stated.kind == "distances":  # whose sign is turned where they are read
+        return "logits"
+    return "labels" if stated.kind in ("names", "top-k") else cast(OutputKind, stated.kind)
 
 
 def _read_text(path: Path, what: str) -> str:

@@ -41,7 +41,7 @@ def variant_basis(run: Run, name: str) -> dict[str, Any]:
     return {
         "settings": dict(run.profile.variant_section(name)),
         "queries": variants.queries,
-        "models": variants.models,
+        "models": variants.models_of(name),
         "zoo": sha256_json(read_json(run.layout.zoo / SUMMARY_FILE, advice="run `nf zoo`")),
     }
 

@@ -292,7 +292,7 @@ def variant_parts(run: Run, aside: Run, variant: VariantId) -> Iterator[Part]:
             "seed": profile.seed,
             "section": profile.variant_section(variant.name),
             "queries": profile.variants.queries,
-            "models": profile.variants.models,
+            "models": profile.variants.models_of(variant.name),
             "evaluation": asdict(profile.evaluation),
         },
     )

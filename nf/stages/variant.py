@@ -63,7 +63,11 @@ def make_variant(run: Run, variant: VariantId) -> VariantQueries:
     own_seed = derive_seed(run.profile.seed, "variant", chosen.scheme, variant.seed)
     try:
         queries = make_queries(
-            with_fewer_models(run, settings.models), chosen.scheme, section, count=settings.queries, seed=own_seed
+            with_fewer_models(run, settings.models_of(variant.name)),
+            chosen.scheme,
+            section,
+            count=settings.queries,
+            seed=own_seed,
         )
     except NotEnoughQueriesError as error:
         return VariantQueries(variant, record | {"shortage": str(error)}, None)
@@ -76,7 +80,7 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
     Raises:
         SuspectError: a suspect cannot be loaded or asked.
     """
-    run = with_fewer_models(run, run.profile.variants.models)
+    run = with_fewer_models(run, run.profile.variants.models_of(made.id.name))
     record, queries = made.record, made.queries
     if queries is not None:
         table, answers = score_suspects(run, queries)

@@ -325,7 +325,7 @@ def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answ
     elif isinstance(suspect, ServedSuspect):
         how = suspect.declared(queries.images.shape[1:])
         raw = choose(suspect.ask_once(queries.images, how), how)
-    elif stated.offset is None and stated.classes is None and stated.labels is None:
+    elif stated.kind != "distances" and stated.offset is None and stated.classes is None and stated.labels is None:
         return ask(suspect, queries)
     else:
         raw, how = cast(NDArray[Any], suspect(queries.images)), stated.over(Interface.of(kind=suspect.output))

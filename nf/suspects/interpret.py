@@ -50,7 +50,7 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
         raw = raw.astype(np.float32)
     scores = check_answers(_squeezed(raw, 2), "probabilities" if kind == "probabilities" else "logits", count)
-    return _scored(scores.astype(np.float32), how, num_classes)
+    return _scored(scores.astype(np.float32) * (-1 if kind == "distances" else 1), how, num_classes)
 
 
 def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:

@@ -81,6 +81,18 @@ class Network(ABC):
         port = next(port for port in self.signature.inputs if form.input_name in (None, port.name))
         return form.layout in ("nchw", "nhwc", None) and (port.shape is None or list(port.shape).count(None) >= 2)
 
+    def find(self, controls: Controls, num_classes: int, stated: Interface) -> Found:
+        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+
+        Raises:
+            NoVerdictError: it answers too few of them rightly, however it is asked.
+            SuspectError: they do not fit its input as ``stated``, or it fails on them.
+        """
+        channels, height, width = controls.images.shape[1:]
+        forms = self.forms((channels, height, width), stated)
+        any_size = any(map(self.takes_any_size, forms))
+        return find(self.ask, all_ways(forms, controls, stated), controls, num_classes, stated, any_size=any_size)
+
     def ask(self, images: Images, how: Interface) -> dict[str, Raw]:
         """What each output answers to ``images`` (N, C, H, W), N >= 1, by its name; see ``nf.suspects.interpret``.
 

@@ -65,7 +65,7 @@ def read(
     """
     for output, raw in raws.items():
         named = how if len(raws) == 1 else Interface(output_name=output).over(how)
-        for kind in _kinds(raw, how):
+        for kind in _kinds(raw, how, reorder=reorder):
             one = Interface.of(kind=kind).over(named)
             maps = [_reordered(raw, one, labels, num_classes)] if reorder else _maps(raw, one, num_classes, names)
             for meaning in filter(None, maps):
@@ -84,7 +84,8 @@ def _reading(how: Interface, answers: Answers, labels: NDArray[np.int64]) -> Rea
     return Reading(how, int((answers.labels == labels).sum()), sureness, answers)
 
 
-def _kinds(raw: Raw, how: Interface) -> list[str]:
+def _kinds(raw: Raw, how: Interface, *, reorder: bool) -> list[str]:
+    """What answers may be, the likeliest first; of distances no order of classes is looked for."""
     if how.kind is not None:
         return [how.kind]
     if not isinstance(raw, np.ndarray):
@@ -96,7 +97,9 @@ def _kinds(raw: Raw, how: Interface) -> list[str]:
     if raw.dtype.kind in "iu":
         return ["logits", "labels"]
     scores = np.nan_to_num(raw.astype(np.float64), posinf=2, neginf=2)
-    return ["probabilities" if look_like_probabilities(scores) else "logits"]
+    if look_like_probabilities(scores):
+        return ["probabilities"]
+    return ["logits"] if reorder else ["logits", "distances"]
 
 
 def _maps(raw: Raw, how: Interface, num_classes: int, names: tuple[str, ...]) -> list[Interface]:
@@ -133,7 +136,7 @@ def _reordered(raw: Raw, how: Interface, labels: NDArray[np.int64], num_classes:
         if numbers.min() < 0 or count > 10_000:
             return None
     else:
-        numbers, count = raw.argmax(axis=1), raw.shape[1]
+        numbers, count = raw.argmin(axis=1) if how.kind == "distances" else raw.argmax(axis=1), raw.shape[1]
         if not num_classes <= count <= num_classes + 1:
             return None
     fitted = fit_classes(numbers, labels, count, num_classes)

@@ -85,6 +85,11 @@ def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, c
     assert comparison_variants(run) == ()
 
 
+def test_the_basis_of_a_variant_of_the_paper_has_all_training_models(run):
+    assert variant_basis(run, "none")["models"] == run.profile.variants.models == 1
+    assert variant_basis(run, "paper")["models"] is None
+
+
 def test_the_basis_of_a_variant_is_its_own_settings(run):
     section = run.profile.section("schemes", "naturalfinger")
     found = variant_basis(run, "none")["settings"]

@@ -1,11 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nf.core.config import VariantConfig, VariantsConfig
 from nf.core.errors import ConfigError
+from nf.core.files import write_json
+from nf.core.variants import VariantId
 from nf.models import build_classifier, save_model, weights_hash
 from nf.stages.fingerprint import training_models
+from nf.stages.prepare import prepare
 from nf.stages.run import Run
+from nf.stages.variant import make_variant
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0], "std": [1]}
@@ -38,3 +44,14 @@ def test_training_models_are_those_of_the_pool_and_twins_join_the_negatives(buil
     assert models.negative_ids == NEGATIVES + more
     for model_id, model in {"source": models.source, **models.by_id()}.items():
         assert weights_hash(model) == hashes[model_id]
+
+
+@pytest.mark.parametrize(("all_models", "asked"), [(False, 2), (True, 4)])
+def test_a_variant_may_take_all_training_models_however_few_the_others_take(built, all_models, asked):
+    run, _ = built
+    prepare(run)
+    write_json(run.layout.zoo / "summary.json", {})
+    variants = VariantsConfig(queries=3, models=1, each={"own": VariantConfig("random", {}, all_models)})
+    made = make_variant(replace(run, profile=replace(run.profile, variants=variants)), VariantId("own", 0))
+    assert len(made.queries.card["training_scores"]) == asked
+    assert made.record["basis"]["models"] == (None if all_models else 1)

@@ -370,6 +370,7 @@ def all_forms() -> Iterator[Form]:
     yield Form("a switch", _plain(_switch))
     yield Form("half scores", _plain(_half), exact=False)
     yield Form("probabilities", _plain(lambda s: s.out("Softmax", axis=1).done()))
+    yield Form("distances", _plain(lambda s: s.out("Neg").done()))
     yield Form("log probabilities", _plain(lambda s: s.out("LogSoftmax", axis=1).done()))
     yield Form(
         "(N, C, 1, 1)",

@@ -139,6 +139,20 @@ def test_a_set_without_controls_is_asked_as_before(queries: QuerySet) -> None:
     assert examine(shifted, replace(queries, controls=None), Interface(offset=1)).sense == 1.0
 
 
+def test_distances_have_their_best_class_lowest(queries: QuerySet, learned: str, write: Write) -> None:
+    path = write(learned.replace("[N,3] logits", "[N,3] far").replace("\n    }", "\n        far = Neg (logits)\n    }"))
+    near = IsolatedSuspect(path, "logits")
+    found = examine(near, queries)
+    assert found.found is not None
+    assert (found.found.how.kind, found.found.right) == ("distances", 48)
+    assert found.answers.labels.tolist() == queries.labels.tolist()
+    stated = replace(near, interface=Interface(kind="distances"))
+    without = replace(queries, controls=None)
+    assert examine(stated, without, stated.interface).answers.labels.tolist() == queries.labels.tolist()
+    with pytest.raises(NoVerdictError, match="does not understand them"):
+        examine(near, without)  # nobody says so
+
+
 def test_an_order_of_classes_needs_more_than_luck() -> None:
     labels = np.arange(40) % 10
     assert fit_classes(RNG.integers(0, 10, 40), labels, 10, 10) is None

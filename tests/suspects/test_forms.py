@@ -17,7 +17,7 @@ from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.queries import QuerySet
 from nf.suspects import examine
 from nf.suspects.onnx import OnnxNetwork
-from nf.suspects.probe import Found, all_ways, find
+from nf.suspects.probe import Found
 
 FORMS = {form.name: form for form in runpy.run_path(str(Path(__file__).with_name("forms.py")))["all_forms"]()}
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -35,10 +35,7 @@ class InProcess:
         raise NotImplementedError
 
     def find(self, controls: Controls, num_classes: int) -> Found:
-        forms = self.network.forms((1, 16, 16), self.interface)
-        ways = all_ways(forms, controls, self.interface)
-        any_size = any(map(self.network.takes_any_size, forms))
-        return find(self.network.ask, ways, controls, num_classes, self.interface, any_size=any_size)
+        return self.network.find(controls, num_classes, self.interface)
 
     def ask(self, images: NDArray[np.uint8], hows: Any) -> Any:
         self.asked += len(images)

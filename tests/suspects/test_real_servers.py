@@ -50,15 +50,15 @@ def free_port():
 
 
 @contextmanager
-def running(command, folder, ready):
-    """The server that ``command`` starts, once it answers at ``ready``."""
+def running(command, folder, ready, *, seconds=180, **variables):
+    """The server that ``command`` starts with ``variables``, once it answers at ``ready`` within so many seconds."""
     log = folder / "server.log"
     with log.open("wb") as output:
         path = os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])  # it starts its neighbours
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": path, **variables}
         started = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env=environment)
         try:
-            deadline = time.monotonic() + 180
+            deadline = time.monotonic() + seconds
             while True:
                 try:
                     if httpx.get(ready, timeout=5).status_code == 200:
@@ -189,6 +189,7 @@ import sys, uvicorn
 listen = uvicorn.Config.__init__
 uvicorn.Config.__init__ = lambda self, *given, **more: listen(self, *given, **{**more, "host": "127.0.0.1"})
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve.utils.utils import generate_uuid
 class Shop(Model):
     def __init__(self):
         super().__init__("shop")
@@ -197,7 +198,7 @@ class Shop(Model):
         if isinstance(payload, InferRequest):
             output = InferOutput("scores", [1, 4], "FP64")
             output.set_data_from_numpy(logits(payload.inputs[0].as_numpy()), binary_data=False)
-            return InferResponse(payload.id, "shop", [output])
+            return InferResponse(generate_uuid(), "shop", [output])
         return {"predictions": logits(payload["instances"]).tolist()}
 ModelServer(http_port=int(sys.argv[1]), enable_grpc=False, workers=1).start([Shop()])
 """
@@ -220,10 +221,18 @@ from ray import serve
 @serve.deployment
 class Shop:
     async def __call__(self, request):
+        if request.method == "GET":
+            return "ready"
         told = await request.json()
         return {"scores": logits([told["image"]])[0].tolist()}
-ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", num_cpus=1, object_store_memory=80 << 20)
-serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
+# Of 127.0.0.1 it makes the machine's own address.
+ray.init(include_dashboard=False, _node_ip_address="127.0.0.2", num_cpus=1, object_store_memory=80 << 20)
+while True:
+    try:
+        serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1])})
+        break
+    except TimeoutError:  # it waits for a minute, which is too short for a machine that does much else
+        pass
 serve.run(Shop.bind(), route_prefix="/classify")
 while True:
     time.sleep(1)
@@ -232,6 +241,10 @@ while True:
     port = free_port()
     adapter = {"address": f"http://127.0.0.1:{port}/classify", "json": {"image": "{nchw}"}, "read": "scores"}
     (tmp_path / "shop.yaml").write_text(json.dumps({**adapter, "kind": "logits"}))
-    with running([python_with("ray"), "serve.py", str(port)], tmp_path, f"http://127.0.0.1:{port}/-/healthz"):
+    # It keeps a token at home, and gives its own parts five seconds to start.
+    patient = {f"RAY_SERVE_PROXY_{check}_CHECK_TIMEOUT_S": "300" for check in ("READY", "HEALTH")}
+    patient |= {"HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    command, ready = [python_with("ray"), "serve.py", str(port)], f"http://127.0.0.1:{port}/classify"
+    with running(command, tmp_path, ready, seconds=500, **patient):
         stated = Interface(range=(0, 1))
         assert asked(queries, str(tmp_path / "shop.yaml"), None, stated) == LABELS[_QUERIES].tolist()

@@ -1,4 +1,4 @@
-"""Every row of docs/suspects.md is done as it says: what you have is made, what you type is typed."""
+"""Every row of docs/suspects.md and the pages behind it is done as it says: what you have is made, and typed."""
 
 import re
 import shlex
@@ -27,7 +27,8 @@ from tests.suspects import test_formats, test_presets
 from tests.suspects.conftest import calibration
 from tests.suspects.test_presets import CONTROLS, LABELS, POOL, QUERIES, SERVICES, WEIGHTS, plain
 
-PAGE = Path(__file__).resolve().parents[2].joinpath("docs", "suspects.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = "\n".join(DOCS.joinpath(name).read_text() for name in ("suspects.md", "addresses.md", "answers.md"))
 NAMES = ("null", "eins", "zwei", "drei")
 
 

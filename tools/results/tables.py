@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from textwrap import fill
 
-from tools.results import across, gpus, networks, schemes, settings, verdicts
+from tools.results import across, conventions, deviations, gpus, networks, schemes, settings, verdicts
 from tools.results.figures import filled
 from tools.results.records import ROOT
 
@@ -53,12 +53,22 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings-digits": settings.settings_digits,
     "latent-steps": settings.latent_steps,
     "survivors": settings.survivors,
+    "conventions": conventions.conventions,
+    "conventions-each": conventions.by_convention,
+    "floors": conventions.floors,
+}
+SETTINGS: dict[str, Callable[[], str]] = {
+    "settings-naturalfinger": partial(deviations.scheme, "naturalfinger"),
+    "settings-ipguard": partial(deviations.scheme, "ipguard"),
+    "settings-metav": partial(deviations.scheme, "metav"),
+    "settings-metafinger": partial(deviations.scheme, "metafinger"),
+    "settings-attacks": deviations.attacks,
 }
 
 
 def rendered(text: str) -> str:
     """``text`` with every table and number as its record says."""
-    for name, table in TABLES.items():
+    for name, table in {**TABLES, **SETTINGS}.items():
         start, end = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
         if start in text:
             written = f"{start}\n{_wrapped(table())}\n{end}".replace("\\", r"\\")

@@ -1,0 +1,105 @@
+"""Tables of how often the search for a suspect's conventions errs, from the record of ``experiments.conventions``."""
+
+from collections.abc import Callable, Sequence
+
+from nf.core.proportions import Proportion
+from tools.results.cells import share
+from tools.results.records import Record, load
+
+KINDS = {
+    "searched": "conventions that the search tries",
+    "unknown": "conventions that it does not try",
+    "broken": "classifiers that answer nonsense",
+}
+_NONE = "Nothing has been recorded yet: `python -m experiments.conventions --out FOLDER` fills this place."
+
+
+def conventions() -> str:
+    """What became of verdicts, a row for each kind of convention and recorded zoo."""
+    record = load("conventions")
+    if record is None:
+        return _NONE
+    lines = [
+        "| zoo | kind | asked | as if stated | no verdict, before a query | no verdict, after | honest, graver "
+        "| thieves, lighter | other changes |",
+        f"|{'---|' * 9}",
+    ]
+    for run in record["runs"]:
+        for kind, words in KINDS.items():
+            rows = [row for row in run["conventions"] if row["kind"] == kind]
+            if rows:
+                lines.append(f"| {title(run)} | {len(rows)} {words} | {' | '.join(_cells(rows))} |")
+    return "\n".join(lines)
+
+
+def _cells(rows: Sequence[Record]) -> list[str]:
+    asked = sum(row["models"] for row in rows)
+
+    def total(*keys: str) -> int:
+        return sum(len(row[key]) if isinstance(row[key], list) else row[key] for row in rows for key in keys)
+
+    return [
+        f"{asked:,}",
+        f"{total('as_stated'):,}",
+        f"{total('no_verdict_before_queries'):,}",
+        f"{total('no_verdict_after_queries'):,}",
+        share(Proportion(total("honest_graver"), asked)),
+        share(Proportion(total("thieves_lighter"), asked)),
+        f"{total('honest_lighter', 'thieves_graver'):,}",
+    ]
+
+
+def by_convention() -> str:
+    """The conventions under which verdicts became others, of all recorded zoos."""
+    record = load("conventions")
+    if record is None:
+        return _NONE
+    lines = [
+        "| zoo | convention | models | as if stated | no verdict | honest, graver | thieves, lighter | other changes | "
+        "equal answers |",
+        f"|{'---|' * 9}",
+    ]
+    for run in record["runs"]:
+        for row in run["conventions"]:
+            changed = [len(row[key]) for key in ("honest_graver", "thieves_lighter")]
+            others = len(row["honest_lighter"]) + len(row["thieves_graver"])
+            if row["kind"] != "broken" and (sum(changed) or others or row["as_stated"] < row["models"]):
+                none = row["no_verdict_before_queries"] + row["no_verdict_after_queries"]
+                equal = "" if row["answers_equal"] is None else f"{row['answers_equal']:.0%}"
+                cells = [row["models"], row["as_stated"], none, *changed, others, equal]
+                lines.append(f"| {title(run)} | {row['name']} | {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def floors() -> str:
+    """What the floor under sense does, a column for each recorded zoo."""
+    record = load("conventions")
+    if record is None:
+        return _NONE
+    runs = record["runs"]
+
+    def counted(count: int, total: int) -> str:
+        return share(Proportion(count, total)) if total else "none"
+
+    rows: dict[str, Callable[[Record], str]] = {
+        "floor": lambda found: f"{found['floor']:.2f}",
+        "lowest share of sense, asked rightly": lambda found: f"{found['asked_rightly_lowest']:.2f}",
+        "asked rightly, refused": lambda found: counted(len(found["asked_rightly_refused"]), found["asked_rightly"]),
+        "asked wrongly, refused": lambda found: counted(found["asked_wrongly_refused"], found["asked_wrongly"]),
+        "asked wrongly, with another verdict, without a floor": lambda found: counted(
+            found["asked_wrongly_changed"], found["asked_wrongly"]
+        ),
+        "the same, above the floor": lambda found: counted(
+            found["asked_wrongly_changed_above"], found["asked_wrongly"]
+        ),
+        "honest and a graver verdict, without a floor": lambda found: str(found["honest_graver"]),
+        "the same, above the floor ": lambda found: str(found["honest_graver_above"]),
+    }
+    lines = [f"| | {' | '.join(map(title, runs))} |", f"|{'---|' * (len(runs) + 1)}"]
+    lines += [f"| {what.strip()} | {' | '.join(cell(run['floor']) for run in runs)} |" for what, cell in rows.items()]
+    return "\n".join(lines)
+
+
+def title(run: Record) -> str:
+    """Profile and seed of a run."""
+    return f"{run['profile']} (seed {run['seed']})"
