@@ -1,35 +1,91 @@
-"""Files written whole or not at all, JSON records and content hashes."""
+"""Files written whole or not at all and for their owner's eyes alone, JSON records and content hashes.
+
+What the project writes tells how a thief is found: queries, seeds, calibration, who was asked what. So nobody decides
+file by file which of it is secret. All of it is readable by its owner alone; to hand something out is a deliberate
+``chmod``.
+"""
 
 import csv
 import hashlib
 import io
 import json
+import logging
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from nf.core.errors import ArtifactError
 
 TEMPORARY_SUFFIX = ".tmp"
+PRIVATE_FOLDER = 0o700
+_OTHERS = 0o077  # the bits of a mode that let anybody but the owner in
+_CLASSES = ((stat.S_IRGRP, stat.S_IXGRP), (stat.S_IROTH, stat.S_IXOTH))
+
+_logger = logging.getLogger(__name__)
+
+
+def keep_private() -> None:
+    """Let this process and all that it starts make files and folders that nobody but their owner can read.
+
+    For entry points: what this module writes is private anyway, other libraries' files are so after this alone.
+    """
+    os.umask(_OTHERS)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder ``path`` and those above it, as far as they are missing, for their owner alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+
+
+def close_folder(path: Path) -> None:
+    """Make the folder ``path``, or shut others out of one that is there: what lies in it is then closed to them, too.
+
+    Raises:
+        ArtifactError: it cannot be made.
+    """
+    try:
+        make_folder(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & _OTHERS:
+            path.chmod(mode & ~_OTHERS)
+    except PermissionError:  # a folder of somebody else, who has let this user in
+        _logger.warning("%s: others on this machine may read it, and it is not ours to close", path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def is_exposed(path: Path) -> bool:
+    """Whether somebody else than its owner and root can read the file ``path``, by its mode and its folders'."""
+    file, *folders = (stat.S_IMODE(each.stat().st_mode) for each in (path, *path.resolve().parents))
+    return any(file & read and all(mode & enter for mode in folders) for read, enter in _CLASSES)
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and renamed, otherwise removed.
 
+    The file, and folders that are made for it, are readable by their owner alone.
+
     Raises:
         ArtifactError: the disk is full or the folder is not writable; what was at ``path`` is untouched.
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=path.parent)
         os.close(descriptor)
-        temporary = Path(name)
-        temporary.chmod(0o666 & ~_UMASK)
+        temporary = Path(name)  # with mode 0600, which goes along when it is renamed
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -48,8 +104,8 @@ def open_lock(path: Path) -> IO[str]:
         ArtifactError: the file cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w")
+        make_folder(path.parent)
+        return open(path, "w", opener=partial(os.open, mode=0o600))
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -58,15 +114,6 @@ def _unwritable(path: Path, error: OSError) -> ArtifactError:
     return ArtifactError(
         f"cannot write {path}: {error.strerror or error}; free some space or fix the permissions and run again"
     )
-
-
-def _read_umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-_UMASK = _read_umask()  # once: it is the whole process's, and is another for a moment
 
 
 def write_bytes(path: Path, data: bytes) -> None:

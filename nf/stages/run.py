@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nf.core.config import Profile, load_profile
 from nf.core.errors import ArtifactError
-from nf.core.files import open_lock, read_json, write_json
+from nf.core.files import close_folder, open_lock, read_json, write_json
 from nf.core.paths import Layout
 
 Progress = Callable[[int, int, str], None]
@@ -83,6 +83,7 @@ class Run:
 
     @contextmanager
     def _lock(self, name: str, kind: int) -> Iterator[None]:
+        close_folder(self.layout.root)  # also where another program, such as DVC, has made it
         with open_lock(self.layout.lock(name)) as lock:
             try:
                 fcntl.flock(lock, kind)

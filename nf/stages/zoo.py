@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, write_json
+from nf.core.files import make_folder, read_json, write_json
 from nf.core.lineage import MAKING_POOLS
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import resolve_device
@@ -43,7 +43,7 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training
     models, then those of calibration.
     """
-    run.layout.zoo.mkdir(parents=True, exist_ok=True)
+    make_folder(run.layout.zoo)
     remove_unlisted(plan, run.layout.zoo)
     turns: dict[str, int] = {}
     for turn, pool in enumerate(MAKING_POOLS):

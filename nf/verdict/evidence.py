@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nf.core.answers import Answers, AnswerTable
 from nf.core.calibration import Calibration, Group, Look
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import sha256_bytes, sha256_file, write_json
+from nf.core.files import make_folder, sha256_bytes, sha256_file, write_json
 from nf.core.paths import ANSWERS_FILE, EVIDENCE_FILE
 from nf.core.queries import QuerySet
 from nf.core.version import VERSION
@@ -146,7 +146,7 @@ def check_evidence_folder(folder: Path) -> None:
     if (folder / EVIDENCE_FILE).exists() or any(folder.glob(f"*/{EVIDENCE_FILE}")):
         raise ArtifactError(f"{folder}: expected a folder without evidence, found {EVIDENCE_FILE}; name another one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         writable = os.access(folder, os.W_OK)
     except OSError as error:
         raise ArtifactError(f"{folder}: expected a folder for the evidence, got {error.strerror}") from error
