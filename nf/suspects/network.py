@@ -20,6 +20,8 @@ from nf.suspects.signature import Port, Signature
 
 Images = NDArray[np.uint8]
 
+_NUMBERS_AT_ONCE = 1 << 20  # what a network makes of them on the way takes a hundred times as much
+_MOST_NUMBERS = 1 << 26
 _FILLED = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
 
@@ -88,7 +90,7 @@ class Network(ABC):
         port = next(port for port in self.signature.inputs if how.input_name in (None, port.name))
         wanted = self._wanted(how)
         fixed = port.shape[0] if how.batch is not False and port.shape else None
-        size = 1 if how.batch is False else fixed or self.batch_size
+        size = 1 if how.batch is False else self._batch(images, how, fixed)
         batches: list[list[Raw]] = []
         for start in range(0, len(images), size):
             given = prepare(images[start : start + size], how)
@@ -102,6 +104,19 @@ class Network(ABC):
             for output, answers in zip(wanted, zip(*batches, strict=True), strict=True)
             if (joined := _joined(answers, len(images), how.batch is False)) is not None
         }
+
+    def _batch(self, images: Images, how: Interface, fixed: int | None) -> int:
+        """How many images are sent at once: as many as the file wants, or fewer of large images than of small ones.
+
+        Raises:
+            SuspectError: the file wants more than anybody needs.
+        """
+        numbers = prepare(images[:1], how).size
+        if fixed is None:
+            return min(self.batch_size, max(1, _NUMBERS_AT_ONCE // numbers))
+        if fixed * numbers > _MOST_NUMBERS:
+            raise SuspectError(f"{self.path}: expected batches of at most {_MOST_NUMBERS // numbers}, got {fixed}")
+        return fixed
 
     def _wanted(self, how: Interface) -> list[Port]:
         outputs = self.signature.outputs
