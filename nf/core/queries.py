@@ -15,7 +15,7 @@ from nf.core.answers import Answers
 from nf.core.calibration import Calibration
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import is_exposed, read_json, restore, sha256_bytes, write_bytes, write_json
+from nf.core.files import is_exposed, read_json, restore, sha256_bytes, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, QUERIES_FILE
 from nf.core.verifier import Verifier
 
@@ -131,7 +131,7 @@ class QuerySet:
         if self.calibration is not None:
             self.calibration.save(folder)
             added["calibration"] = self.calibration.digest
-        write_json(folder / CARD_FILE, {**self.card, **added})
+        write_sealed(folder / CARD_FILE, {**self.card, **added})
 
     @classmethod
     def load(cls, folder: Path) -> "QuerySet":
@@ -153,7 +153,7 @@ class QuerySet:
                 "make one with `nf fingerprint`"
             )
         _warn_if_exposed(path)
-        card = read_json(folder / CARD_FILE)
+        card = read_json(folder / CARD_FILE, advice=f"{restore(folder)} or make it again")
         controls = Controls.load(folder, card["controls"]) if "controls" in card else None
         calibration = Calibration.load(folder, card["calibration"]) if "calibration" in card else None
         try:

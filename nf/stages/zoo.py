@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from nf.core.errors import ArtifactError
-from nf.core.files import make_folder, read_json, write_json
+from nf.core.files import make_folder, read_json, write_sealed
 from nf.core.lineage import MAKING_POOLS
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import resolve_device
@@ -84,7 +84,7 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     models = [{key: card[key] for key in shown} for card in cards]
     device = resolve_device(run.profile.execution.device)
     extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device)
-    write_json(path, {"models": models, "extraction": extraction})
+    write_sealed(path, {"models": models, "extraction": extraction})
     return path
 
 

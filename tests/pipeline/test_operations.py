@@ -25,7 +25,7 @@ POLL_SECONDS = "1"
 
 @dataclass(frozen=True)
 class Inboxed:
-    """A server's ``url``, what was ``posted`` to it, the tokens that it ``heard``, and how processes were ``called``."""
+    """A server's ``url``, what was ``posted`` to it, tokens that it ``heard``, and how processes were ``called``."""
 
     url: str
     posted: list
