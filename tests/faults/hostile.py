@@ -145,6 +145,11 @@ class Forked(IsolatedSuspect):
             raise subprocess.TimeoutExpired("child", self.timeout_seconds)
         return os.waitstatus_to_exitcode(status)
 
+    def _limit_here(self) -> int:
+        """The limit, where what this process has imported leaves enough of it, as a fresh process's libraries do."""
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        return max(self.memory_limit, pages * resource.getpagesize() + 3 * self.memory_limit // 4)
+
     def _become_the_child(self, empty: str, given: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> None:
         status = 1
         try:
@@ -152,7 +157,7 @@ class Forked(IsolatedSuspect):
             for number, file in enumerate((given, stdout, stderr)):
                 os.dup2(file.fileno(), number)
             sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in enumerate(("r", "w", "w")))
-            status = child.main(self.path.resolve(), self.memory_limit, self.cpu_seconds)
+            status = child.main(self.path.resolve(), self._limit_here(), self.cpu_seconds)
             sys.stderr.flush()
         except BaseException:  # as Python itself would end, had the process been started afresh
             import traceback

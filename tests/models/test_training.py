@@ -146,9 +146,7 @@ def test_damage_is_noticed(saved):
 def test_a_card_of_another_model_is_noticed(saved):
     card = (saved / "card.json").read_text()
     (saved / "card.json").write_text(card.replace('"width": 0.125', '"width": 0.25'))
-    with pytest.raises(
-        ArtifactError, match=r"card.json is damaged: .*; build the model with `nf zoo`"
-    ):
+    with pytest.raises(ArtifactError, match=r"card.json is damaged: .*; build the model with `nf zoo`"):
         load_model(saved)
     write_sealed(saved / "card.json", json.loads((saved / "card.json").read_text()))
     with pytest.raises(ArtifactError, match="does not fit its card"):
