@@ -20,6 +20,7 @@ setup: .venv/.installed ## Install everything into .venv
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	install -d -m 700 out .dvc/cache .mlflow .prefect  # query sets lie there, whatever modes DVC and MLflow choose
 	touch $@
 
 repro: setup ## Run the pipeline up to the report on its first scheme; PROFILE=name for another profile

@@ -23,6 +23,7 @@ from nf.models.onnx import OnnxExporter
 from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
 from nf.stages.score import score_suspects
+from nf.stages.zoo_suspects import write_exports_card
 from nf.zoo import fingerbench
 from tools.results.architectures import CLASSES
 
@@ -43,6 +44,7 @@ def export(run: Run) -> dict[str, float]:
         seconds[name] = round(time.perf_counter() - started, 2)
     for spec in fingerbench(zoo).specs:
         run.layout.exported(spec.id).symlink_to(first[spec.architecture])
+    write_exports_card(run.layout, (spec.id for spec in fingerbench(zoo).specs))
     return seconds
 
 

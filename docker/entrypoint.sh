@@ -2,6 +2,7 @@
 # The roles of the image: prefect-server, mlflow-server, deploy, worker. Anything else is run as a command.
 # With PGPASSWORD set, the servers keep their records in PostgreSQL, at PGHOST; otherwise in SQLite under /state.
 set -euo pipefail
+umask 077 # query sets are secrets, in volumes too
 
 wait_for_postgres() {
   local deadline=$((SECONDS + 60))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
+from nf.core.interface import PRESETS
 from nf.suspects import Interface
-from nf.suspects.interface import PRESETS
 from nf.suspects.interpret import Raw
 from nf.suspects.network import Network
 from nf.suspects.onnx import OnnxNetwork

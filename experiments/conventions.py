@@ -21,6 +21,7 @@ from nf.core.answers import Answers
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
 from nf.core.files import read_json, write_json
+from nf.core.interface import PRESETS
 from nf.core.lineage import ModelSpec
 from nf.core.predictor import OutputKind
 from nf.core.queries import QuerySet
@@ -28,7 +29,6 @@ from nf.core.seeds import derive_seed
 from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
 from nf.suspects import Examination, Interface
-from nf.suspects.interface import PRESETS
 from nf.suspects.interpret import Raw
 from nf.suspects.probe import Found
 from nf.verdict import OUTCOMES, decide

@@ -3,9 +3,13 @@
 import os
 from pathlib import Path
 
+from nf.core.files import close_folder, keep_private
+
 ROOT = Path(__file__).resolve().parent.parent
 PREFECT_HOME = ROOT / ".prefect"
 MLFLOW_HOME = ROOT / ".mlflow"
+_PRIVATE = (ROOT / "out", ROOT / ".dvc" / "cache", PREFECT_HOME, MLFLOW_HOME)
+"""What holds query sets, seeds or settings; MLflow, Prefect and DVC choose the modes of what they write there."""
 
 
 def project() -> dict[str, str]:
@@ -14,7 +18,11 @@ def project() -> dict[str, str]:
 
 
 def configure() -> None:
-    """Fill in the environment. Call it before prefect, mlflow or torch are imported."""
+    """Fill in the environment and shut others out. Call it before prefect, mlflow or torch are imported."""
+    keep_private()
+    for folder in _PRIVATE:
+        if folder.is_dir():
+            close_folder(folder)
     defaults = {
         # Everything stays in the project: a user's own Prefect profile may point to another server.
         "PREFECT_HOME": str(PREFECT_HOME),

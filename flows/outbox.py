@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flows.environment import MLFLOW_HOME
 from flows.model_registry import register
 from nf.core.errors import ArtifactError, NFError
-from nf.core.files import read_json, write_bytes, write_json
+from nf.core.files import make_folder, open_lock, read_json, write_bytes, write_sealed
 
 OUTBOX = MLFLOW_HOME / "outbox"
 _RECORD_FILE = "record.json"
@@ -80,7 +80,7 @@ def keep(experiment: str, record: RunRecord) -> Path:
         unfinished = OUTBOX / f".{name}"
         try:
             _write(unfinished, record)
-            write_json(unfinished / "envelope.json", {"experiment": experiment, "time": time.time_ns() // 1_000_000})
+            write_sealed(unfinished / "envelope.json", {"experiment": experiment, "time": time.time_ns() // 1_000_000})
             return unfinished.rename(OUTBOX / name)
         except OSError as error:
             raise ArtifactError(
@@ -123,30 +123,22 @@ def send() -> int:
 def _write(folder: Path, record: RunRecord) -> None:
     for place, source in record.files.items():
         target = folder / _ARTIFACTS / place
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         if isinstance(source, bytes):
             write_bytes(target, source)
         elif source.is_dir():
-            shutil.copytree(source, target)
+            shutil.copytree(source, target, copy_function=shutil.copyfile)
         else:
-            shutil.copy2(source, target)
+            shutil.copyfile(source, target)  # not its mode, which DVC may have chosen
     plain = {"name": record.name, "params": dict(record.params), "metrics": list(record.metrics)}
-    write_json(folder / _RECORD_FILE, {**plain, "tags": dict(record.tags), "models": dict(record.models)})
+    write_sealed(folder / _RECORD_FILE, {**plain, "tags": dict(record.tags), "models": dict(record.models)})
     for index, child in enumerate(record.children):
         _write(folder / f"child-{index:02}", child)
 
 
 @contextmanager
 def _outbox_lock() -> Iterator[None]:
-    try:
-        OUTBOX.mkdir(parents=True, exist_ok=True)
-        lock = (OUTBOX / ".lock").open("w")
-    except OSError as error:
-        raise ArtifactError(
-            f"{OUTBOX}: expected a folder to write to, got {_reason(error)}; free some space or fix the permissions "
-            "and run again"
-        ) from error
-    with lock:
+    with open_lock(OUTBOX / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

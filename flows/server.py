@@ -20,6 +20,7 @@ from pathlib import Path
 
 from flows.environment import PREFECT_HOME
 from nf.core.errors import NFError
+from nf.core.files import close_folder
 from nf.core.processes import die_with_parent
 
 _START_SECONDS = 240
@@ -82,7 +83,7 @@ class _Server:
         Raises:
             NFError: it does not.
         """
-        PREFECT_HOME.mkdir(parents=True, exist_ok=True)
+        close_folder(PREFECT_HOME)
         self._thread.start()
         self._started.wait()
         if self._failed is not None:

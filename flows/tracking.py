@@ -93,7 +93,6 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
     then = dict(_numbers(read_json(ledger.folder(before[0].digest) / METRICS_FILE))) if before else {}
     record = RunRecord(
         f"refingerprint-{issued.digest[:8]}",
-        params={"seed": str(issued.seed)},
         metrics=[(f"change.{name}", now[name] - then[name], 0) for name in now if name in then],
         tags={
             **_tags(run),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flows.environment import MLFLOW_HOME, PREFECT_HOME
 from nf.core.errors import NFError
+from nf.core.files import close_folder
 from nf.core.processes import die_with_parent
 
 _POLL_SECONDS = 0.2
@@ -32,8 +33,8 @@ def serve(mlflow_port: int, prefect_port: int) -> None:
     Raises:
         NFError: one of them ended by itself; so does the other.
     """
-    MLFLOW_HOME.mkdir(parents=True, exist_ok=True)
-    PREFECT_HOME.mkdir(parents=True, exist_ok=True)
+    close_folder(MLFLOW_HOME)
+    close_folder(PREFECT_HOME)
     mlflow = (
         *("mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow_port), "--workers", "1"),
         *("--backend-store-uri", os.environ["MLFLOW_TRACKING_URI"]),

@@ -18,7 +18,9 @@ def main() -> None:
     """
     from nf.cli.commands import cli
     from nf.core.errors import NFError
+    from nf.core.files import keep_private
 
+    keep_private()
     try:
         cli()
     except NFError as error:

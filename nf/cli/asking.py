@@ -15,6 +15,7 @@ from typing import Any
 
 from nf.core.answers import Answers
 from nf.core.errors import SuspectError
+from nf.core.files import make_folder
 from nf.core.predictor import Predictor
 from nf.core.printing import printable
 from nf.core.progress import show_progress
@@ -185,7 +186,7 @@ def _state_folder() -> Path | None:
     """Where programs keep what is to outlive them, by the XDG Base Directory Specification; ``None`` without a home."""
     try:
         folder = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "naturalfinger"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK) else None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.errors import ArtifactError
+from nf.core.files import make_folder
 
 _TIMEOUT_SECONDS = 60.0
 _AT_ONCE = 500  # keys in a query, below SQLite's limit of variables
@@ -24,7 +25,8 @@ class AnswerMemory:
     def __init__(self, path: Path, model: str) -> None:
         self._path = path
         self._model = model
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        path.touch(mode=0o600)  # before SQLite makes it, readable by everybody
         with self._open() as store:
             store.execute(
                 "create table if not exists answers"

@@ -1,5 +1,6 @@
 """What suspects answered: labels always, probabilities where a suspect gives them and a scheme needs them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import write_bytes
+from nf.core.files import SEAL, sha256_bytes, write_bytes
 from nf.core.predictor import OutputKind
 
 _LABELS, _PROBABILITIES = "labels/", "probabilities/"
@@ -92,7 +93,7 @@ class AnswerTable:
             tensors[_LABELS + suspect] = np.ascontiguousarray(given.labels)
             if given.probabilities is not None:
                 tensors[_PROBABILITIES + suspect] = np.ascontiguousarray(given.probabilities)
-        write_bytes(path, save(tensors))
+        write_bytes(path, save(tensors, {SEAL: _digest(tensors)}))
 
     @classmethod
     def load(cls, path: Path) -> "AnswerTable":
@@ -102,12 +103,33 @@ class AnswerTable:
             ArtifactError: the file is missing or damaged.
         """
         try:
-            tensors = load(path.read_bytes())
+            data = path.read_bytes()
+            tensors = load(data)
+            _check_seal(data, tensors)
         except FileNotFoundError:
             raise ArtifactError(
                 f"expected the suspects' answers at {path}, found nothing; run `nf score {path.stem}`"
             ) from None
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, ValueError) as error:
             raise ArtifactError(f"{path} is damaged ({error}); run `nf score {path.stem}` again") from error
         suspects = [name.removeprefix(_LABELS) for name in tensors if name.startswith(_LABELS)]
         return cls({name: Answers(tensors[_LABELS + name], tensors.get(_PROBABILITIES + name)) for name in suspects})
+
+
+def _digest(tensors: Mapping[str, NDArray[np.generic]]) -> str:
+    parts = [
+        f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes() for name, array in sorted(tensors.items())
+    ]
+    return sha256_bytes(b"".join(parts))
+
+
+def _check_seal(data: bytes, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+    """Check the digest in the file's header; files from before there were digests have none.
+
+    Raises:
+        ValueError: it is another.
+    """
+    size = int.from_bytes(data[:8], "little")
+    told = json.loads(data[8 : 8 + size]).get("__metadata__", {}).get(SEAL)
+    if told is not None and told != _digest(tensors):
+        raise ValueError("its digest does not match")

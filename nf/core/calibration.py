@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, restore, sha256_json, write_json
+from nf.core.files import read_json, restore, sha256_json, write_sealed
 from nf.core.paths import CALIBRATION_FILE
 from nf.core.sections import parse_section
 
@@ -131,7 +131,7 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Write ``calibration.json``."""
-        write_json(folder / CALIBRATION_FILE, asdict(self))
+        write_sealed(folder / CALIBRATION_FILE, asdict(self))
 
     @classmethod
     def load(cls, folder: Path, digest: str) -> "Calibration":
@@ -145,7 +145,7 @@ class Calibration:
             ArtifactError: it is missing, damaged or another one.
         """
         path = folder / CALIBRATION_FILE
-        record = read_json(path, advice=restore(folder))
+        record = read_json(path, advice=f"{restore(folder)} or make it again")
         try:
             found = parse_section(cls, record, str(path))
         except ConfigError as error:

@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def onnx(self) -> Path:
-        """``<id>.onnx``, ``parity.csv`` and ``copies.csv``."""
+        """``<id>.onnx``, ``parity.csv``, ``copies.csv``, and ``card.json`` with digests of the ONNX files."""
         return self.root / "onnx"
 
     def exported(self, model_id: str) -> Path:

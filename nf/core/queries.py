@@ -1,5 +1,7 @@
 """The query set: images, the label that a stolen model gives each, how answers are scored, and how it was made."""
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +15,13 @@ from nf.core.answers import Answers
 from nf.core.calibration import Calibration
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json
+from nf.core.files import is_exposed, read_json, restore, sha256_bytes, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, QUERIES_FILE
 from nf.core.verifier import Verifier
 
 _VERIFIER = "verifier."
+
+_logger = logging.getLogger(__name__)
 
 Measure = Literal["matching rate", "verifier"]
 
@@ -127,11 +131,11 @@ class QuerySet:
         if self.calibration is not None:
             self.calibration.save(folder)
             added["calibration"] = self.calibration.digest
-        write_json(folder / CARD_FILE, {**self.card, **added})
+        write_sealed(folder / CARD_FILE, {**self.card, **added})
 
     @classmethod
     def load(cls, folder: Path) -> "QuerySet":
-        """Read a query set and check it against its card.
+        """Read a query set and check it against its card; one that others can read is warned of.
 
         Raises:
             ArtifactError: a file is missing or damaged, or the bytes do not match the digest in the card.
@@ -148,7 +152,8 @@ class QuerySet:
                 f"expected the folder of a query set, with {CARD_FILE} and {QUERIES_FILE}, got {folder}; "
                 "make one with `nf fingerprint`"
             )
-        card = read_json(folder / CARD_FILE)
+        _warn_if_exposed(path)
+        card = read_json(folder / CARD_FILE, advice=f"{restore(folder)} or make it again")
         controls = Controls.load(folder, card["controls"]) if "controls" in card else None
         calibration = Calibration.load(folder, card["calibration"]) if "calibration" in card else None
         try:
@@ -166,3 +171,15 @@ class QuerySet:
         if queries.digest != card.get("digest"):
             raise ArtifactError(f"{path} does not match the digest in its card; {restore(folder)} or make it again")
         return queries
+
+
+def _warn_if_exposed(path: Path) -> None:
+    """Of folders that others wrote, as ``dvc pull`` does, the modes are theirs."""
+    with suppress(OSError):  # told where it is read
+        if is_exposed(path):
+            _logger.warning(
+                "%s: others on this machine can read this query set, which is worth nothing once a thief has it; "
+                "`chmod -R go= %s`",
+                path,
+                path.parent,
+            )

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from nf.core.config import DataConfig
 from nf.core.errors import ArtifactError, DataError
-from nf.core.files import read_json, sha256_bytes, write_bytes, write_json
+from nf.core.files import read_json, sha256_bytes, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE
 from nf.core.seeds import derive_seed
 from nf.data.sources import LabelledImages, read_source
@@ -66,7 +66,7 @@ class Splits:
             tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
             tensors[f"{name}.labels"] = part.labels
         write_bytes(folder / _IMAGES_FILE, save(tensors))
-        write_json(folder / CARD_FILE, self.card)
+        write_sealed(folder / CARD_FILE, self.card)
 
     @property
     def card(self) -> dict[str, Any]:

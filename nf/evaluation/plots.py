@@ -24,17 +24,20 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
         ConfigError: there is no positive or no negative suspect, or a score is outside [0, 1].
         ArtifactError: the mirror of a positive is missing, or the folder cannot be written.
     """
+    # What DVC draws is not sealed.
     suspects = table.select(pool="suspects")
     steps = curves(suspects.select(role="positive").values, suspects.select(role="negative").values)
     write_csv(
         folder / "curves.csv",
         ("threshold", "robustness", "uniqueness"),
         zip(steps.thresholds.tolist(), steps.robustness.tolist(), steps.uniqueness.tolist(), strict=True),
+        seal=False,
     )
     write_csv(
         folder / "rates.csv",
         ("suspect", "role", "attack", "level", "architecture", "rate"),
         ((row.suspect, row.role, row.attack, row.level, row.architecture, row.score) for row in suspects.rows),
+        seal=False,
     )
     write_csv(
         folder / "margins.csv",
@@ -43,5 +46,6 @@ def write_plots(table: ScoreTable, budget: Iterable[BudgetPoint], folder: Path) 
             (m.suspect, m.mirror, m.attack, m.level, m.architecture, m.positive, m.negative, m.margin)
             for m in margins(suspects)
         ),
+        seal=False,
     )
     write_csv(folder / BUDGET_FILE, [f.name for f in fields(BudgetPoint)], map(astuple, budget))

@@ -1,7 +1,5 @@
 """A trained GAN as files: weights of both networks, a card, contact sheets, and how the training went."""
 
-import csv
-import io
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_json, write_text
+from nf.core.files import read_csv, read_json, restore, sha256_bytes, write_bytes, write_csv, write_sealed
 from nf.core.paths import CARD_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
@@ -57,7 +55,7 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
         card["parameters"][name] = sum(parameter.numel() for parameter in network.parameters())
         card["sha256"][name] = sha256_bytes(data)
     save_samples(gan, folder / SAMPLES_FILE, seed)
-    write_json(folder / CARD_FILE, card)
+    write_sealed(folder / CARD_FILE, card)
 
 
 def load_gan(folder: Path, device: str = "cpu") -> Gan:
@@ -128,23 +126,14 @@ class History:
             ArtifactError: the file cannot be written.
         """
         self.rows.append({"step": step, **numbers})
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(self.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: round(value, 6) for key, value in row.items()} for row in self.rows)
-        write_text(self.path, buffer.getvalue())
+        rows = ([round(value, 6) for value in row.values()] for row in self.rows)
+        write_csv(self.path, self.rows[0], rows)
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
     """The rows that a ``History`` wrote, in order.
 
     Raises:
-        ArtifactError: the file is missing, or a cell is not a number.
+        ArtifactError: the file is missing or damaged.
     """
-    try:
-        with path.open(newline="") as handle:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
-    except (OSError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"expected a training's history in {path}: {error}; run `nf gan {path.parent.name}`"
-        ) from error
+    return read_csv(path, float, advice=f"run `nf gan {path.parent.name}`")

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_json
+from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.models.classifier import Classifier
 from nf.models.outside import build_outside
@@ -43,7 +43,7 @@ def save_model(
     whole = {**card, "build": dict(build), "weights_sha256": sha256_bytes(data)}
     (folder / CARD_FILE).unlink(missing_ok=True)
     write_bytes(folder / WEIGHTS_FILE, data)
-    write_json(folder / CARD_FILE, whole)
+    write_sealed(folder / CARD_FILE, whole)
     return whole
 
 

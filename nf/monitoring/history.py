@@ -8,7 +8,7 @@ from typing import Any
 
 from nf.core.calibration import Levels
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import canonical_json, write_text
+from nf.core.files import canonical_json, check_seal, sealed, write_text
 from nf.core.sections import parse_section
 from nf.verdict import OUTCOMES, Outcome
 
@@ -60,10 +60,17 @@ def read_history(path: Path) -> tuple[Observation, ...]:
         ArtifactError: the file is damaged.
     """
     try:
-        lines = path.read_text().splitlines() if path.exists() else []
-        return tuple(parse_section(Observation, _with_outcome(json.loads(line)), "observation") for line in lines)
-    except (ConfigError, ValueError) as error:
+        # An empty file is not of our making; splitting it gives one line that is no JSON.
+        lines = path.read_bytes().decode().rstrip("\n").split("\n") if path.exists() else []
+        return tuple(parse_section(Observation, _with_outcome(_unsealed(line, path)), "observation") for line in lines)
+    except (ArtifactError, ConfigError, OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: expected one observation a line: {error}; restore it or move it away") from error
+
+
+def _unsealed(line: str, path: Path) -> Any:
+    """The observation on a line, whose digest is checked; lines from before there were digests have none."""
+    value = json.loads(line)
+    return check_seal(value, path) if isinstance(value, dict) else value
 
 
 def _with_outcome(line: Any) -> Any:
@@ -81,5 +88,5 @@ def append_history(path: Path, observation: Observation) -> None:
     Raises:
         ArtifactError: the file is damaged or cannot be written.
     """
-    lines = [canonical_json(asdict(known)) for known in (*read_history(path), observation)]
+    lines = [canonical_json(sealed(asdict(known))) for known in (*read_history(path), observation)]
     write_text(path, "\n".join(lines) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import open_lock, read_json, restore, write_json
+from nf.core.files import open_lock, read_json, restore, write_sealed
 from nf.core.sections import parse_section
 
 LEDGER_FILE = "ledger.json"
@@ -130,7 +130,7 @@ class Ledger:
             fcntl.flock(lock, fcntl.LOCK_EX)
             sets = list(self.sets())
             yield sets
-            write_json(self._folder / LEDGER_FILE, {"sets": [_plain(issued) for issued in sets]})
+            write_sealed(self._folder / LEDGER_FILE, {"sets": [_plain(issued) for issued in sets]})
 
 
 def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False) -> None:

@@ -46,7 +46,9 @@ def bench(run: Run, schemes: Sequence[str], *, fresh: bool = False) -> list[Benc
         _make(run, parts, fresh=fresh)
         known = run.seconds()
         seconds = sum(known.get(part.name, 0.0) for part in parts)
-        rows.append(BenchRow(scheme, read_json(run.layout.metrics(scheme)), seconds))
+        rows.append(
+            BenchRow(scheme, read_json(run.layout.metrics(scheme), advice=f"run `nf evaluate {scheme}`"), seconds)
+        )
     return sorted(rows, key=lambda row: -row.metrics["aruc"])
 
 

@@ -59,7 +59,7 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
         ArtifactError: a record is damaged, or of another query set than the scheme's.
     """
     paths = {name: run.layout.detection(name) for name in evaluated_schemes(run)}
-    found = {name: read_json(path) for name, path in paths.items() if path.exists()}
+    found = {name: read_json(path, advice=f"run `nf detect {name}`") for name, path in paths.items() if path.exists()}
     for name, record in found.items():
         queries = QuerySet.load(run.layout.fingerprint(name))
         check_query_set(paths[name], record, queries, advice=f"run `nf detect {name}`")
@@ -79,7 +79,7 @@ def _variant_records(run: Run) -> list[dict[str, Any]]:
     there = [VariantId.parse(path.parent.name) for path in run.layout.variants.glob(f"*/{METRICS_FILE}")]
     in_order = sorted(there, key=lambda variant: variant.seed)
     return [
-        read_json(run.layout.variant(variant))
+        read_json(run.layout.variant(variant), advice=f"run `nf variant {variant}`")
         for name in run.profile.variants.each
         for variant in in_order
         if variant.name == name

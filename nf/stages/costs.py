@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from nf.core.files import read_json, write_json
+from nf.core.files import read_notes, write_sealed
 
 _COMMAND = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=500", "--id=0")
 
@@ -60,7 +60,7 @@ class CostLog:
     def __init__(self, path: Path, utilisation: Utilisation) -> None:
         self._path = path
         self._utilisation = utilisation
-        self._entries: dict[str, dict[str, Any]] = read_json(path) if path.exists() else {}
+        self._entries: dict[str, dict[str, Any]] = read_notes(path)
         self._lock = threading.Lock()
 
     @property
@@ -94,4 +94,4 @@ class CostLog:
             "utilisation": round(total / count, 2) if count else None,
             "samples": count,
         }
-        write_json(self._path, self._entries)
+        write_sealed(self._path, self._entries)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from nf.core.errors import ArtifactError
-from nf.core.files import write_json
+from nf.core.files import write_sealed
 from nf.core.queries import QuerySet
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
@@ -53,7 +53,7 @@ def detect(run: Run, scheme: str) -> Path:
         run.progress(number + 1, config.runs, "half of the queries")
     record["half_of_queries"] = _summary(found, accuracy)
     path = run.layout.detection(scheme)
-    write_json(path, record)
+    write_sealed(path, record)
     return path
 
 

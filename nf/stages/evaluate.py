@@ -7,7 +7,7 @@ from typing import Any
 from nf.core.answers import AnswerTable
 from nf.core.config import EvaluationConfig
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import write_json
+from nf.core.files import write_sealed
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 from nf.core.seeds import derive_seed
@@ -53,7 +53,7 @@ def evaluate(run: Run, scheme: str) -> Path:
     )
     write_plots(table, budget, run.layout.plots(scheme))
     path = run.layout.metrics(scheme)
-    write_json(path, measure(run, scheme, queries, table, answers))
+    write_sealed(path, measure(run, scheme, queries, table, answers))
     return path
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from nf.core.errors import ArtifactError
 from nf.core.files import write_csv
 from nf.core.lineage import SOURCE_ID, Lineage
-from nf.core.paths import COPIES_FILE, PARITY_FILE
+from nf.core.paths import CARD_FILE, COPIES_FILE, PARITY_FILE
 from nf.data import Splits
 from nf.models.onnx import compress, export_all
 from nf.stages.run import Run
+from nf.stages.zoo_suspects import write_exports_card
 from nf.suspects import OnnxSuspect
 from nf.zoo import fingerbench
 
@@ -18,7 +19,7 @@ _TOLERANCE = 1e-3
 
 
 def export(run: Run) -> Path:
-    """Write ``<id>.onnx`` for every model that is asked later, ``parity.csv`` and compressed copies.
+    """Write an ONNX file for each model that is asked later, ``parity.csv``, compressed copies, last ``card.json``.
 
     Returns:
         Their folder.
@@ -26,6 +27,7 @@ def export(run: Run) -> Path:
     Raises:
         ArtifactError: a model is missing, or its file answers otherwise than the model.
     """
+    (run.layout.onnx / CARD_FILE).unlink(missing_ok=True)  # it is written last, and vouches for all
     lineage = fingerbench(run.profile.zoo).asked()
     splits = Splits.load(run.layout.data)
     images = splits["test"].images[:PARITY_IMAGES]
@@ -47,6 +49,9 @@ def export(run: Run) -> Path:
         run.progress(len(rows), len(files), folder.name)
     write_csv(run.layout.onnx / PARITY_FILE, ("id", "max_abs_difference", "labels_equal", "images"), sorted(rows))
     _export_copies(run, lineage, splits)
+    write_exports_card(
+        run.layout, (spec.id for spec in lineage.specs if spec.attack != "defend" and spec.id not in asked)
+    )
     return run.layout.onnx
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nf.core.errors import ConfigError
-from nf.core.files import read_json, write_json
+from nf.core.files import read_json, write_sealed
 from nf.core.lineage import SOURCE_ID
 from nf.core.paths import CARD_FILE, HISTORY_FILE, QUALITY_FILE
 from nf.core.sections import parse_section
@@ -61,7 +61,7 @@ def gan(run: Run, name: str) -> Path:
         measure=measure,
         measured_by=read_json(run.layout.zoo / SOURCE_ID / CARD_FILE)["weights_sha256"],
     )
-    write_json(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
+    write_sealed(folder / QUALITY_FILE, _quality(run, trained, images, seed, SAMPLES))
     return folder
 
 
@@ -87,7 +87,7 @@ def import_generator(
     shape = ImageShape(images.shape[2], images.shape[1], num_classes)
     folder, seed = run.layout.gan(name), derive_seed(run.profile.seed, "gan", name)
     imported = import_gan(name, config, shape, generator, folder=folder, discriminator=discriminator, seed=seed)
-    write_json(folder / QUALITY_FILE, _quality(run, imported, images, seed, SAMPLES))
+    write_sealed(folder / QUALITY_FILE, _quality(run, imported, images, seed, SAMPLES))
     return folder
 
 

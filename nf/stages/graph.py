@@ -14,7 +14,7 @@ from typing import Any
 from nf.core.config import Profile
 from nf.core.errors import UnknownNameError
 from nf.core.lineage import SOURCE_ID
-from nf.core.paths import CARD_FILE, COPIES_FILE, PAGE_FILE, QUALITY_FILE, SUMMARY_FILE
+from nf.core.paths import CARD_FILE, PAGE_FILE, QUALITY_FILE, SUMMARY_FILE
 from nf.core.variants import VariantId
 from nf.fingerprints import make_scheme
 from nf.stages import load_stage
@@ -177,7 +177,7 @@ def _export(aside: Run) -> Part:
     layout = aside.layout
     return Part(
         "export",
-        layout.onnx / COPIES_FILE,
+        layout.onnx / CARD_FILE,
         partial(load_stage("export"), aside),
         reads=(layout.zoo / SUMMARY_FILE,),
         needs=("prepare", "zoo"),
@@ -226,7 +226,7 @@ def scheme_parts(run: Run, aside: Run, name: str) -> Iterator[Part]:
         asked,
         scores,
         partial(load_stage("score"), aside, name),
-        reads=(queries, layout.onnx / COPIES_FILE),
+        reads=(queries, layout.onnx / CARD_FILE),
         needs=(made, "export"),
         beside=True,
     )
@@ -272,7 +272,7 @@ def variant_parts(run: Run, aside: Run, variant: VariantId) -> Iterator[Part]:
     The first is kept in memory for the second, which is pickled with it.
     """
     layout, profile = run.layout, run.profile
-    metrics, exported = layout.variant(variant), layout.onnx / COPIES_FILE
+    metrics, exported = layout.variant(variant), layout.onnx / CARD_FILE
     gans = _gans_of_variant(profile, variant.name)
     made: list[VariantQueries] = []
 
@@ -325,7 +325,7 @@ def _report(run: Run, name: str) -> Part:
         "report",
         layout.report / PAGE_FILE,
         partial(load_stage("report"), run, name),
-        reads=(layout.metrics(name), layout.zoo / SUMMARY_FILE, layout.onnx / COPIES_FILE, *shown),
+        reads=(layout.metrics(name), layout.zoo / SUMMARY_FILE, layout.onnx / CARD_FILE, *shown),
         needs=("prepare", "zoo", "export", f"evaluate@{name}", *_parts_of(profile, gans)),
         settings={"scheme": name},
     )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from nf.core.files import write_json
+from nf.core.files import write_sealed
 from nf.core.paths import METRICS_FILE, SCORES_FILE, SHEET_FILE
 from nf.data import Splits
 from nf.fingerprints import sheet
@@ -31,7 +31,7 @@ def issue(run: Run, scheme: str, seed: int) -> IssuedSet:
     queries.save(folder)
     sheet(folder / SHEET_FILE, queries, Splits.load(run.layout.data).class_names)
     table.save(folder / SCORES_FILE)
-    write_json(folder / METRICS_FILE, measure(run, scheme, queries, table, answers))
+    write_sealed(folder / METRICS_FILE, measure(run, scheme, queries, table, answers))
     issued = IssuedSet(queries.digest, scheme, seed, now())
     ledger.issue(issued)
     return issued

@@ -89,7 +89,7 @@ def gans_of(run: Run, scheme: str) -> tuple[str, ...]:
 
 def _gan(run: Run, name: str) -> GanResult:
     folder = run.layout.gan(name)
-    return GanResult(name, read_json(folder / QUALITY_FILE), folder / SAMPLES_FILE)
+    return GanResult(name, read_json(folder / QUALITY_FILE, advice=f"run `nf gan {name}`"), folder / SAMPLES_FILE)
 
 
 def _parity(run: Run) -> ParitySummary | None:

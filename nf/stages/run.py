@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nf.core.config import Profile, load_profile
 from nf.core.errors import ArtifactError
-from nf.core.files import open_lock, read_json, write_json
+from nf.core.files import close_folder, open_lock, read_notes, write_sealed
 from nf.core.paths import Layout
 
 Progress = Callable[[int, int, str], None]
@@ -69,7 +69,7 @@ class Run:
             yield
             seconds = round(time.perf_counter() - started, 1)
             with self._lock("timings", fcntl.LOCK_EX):  # stages that run side by side take turns
-                write_json(self.layout.timings, {**self.seconds(), name: seconds})
+                write_sealed(self.layout.timings, {**self.seconds(), name: seconds})
 
     @contextmanager
     def lock_stage(self, name: str) -> Iterator[None]:
@@ -79,10 +79,11 @@ class Run:
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage's last run on this machine, as far as known."""
-        return read_json(self.layout.timings) if self.layout.timings.exists() else {}
+        return read_notes(self.layout.timings)
 
     @contextmanager
     def _lock(self, name: str, kind: int) -> Iterator[None]:
+        close_folder(self.layout.root)  # also where another program, such as DVC, has made it
         with open_lock(self.layout.lock(name)) as lock:
             try:
                 fcntl.flock(lock, kind)

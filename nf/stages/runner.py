@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from nf.core.errors import ArtifactError, NFError
-from nf.core.files import read_json, sha256_json, write_json
+from nf.core.files import read_notes, sha256_json, write_sealed
 from nf.core.processes import worker_pool
 from nf.stages.costs import WHOLE, CostLog
 from nf.stages.deadline import Deadline, OutOfTimeError
@@ -94,7 +94,7 @@ class _KeptSettings:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._hashes: dict[str, str] = read_json(path) if path.exists() else {}
+        self._hashes: dict[str, str] = read_notes(path)
         self._lock = threading.Lock()
 
     def fit(self, part: Part) -> bool:
@@ -107,7 +107,7 @@ class _KeptSettings:
             return
         with self._lock:
             self._hashes[part.name] = sha256_json(dict(part.settings))
-            write_json(self._path, self._hashes)
+            write_sealed(self._path, self._hashes)
 
 
 @dataclass(frozen=True)

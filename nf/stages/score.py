@@ -9,7 +9,7 @@ from nf.core.lineage import ModelSpec
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.stages.run import Run
-from nf.stages.zoo_suspects import open_zoo_suspect
+from nf.stages.zoo_suspects import open_zoo_suspect, read_exports_card
 from nf.suspects import CountingPredictor, ask
 from nf.zoo import fingerbench
 
@@ -20,7 +20,7 @@ def score(run: Run, scheme: str) -> Path:
     Their answers are kept beside it: labels, and probabilities where the scheme needs them.
 
     Raises:
-        ArtifactError: the query set is missing or damaged.
+        ArtifactError: the query set or an ONNX file is missing or damaged.
         SuspectError: a suspect cannot be loaded or asked.
     """
     table, answers = score_suspects(run, QuerySet.load(run.layout.fingerprint(scheme)))
@@ -37,13 +37,14 @@ def score_suspects(run: Run, queries: QuerySet) -> tuple[ScoreTable, AnswerTable
         Scores, and the answers that they rest on: labels, and probabilities where a verifier needs them.
 
     Raises:
+        ArtifactError: an ONNX file is missing or damaged.
         SuspectError: a suspect cannot be loaded or asked.
     """
     lineage = fingerbench(run.profile.zoo).asked()
-    specs = lineage.specs
+    specs, digests = lineage.specs, read_exports_card(run.layout)
 
     def score_one(spec: ModelSpec) -> tuple[Score, Answers]:
-        suspect = CountingPredictor(open_zoo_suspect(run.layout, spec), budget=len(queries))
+        suspect = CountingPredictor(open_zoo_suspect(run.layout, spec, digests), budget=len(queries))
         answers = ask(suspect, queries)
         kept = answers if queries.verifier else replace(answers, probabilities=None)
         return Score.of(spec, queries.score(answers), suspect.queries, lineage.root(spec.id).id), kept

@@ -6,7 +6,7 @@ from typing import Any
 
 from nf.core.config import CalibrationConfig
 from nf.core.errors import NotEnoughQueriesError
-from nf.core.files import write_json
+from nf.core.files import write_sealed
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.core.variants import VariantId
@@ -90,7 +90,7 @@ def ask_variant(run: Run, made: VariantQueries) -> Path:
             "metrics": measure(run, record["scheme"], queries, table, answers),
         }
     path = run.layout.variant(made.id)
-    write_json(path, record)
+    write_sealed(path, record)
     return path
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import read_json, write_json
+from nf.core.files import read_json, write_sealed
 from nf.core.paths import METRICS_FILE, PAGE_FILE, VERDICTS_FILE
 from nf.core.queries import QuerySet
 from nf.monitoring import (
@@ -31,6 +31,7 @@ from nf.suspects import examine
 from nf.verdict import OUTCOMES, Benchmark, Outcome, check_card, decide, load_benchmark
 
 _ANNOUNCED_FILE = "announced.json"
+_MOVE = "move it away, and what was announced is announced again"
 
 
 def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: Path) -> Observation:
@@ -120,7 +121,7 @@ def draw_watch(run: Run, watchlist: Watchlist) -> Path:
         "benchmark": benchmark.to_json(),
         "suspects": [verdict.to_json() for verdict in verdicts.values()],
     }
-    write_json(run.layout.watch / VERDICTS_FILE, record)
+    write_sealed(run.layout.watch / VERDICTS_FILE, record)
     return page
 
 
@@ -142,7 +143,7 @@ def _known_errors(run: Run, verdict: CorrectedVerdict) -> Benchmark | None:
 
 def mark_announced(run: Run, change: Change) -> None:
     """Note that a change has been announced."""
-    write_json(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.verdict.outcome})
+    write_sealed(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.verdict.outcome})
 
 
 def _histories(run: Run, watchlist: Watchlist) -> dict[str, tuple[Observation, ...]]:
@@ -156,11 +157,11 @@ def _history_path(run: Run, suspect: str) -> Path:
 def _announced(run: Run) -> dict[str, Outcome]:
     """Outcomes by suspect; those from before verdicts had levels in the words of ``FORMER_OUTCOMES``."""
     path = run.layout.watch / _ANNOUNCED_FILE
-    noted: Mapping[str, bool | Outcome] = read_json(path) if path.exists() else {}
+    noted: Mapping[str, bool | Outcome] = read_json(path, advice=_MOVE) if path.exists() else {}
     outcomes = {
         suspect: FORMER_OUTCOMES[outcome] if isinstance(outcome, bool) else outcome
         for suspect, outcome in noted.items()
     }
     if unknown := [outcome for outcome in outcomes.values() if outcome not in OUTCOMES]:
-        raise ArtifactError(f"{path}: expected some of {', '.join(OUTCOMES)}, got {unknown[0]!r}; move it away")
+        raise ArtifactError(f"{path}: expected some of {', '.join(OUTCOMES)}, got {unknown[0]!r}; {_MOVE}")
     return outcomes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nf.core.answer_memory import AnswerMemory
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, write_json
+from nf.core.files import make_folder, read_json, write_sealed
 from nf.core.lineage import MAKING_POOLS, SOURCE_ID
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import AnsweringClassifier, Classifier, load_model, predict, resolve_device
@@ -54,7 +54,7 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
     Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training
     models, then those of calibration.
     """
-    run.layout.zoo.mkdir(parents=True, exist_ok=True)
+    make_folder(run.layout.zoo)
     remove_unlisted(plan, run.layout.zoo)
     turns: dict[str, int] = {}
     for turn, pool in enumerate(MAKING_POOLS):
@@ -127,7 +127,7 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     models = [{key: card[key] for key in shown} for card in cards]
     device = resolve_device(run.profile.execution.device)
     extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device, open_source=source_opener(run))
-    write_json(path, {"models": models, "extraction": extraction})
+    write_sealed(path, {"models": models, "extraction": extraction})
     return path
 
 

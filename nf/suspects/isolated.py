@@ -4,14 +4,16 @@ The checks of ``nf.suspects.inspect_onnx`` refuse what shows; a network that all
 ever or crashes the runtime shows only when it runs.
 """
 
+import logging
 import math
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,15 +27,24 @@ from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.sections import parse_section
 from nf.suspects.answers import check_answers
+from nf.suspects.files import MAX_BYTES
 from nf.suspects.interpret import Raw
 from nf.suspects.probe import Found
 from nf.suspects.transport import pack, unpack, unpack_raws
 
 GIBIBYTE = 1 << 30
+FENCE = "fence: "
+"""What the first line of the child's standard error begins with; what follows could not be done to shut it in."""
 REFUSED = 2
 NO_VERDICT = 3
 # The time limit is kept here. The child may compute for that much longer: it ends by itself where nobody can stop it.
 _SPARE_SECONDS = 5
+_COPIES = 6  # of a network's weights: as read, as parsed, as the runtime keeps them, each maybe twice
+_NETWORKS = (".onnx", ".xml", ".tflite", ".csv")
+
+_MOST_SAID = 1 << 16  # bytes of standard error that are looked at
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,13 +52,15 @@ class IsolatedSuspect:
     """A suspect in a file that is asked in a process of its own; see ``nf.core.predictor.Predictor``.
 
     Each call starts a process in an empty folder, without this process's environment; it ends with this one even if
-    that is killed. Images and answers pass as ``.npy``, never as a pickle.
+    that is killed. It has no network, starts no programs, writes no files and reads none but the suspect's, as far as
+    the kernel lets it shut itself in; what it does not is logged. Images and answers pass as ``.npy``, never as a
+    pickle.
 
     Attributes:
         path: the suspect's file.
         output: what its answers mean.
         timeout_seconds: wall-clock limit, the start of the process (a second or so) included.
-        memory_bytes: limit of its address space; its libraries alone take a fifth of a gibibyte.
+        memory_bytes: limit of its address space; where none is given, a gibibyte, and six times what its files have.
         interface: what is stated of how it is asked.
 
     Raises:
@@ -57,7 +70,7 @@ class IsolatedSuspect:
     path: Path
     output: OutputKind
     timeout_seconds: float = 60.0
-    memory_bytes: int = 4 * GIBIBYTE
+    memory_bytes: int | None = None
     interface: Interface = NOTHING_STATED
 
     def __post_init__(self) -> None:
@@ -116,36 +129,66 @@ class IsolatedSuspect:
 
     def _do(self, task: Mapping[str, Any], arrays: list[NDArray[Any]]) -> bytes:
         """What a process of its own writes about ``task``."""
-        limits = [str(self.memory_bytes), str(math.ceil(self.timeout_seconds) + _SPARE_SECONDS)]
-        module = [sys.executable, "-P", "-m", "nf.suspects.child"]
         with _temporary() as (empty, stdout, stderr):
             try:
-                finished = subprocess.run(
-                    [*module, str(self.path.resolve()), *limits],
-                    input=pack(task, arrays),
-                    stdout=stdout,
-                    stderr=stderr,
-                    cwd=empty,
-                    env=_environment(),
-                    timeout=self.timeout_seconds,
-                    check=False,
-                )
+                status = self._run(pack(task, arrays), empty, stdout, stderr)
             except subprocess.TimeoutExpired:
                 raise SuspectError(
                     f"{self.path}: expected answers within {self.timeout_seconds:g} seconds, got none; give it more "
                     "with --timeout, or state with --input how it is asked, so that fewer ways are tried"
                 ) from None
-            if finished.returncode == REFUSED:
+            _warn_of_gaps(stderr)
+            if status == REFUSED:
                 raise SuspectError(_last_line(stderr))
-            if finished.returncode == NO_VERDICT:
+            if status == NO_VERDICT:
                 raise NoVerdictError(_last_line(stderr))
-            if finished.returncode != 0:
+            if status != 0:
                 raise SuspectError(
-                    f"{self.path}: expected answers, the suspect's process ended with status {finished.returncode}"
-                    f" under a limit of {self.memory_bytes / GIBIBYTE:g} GiB: {_last_line(stderr)}"
+                    f"{self.path}: expected answers, the suspect's process ended with status {status}"
+                    f" under a limit of {self.memory_limit / GIBIBYTE:.3g} GiB: {_last_line(stderr)}"
                 )
             stdout.seek(0)
             return stdout.read()
+
+    def _run(self, sent: bytes, empty: str, stdout: IO[bytes], stderr: IO[bytes]) -> int:
+        """Start the process in the folder ``empty``, give it what is ``sent``, and return the status that it ends with.
+
+        Raises:
+            TimeoutExpired: it did not end in time, and was killed.
+        """
+        module = [sys.executable, "-P", "-m", "nf.suspects.child"]
+        return subprocess.run(
+            [*module, str(self.path.resolve()), str(self.memory_limit), str(self.cpu_seconds)],
+            input=sent,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=empty,
+            env=_environment(),
+            timeout=self.timeout_seconds,
+            check=False,
+        ).returncode
+
+    @property
+    def memory_limit(self) -> int:
+        """The limit of its address space in bytes."""
+        if self.memory_bytes is not None:
+            return self.memory_bytes
+        return GIBIBYTE + _COPIES * min(_bytes_of(self.path), MAX_BYTES)
+
+    @property
+    def cpu_seconds(self) -> int:
+        """The limit that the process sets itself, a little beyond the one that is kept here."""
+        return math.ceil(self.timeout_seconds) + _SPARE_SECONDS
+
+
+def _bytes_of(path: Path) -> int:
+    """Size of the file at ``path`` and of those beside it that are no networks themselves, but may hold weights."""
+    total = 0
+    with suppress(OSError):  # told where it is read
+        total += path.stat().st_size
+        beside = (each for each in path.parent.iterdir() if each.suffix.lower() not in _NETWORKS and each != path)
+        total += sum(each.lstat().st_size for each in beside if each.is_file())
+    return total
 
 
 @dataclass(frozen=True)
@@ -192,7 +235,25 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def _last_line(stderr: IO[bytes]) -> str:
+def _warn_of_gaps(stderr: IO[bytes]) -> None:
     stderr.seek(0)
+    first = stderr.readline(_MOST_SAID).decode(errors="replace")
+    if first.startswith(FENCE) and first.removeprefix(FENCE).strip():
+        _warn_once(printable(first.removeprefix(FENCE).strip()))
+
+
+@lru_cache(maxsize=1)
+def _warn_once(gaps: str) -> None:
+    _logger.warning(
+        "the process that asks suspects could not be shut in fully (%s); for files that you do not trust, use a "
+        "machine or container that allows it, or one without network and without anything to read",
+        gaps,
+    )
+
+
+def _last_line(stderr: IO[bytes]) -> str:
+    """What the process said last, if anything, in one line that can be shown."""
+    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _MOST_SAID))
     lines = stderr.read().decode(errors="replace").split("\n")
+    lines = [line for line in lines if not line.startswith(FENCE)]
     return next((printable(line.strip())[:500] for line in reversed(lines) if line.strip()), "no message")

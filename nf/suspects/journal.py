@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from nf.core.errors import ArtifactError
-from nf.core.files import sha256_bytes
+from nf.core.files import make_folder, sha256_bytes
 from nf.core.http import Reply
 
 _KEPT_HEADERS = ("inference-header-content-length",)  # without which a body cannot be read
@@ -32,7 +32,7 @@ class Journal:
         self._asked: Counter[str] = Counter()
         self._known: dict[str, Reply] = {}
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
             if self.path.exists():
                 self._known = dict(_read_lines(self.path.read_bytes()))
         except OSError as error:

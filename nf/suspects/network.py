@@ -22,6 +22,8 @@ from nf.suspects.signature import Port, Signature
 
 Images = NDArray[np.uint8]
 
+_NUMBERS_AT_ONCE = 1 << 20  # what a network makes of them on the way takes a hundred times as much
+_MOST_NUMBERS = 1 << 26
 _FILLED = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
 
@@ -102,7 +104,7 @@ class Network(ABC):
         port = next(port for port in self.signature.inputs if how.input_name in (None, port.name))
         wanted = self._wanted(how)
         fixed = port.shape[0] if how.batch is not False and port.shape else None
-        size = 1 if how.batch is False else fixed or self.batch_size
+        size = 1 if how.batch is False else self._batch(images, how, fixed)
         batches: list[list[Raw]] = []
         for start in range(0, len(images), size):
             given = prepare(images[start : start + size], how)
@@ -117,23 +119,18 @@ class Network(ABC):
             if (joined := _joined(answers, len(images), how.batch is False)) is not None
         }
 
-    def find(self, controls: Controls, num_classes: int, stated: Interface) -> Found:
-        """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
+    def _batch(self, images: Images, how: Interface, fixed: int | None) -> int:
+        """How many images are sent at once: as many as the file wants, or fewer of large images than of small ones.
 
         Raises:
-            NoVerdictError: it answers too few of them rightly, however it is asked.
-            SuspectError: it cannot answer.
+            SuspectError: the file wants more than anybody needs.
         """
-        channels, height, width = controls.images.shape[1:]
-        forms = self.forms((channels, height, width), stated)
-        return find(
-            self.ask,
-            all_ways(forms, controls, stated),
-            controls,
-            num_classes,
-            stated,
-            any_size=any(map(self.takes_any_size, forms)),
-        )
+        numbers = prepare(images[:1], how).size
+        if fixed is None:
+            return min(self.batch_size, max(1, _NUMBERS_AT_ONCE // numbers))
+        if fixed * numbers > _MOST_NUMBERS:
+            raise SuspectError(f"{self.path}: expected batches of at most {_MOST_NUMBERS // numbers}, got {fixed}")
+        return fixed
 
     def _wanted(self, how: Interface) -> list[Port]:
         outputs = self.signature.outputs

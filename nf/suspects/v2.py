@@ -34,6 +34,7 @@ _NAMES = {kind: name for name, kind in _NUMBERS.items()}
 _SPLIT = "inference-header-content-length"
 _UNNAMED = "input-0"
 _SHOWN = 200  # characters of a server's own words
+_LARGEST = 1 << 14  # height and width: nobody has larger images
 _CLASSIFIED = re.compile(r"([-+0-9.eE]+):([0-9]{1,9})(?::(.*))?", re.DOTALL)
 
 
@@ -146,6 +147,8 @@ def _form(sizes: list[Any], shape: tuple[int, int, int]) -> Interface | None:
     if len(dims) == 2:
         channels = next((n for n in (shape[0], 1, 3) if dims[1] in (None, n * shape[1] * shape[2])), None)
         return None if channels is None else Interface(layout="flat", channels=_colours(channels, shape[0]))
+    if any(size is not None and size > _LARGEST for size in dims):
+        return None
     batch = len(dims) == 4
     if len(dims) == 3 and not {dims[0], dims[2]} & {1, 3}:
         return Interface(layout="nhw", channels=_colours(1, shape[0]), size=_size((dims[1], dims[2]), shape))

@@ -62,7 +62,7 @@ def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
         ArtifactError: the file is missing or no metrics, or was made with other queries, at another threshold or with
             another calibration.
     """
-    record = read_json(path)
+    record = read_json(path, advice="evaluate these queries again")
     calibration = queries.calibration.digest if queries.calibration else None
     for name, expected in (
         ("query_set", queries.digest),
@@ -83,7 +83,9 @@ def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
             thieves={attack: Found(**counts) for attack, counts in verdicts["thieves"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path}: expected counts under 'verdicts', got {error!r}") from error
+        raise ArtifactError(
+            f"{path}: expected counts under 'verdicts', got {error!r}; evaluate these queries again"
+        ) from error
 
 
 def _proportion(counted: Mapping[str, Any]) -> Proportion:

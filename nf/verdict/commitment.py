@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, sha256_file, sha256_json, write_json
+from nf.core.files import read_json, sha256_file, sha256_json, write_json, write_sealed
 from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
 from nf.core.queries import QuerySet
 from nf.core.sections import parse_section
@@ -21,6 +21,7 @@ from nf.verdict.card import scheme_of, threshold_of
 ALGORITHM = "SHA-256 of the opening as JSON with sorted keys and no white space"
 
 _SALT_BYTES = 32
+_RESTORE = "restore both files from a copy"
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ class Commitment:
         Raises:
             ArtifactError: the files cannot be written.
         """
-        write_json(folder / OPENING_FILE, asdict(self.opening))
-        write_json(folder / COMMITMENT_FILE, self.public)
+        write_json(folder / OPENING_FILE, asdict(self.opening))  # what the hash is of, which is seal enough
+        write_sealed(folder / COMMITMENT_FILE, self.public)
 
     @classmethod
     def load(cls, folder: Path) -> "Commitment":
@@ -121,15 +122,15 @@ class Commitment:
             ArtifactError: a file is missing or damaged, or the opening does not give the hash.
         """
         path = folder / OPENING_FILE
-        public = read_json(folder / COMMITMENT_FILE)
+        public = read_json(folder / COMMITMENT_FILE, advice=_RESTORE)
         try:
-            opening = parse_section(Opening, read_json(path), str(path))
+            opening = parse_section(Opening, read_json(path, advice=_RESTORE), str(path))
             found = cls(opening, str(public["created_at"]), str(public.get("note", "")))
             _moment(found.created_at)
         except (ConfigError, KeyError, ValueError) as error:
-            raise ArtifactError(f"{folder} holds a damaged commitment ({error}); restore it from a copy") from error
+            raise ArtifactError(f"{folder} holds a damaged commitment ({error}); {_RESTORE}") from error
         if found.hash != public.get("hash"):
-            raise ArtifactError(f"{path} does not give the hash in {COMMITMENT_FILE}; restore both from a copy")
+            raise ArtifactError(f"{path} does not give the hash in {COMMITMENT_FILE}; {_RESTORE}")
         return found
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nf.core.answers import Answers, AnswerTable
 from nf.core.calibration import Calibration, Group, Look
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import sha256_bytes, sha256_file, write_json
+from nf.core.files import make_folder, sha256_bytes, sha256_file, write_sealed
 from nf.core.paths import ANSWERS_FILE, EVIDENCE_FILE
 from nf.core.queries import QuerySet
 from nf.core.version import VERSION
@@ -133,7 +133,7 @@ def write_evidence(folder: Path, record: dict[str, Any], answers: Answers | None
     if answers is not None:
         AnswerTable({SUSPECT: answers}).save(folder / ANSWERS_FILE)
         record = {**record, "answers_file": {"name": ANSWERS_FILE, "sha256": sha256_file(folder / ANSWERS_FILE)}}
-    write_json(folder / EVIDENCE_FILE, record)
+    write_sealed(folder / EVIDENCE_FILE, record)
     return record
 
 
@@ -146,7 +146,7 @@ def check_evidence_folder(folder: Path) -> None:
     if (folder / EVIDENCE_FILE).exists() or any(folder.glob(f"*/{EVIDENCE_FILE}")):
         raise ArtifactError(f"{folder}: expected a folder without evidence, found {EVIDENCE_FILE}; name another one")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         writable = os.access(folder, os.W_OK)
     except OSError as error:
         raise ArtifactError(f"{folder}: expected a folder for the evidence, got {error.strerror}") from error

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 import nf.stages
+from nf.core.answers import Answers, AnswerTable
 from nf.core.errors import ArtifactError
+from nf.core.files import sha256_bytes
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
 from nf.core.seeds import derive_seed
@@ -93,10 +95,38 @@ HEADER = b"suspect,pool,role,attack,level,architecture,mirror,score,queries,line
     ],
 )
 def test_a_damaged_score_table_says_what_heals_it(tmp_path, data, message):
+    """Whatever wrote it, which is why it may have a digest that fits."""
     path = tmp_path / "akh.csv"
-    path.write_bytes(data)
+    path.write_bytes(data + f"# sha256 {sha256_bytes(data)}\n".encode())
     with pytest.raises(ArtifactError, match=f"{message}.*; run `nf score akh`"):
         ScoreTable.load(path)
+
+
+def test_a_score_table_is_whole_and_unchanged_or_refused(tmp_path):
+    path = tmp_path / "akh.csv"
+    ScoreTable((Score("source", "suspects", "positive", "train", "", "resnet18", "", 0.5, 10, "source"),)).save(path)
+    whole = path.read_bytes()
+    for damaged in (whole.replace(b"0.5", b"0.6"), whole.partition(b"# sha256")[0], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=r"akh.csv is damaged \(its digest .*\); run `nf score akh`"):
+            ScoreTable.load(path)
+
+
+@pytest.mark.parametrize("place", range(0, 400, 7))
+def test_a_flipped_bit_in_answers_is_seen(tmp_path, place):
+    path = tmp_path / "akh.safetensors"
+    table = AnswerTable({"a": Answers(np.arange(5), np.full((5, 3), 0.25, np.float32)), "b": Answers(np.arange(5))})
+    table.save(path)
+    data = bytearray(path.read_bytes())
+    data[place % len(data)] ^= 1 << place % 8
+    path.write_bytes(data)
+    try:
+        read = AnswerTable.load(path)
+    except ArtifactError:
+        return
+    for name, answers in table.answers.items():  # where the bit meant nothing
+        np.testing.assert_array_equal(read[name].labels, answers.labels)
+        np.testing.assert_array_equal(read[name].probabilities, answers.probabilities)
 
 
 def test_seeds_come_from_names():

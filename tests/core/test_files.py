@@ -1,12 +1,18 @@
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from nf.core.errors import ArtifactError
 from nf.core.files import (
     atomic_path,
+    close_folder,
+    is_exposed,
+    make_folder,
     open_lock,
     read_json,
     sha256_bytes,
@@ -76,3 +82,55 @@ def test_a_lock_that_cannot_be_made_is_one_line(tmp_path):
         open_lock(tmp_path / "file" / "a")
     with open_lock(tmp_path / "folder" / "a") as lock:
         assert lock.name == str(tmp_path / "folder" / "a")
+
+
+@pytest.fixture
+def careless() -> Iterator[None]:
+    """A user whose files are everybody's, unless somebody sees to it."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("careless")
+def test_what_is_written_is_its_owners_alone(tmp_path):
+    write_bytes(tmp_path / "a" / "b" / "c.bin", b"secret")
+    with open_lock(tmp_path / "locks" / "a"):
+        pass
+    assert mode(tmp_path / "a" / "b" / "c.bin") == mode(tmp_path / "locks" / "a") == 0o600
+    assert {mode(tmp_path / name) for name in ("a", "a/b", "locks")} == {0o700}
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_file_that_was_everybodys_is_not_after_it_is_written_again(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    assert mode(path) == 0o666
+    write_bytes(path, b"new")
+    assert mode(path) == 0o600
+
+
+@pytest.mark.usefixtures("careless")
+def test_a_folder_is_closed_and_what_lies_in_it_with_it(tmp_path):
+    tmp_path.chmod(0o755)
+    path = tmp_path / "open" / "deep" / "a.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"secret")
+    above = all(mode(folder) & 0o001 for folder in tmp_path.parents)  # where pytest keeps its folders to itself
+    assert is_exposed(path) is above
+    close_folder(tmp_path / "open")
+    assert mode(tmp_path / "open") == 0o700
+    assert mode(path) == 0o666
+    assert not is_exposed(path)
+    make_folder(tmp_path / "open" / "new")
+    assert mode(tmp_path / "open" / "new") == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match=r"cannot write .*/file/a: (Not a directory|File exists)"):
+        close_folder(tmp_path / "file" / "a")

@@ -1,10 +1,10 @@
-import json
 import shutil
 
 import pytest
 import torch
 
 from nf.core.errors import ArtifactError
+from nf.core.files import read_json, write_sealed
 from nf.gan import load_gan
 
 
@@ -82,9 +82,9 @@ def test_a_single_wrong_bit_is_noticed(folder, name):
 
 
 def _edit_card(folder, edit):
-    card = json.loads((folder / "card.json").read_text())
+    card = read_json(folder / "card.json")
     edit(card)
-    (folder / "card.json").write_text(json.dumps(card))
+    write_sealed(folder / "card.json", card)
 
 
 def test_weights_of_other_networks_than_the_card_says_are_refused(folder):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import read_json, write_sealed
 from nf.gan import ImageShape, ImportedConfig, import_gan, load_gan
 from nf.models.inference import weights_hash
 
@@ -264,7 +265,7 @@ def test_an_artifact_that_was_changed_is_refused(generator, tmp_path):
     path.unlink()
     with pytest.raises(ArtifactError, match=r"expected a program at .*generator.pt2, found nothing"):
         load_gan(tmp_path)
-    card = json.loads((tmp_path / "card.json").read_text())
-    (tmp_path / "card.json").write_text(json.dumps(card | {"imported": {"latent_dim": "six"}}))
+    card = read_json(tmp_path / "card.json")
+    write_sealed(tmp_path / "card.json", card | {"imported": {"latent_dim": "six"}})
     with pytest.raises(ArtifactError, match=r"is not that of a GAN: imported.latent_dim: expected int"):
         load_gan(tmp_path)

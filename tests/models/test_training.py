@@ -1,9 +1,12 @@
+import json
+
 import pytest
 import torch
 from torch.nn import functional
 
 from nf.core.config import TrainingConfig
 from nf.core.errors import ArtifactError, TrainingError
+from nf.core.files import write_sealed
 from nf.data import Augment, to_float
 from nf.models import accuracy, build_classifier, fit, is_current, load_model, load_weights, predict, save_model
 
@@ -143,6 +146,9 @@ def test_damage_is_noticed(saved):
 def test_a_card_of_another_model_is_noticed(saved):
     card = (saved / "card.json").read_text()
     (saved / "card.json").write_text(card.replace('"width": 0.125', '"width": 0.25'))
+    with pytest.raises(ArtifactError, match=r"card.json is damaged: .*; build the model with `nf zoo`"):
+        load_model(saved)
+    write_sealed(saved / "card.json", json.loads((saved / "card.json").read_text()))
     with pytest.raises(ArtifactError, match="does not fit its card"):
         load_model(saved)
 

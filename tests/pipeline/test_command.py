@@ -1,6 +1,5 @@
 """The ``nf`` command as a person types it."""
 
-import csv
 import json
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import onnx
 import pytest
 
 from nf.cli import main
+from nf.core.files import read_csv, read_json, write_sealed
 
 
 @pytest.fixture
@@ -149,15 +149,15 @@ def test_bench_prints_a_table_and_keeps_query_sets(reproduced, typed, tmp_path):
     first = bench()
     assert first["naturalfinger"] == made
     card = out / "smoke" / "fingerprints" / "akh" / "card.json"
-    card.write_text(card.read_text().replace('"cutmix_rounds": 50', '"cutmix_rounds": 49'))
+    write_sealed(card, json.loads(card.read_text().replace('"cutmix_rounds": 50', '"cutmix_rounds": 49')))
     card = out / "smoke" / "fingerprints" / "metav" / "card.json"
-    made_of = json.loads(card.read_text())
+    made_of = read_json(card)
     made_of["data_hash"]["test"] = "other images"
-    card.write_text(json.dumps(made_of))
+    write_sealed(card, made_of)
     again = bench()
     assert {name for name in first if first[name] != again[name]} == {"akh", "metav"}
-    with (out / "smoke" / "plots" / "metav" / "budget.csv").open(newline="") as handle:
-        assert [int(row["queries"]) for row in csv.DictReader(handle)] == list(range(1, 11))
+    budget = read_csv(out / "smoke" / "plots" / "metav" / "budget.csv", {"queries": int}, advice="")
+    assert [row["queries"] for row in budget] == list(range(1, 11))
     suspect, queries = reproduced.out / "onnx" / "source.onnx", out / "smoke" / "fingerprints" / "metav"
     assert "\nverifier       " in typed("verify", suspect, "--queries", queries).stdout
 

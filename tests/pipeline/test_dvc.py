@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from nf.core.queries import QuerySet
 from nf.monitoring import IssuedSet, Ledger
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEME = "naturalfinger"
 ISSUED = IssuedSet("0" * 64, SCHEME, 1, "2026-01-05T03:00:00+00:00")
 
@@ -38,6 +42,7 @@ def colleague(reproduced, s3, tmp_path_factory):
     """A fresh clone of a committed run whose artifacts were pushed to S3; it holds none of them."""
     reproduced.run("dvc", "remote", "add", "-d", "s3", "s3://fingerprints/nf")
     reproduced.run("dvc", "remote", "modify", "s3", "endpointurl", s3)
+    reproduced.run("dvc", "remote", "modify", "s3", "sse", "AES256")
     Ledger(reproduced.out / "issued").issue(ISSUED)
     reproduced.run("dvc", "add", "out/smoke/issued")
     reproduced.run("dvc", "push")
@@ -47,6 +52,32 @@ def colleague(reproduced, s3, tmp_path_factory):
     reproduced.git("clone", "-q", str(reproduced.root), str(other))
     shutil.copytree(reproduced.root / ".prefect", other / ".prefect")  # to make a new database takes seconds
     return type(reproduced)(other)
+
+
+def test_what_lies_in_s3_is_encrypted_there_and_can_be_read_by_whoever_holds_the_keys(colleague, s3):
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=s3)
+    names = [each["Key"] for each in client.list_objects_v2(Bucket="fingerprints")["Contents"]]
+    found = {client.head_object(Bucket="fingerprints", Key=name).get("ServerSideEncryption") for name in names}
+    client.close()
+    assert found == {"AES256"}
+
+
+@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+def test_issued_sets_as_an_archive_that_only_the_owners_key_opens(reproduced, tmp_path):
+    """The commands of docs/security.md."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    commands = next(part for part in page.split("```") if "age --recipient" in part).partition("\n")[2]
+    Ledger(reproduced.out / "issued").issue(replace(ISSUED, digest="1" * 64, seed=2))
+    env = {**reproduced.environment(), "HOME": str(tmp_path)}
+    script = commands.replace("out/digits", "out/smoke")
+    subprocess.run(["bash", "-euc", script], cwd=reproduced.root, env=env, check=True, capture_output=True)
+    packed = (reproduced.root / "issued.tar.age").read_bytes()
+    assert packed.startswith(b"age-encryption.org/v1")
+    assert b"ledger" not in packed
+    assert Ledger(reproduced.root / "restored" / "out" / "smoke" / "issued").sets()[-1].seed == 2
+    assert (tmp_path / "nf.key").stat().st_mode & 0o077 == 0
 
 
 def test_query_sets_come_from_s3_without_the_zoo(reproduced, colleague):

@@ -2,32 +2,57 @@
 
 import json
 import shutil
+import stat
 import threading
 import time
 import urllib.request
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 import yaml
 
 from nf.core.files import read_json
 from nf.monitoring import Ledger, read_history
 
+SERVED = "served"
+TOKEN, BEARER, PATH = "token-of-the-suspect-0f1e2d", "bearer-of-the-webhook-3c4b5a", "path-of-the-webhook-697887"
 THIEF, HONEST = "distill-vgg13_bn-source-t1", "scratch-resnet18-t1"
 POLL_SECONDS = "1"
 
 
+@dataclass(frozen=True)
+class Inboxed:
+    """A server's ``url``, what was ``posted`` to it, tokens that it ``heard``, and how processes were ``called``."""
+
+    url: str
+    posted: list
+    heard: list
+    called: set
+
+
 @pytest.fixture(scope="module")
 def webhook():
-    """URL of a server, and the list of what was posted to it: bearer and message."""
-    posted = []
+    """URL of a server, and the list of what was posted to it: bearer and message.
+
+    Whoever gets anything from it is told so with the token repeated; it also looks at what all processes are called.
+    """
+    posted, heard, called = [], [], set()
 
     class Inbox(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append(self.headers["Authorization"])
+            called.update(" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+            self.send_response(403)
+            self.end_headers()
+            self.wfile.write(json.dumps({"error": f"not with {self.headers['Authorization']}"}).encode())
+
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             posted.append((self.headers["Authorization"], json.loads(body)))
+            called.update(" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
             self.send_response(204)
             self.end_headers()
 
@@ -37,7 +62,7 @@ def webhook():
     with ThreadingHTTPServer(("127.0.0.1", 0), Inbox) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", posted
+        yield Inboxed(f"http://127.0.0.1:{server.server_port}", posted, heard, called)
         server.shutdown()
         thread.join()
 
@@ -48,6 +73,7 @@ def operated(reproduced, services, webhook, tmp_path_factory):
     root = tmp_path_factory.mktemp("operated") / "project"
     shutil.copytree(reproduced.root, root, ignore=shutil.ignore_patterns(".mlflow"))
     suspects = [{"name": name, "onnx": f"out/smoke/onnx/{name}.onnx", "output": "logits"} for name in (THIEF, HONEST)]
+    suspects.append({"name": SERVED, "address": f"{webhook.url}/v2/models/shop", "token_from": "NF_SUSPECT_TOKEN"})
     (root / "watchlist.yaml").write_text(yaml.safe_dump({"suspects": suspects}))
     clone = services.start_prefect(
         type(reproduced)(root),
@@ -55,8 +81,9 @@ def operated(reproduced, services, webhook, tmp_path_factory):
         PREFECT_WORKER_QUERY_SECONDS=POLL_SECONDS,
         MLFLOW_TRACKING_URI=f"http://127.0.0.1:{services.free_port()}",
         MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
-        NF_WEBHOOK_URL=webhook[0],
-        NF_WEBHOOK_TOKEN="bearer",
+        NF_WEBHOOK_URL=f"{webhook.url}/{PATH}",
+        NF_WEBHOOK_TOKEN=BEARER,
+        NF_SUSPECT_TOKEN=TOKEN,
     )
     clone.run("flows", "deploy", "--pool", "test")
     services.start(clone, "prefect", "worker", "start", "--pool", "test", "--type", "process")
@@ -140,8 +167,8 @@ def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
     assert verdicts[HONEST] == ["not shown"]
     assert verdicts[THIEF][0] != "not shown"
     assert THIEF in (watch / "index.html").read_text()
-    ((bearer, message),) = webhook[1]
-    assert bearer == "Bearer bearer"
+    ((bearer, message),) = webhook.posted
+    assert bearer == f"Bearer {BEARER}"
     assert (message["suspect"], message["query_set"]) == (THIEF, issued.digest)
     said = {each["suspect"]: each["outcome"] for each in read_json(watch / "verdicts.json")["suspects"]}
     assert message["outcome"] == said[THIEF] != "not shown"
@@ -153,6 +180,36 @@ def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
     (event,) = events
     assert event["resource"]["prefect.resource.id"] == f"naturalfinger.suspect.smoke.{THIEF}"
     assert event["payload"]["score"] == message["score"]
+
+
+def test_tokens_and_seeds_stand_in_no_record_log_or_process_list(operated, issued, watched, webhook, services):
+    """While they are in use, and after. The seed is where the queries are, in the ledger and the set's own card."""
+    assert webhook.heard[0] == f"Bearer {TOKEN}"
+    assert any("prefect" in name for name in webhook.called)
+    assert not [name for name in webhook.called if TOKEN in name or BEARER in name or PATH in name]
+    assert "***" in read_history(operated.out / "watch" / f"{SERVED}.jsonl")[0].error
+    kept = {path: path.read_bytes() for path in operated.root.rglob("*") if path.is_file() and ".git/" not in str(path)}
+    logs = {f"log {each.args}": services.log(each).encode() for each in services.processes}
+    database = [path for path in kept if path.name.startswith("prefect.db")]
+    assert any(THIEF.encode() in kept[path] for path in database)  # it can be found there
+    for secret in (TOKEN, BEARER, PATH):
+        assert [place for place, data in {**kept, **logs}.items() if secret.encode() in data] == []
+    seed = str(issued.seed).encode()
+    holding = [path for path, data in kept.items() if seed in data]
+    assert {path.name for path in holding if ".dvc" not in path.parts} == {"ledger.json", "card.json"}
+    assert [place for place, data in logs.items() if seed in data] == []
+
+
+def test_nobody_else_reads_query_sets_wherever_they_lie(operated, watched):
+    """Under a umask that lets everybody read; a folder that is closed keeps what DVC and MLflow write in it."""
+    closed = ["out", ".dvc/cache", ".prefect", ".mlflow"]
+    assert {name: oct(stat.S_IMODE((operated.root / name).stat().st_mode)) for name in closed} == dict.fromkeys(
+        closed, "0o700"
+    )
+    sets = [*operated.root.rglob("queries.safetensors"), *operated.root.rglob("ledger.json")]
+    places = {path.relative_to(operated.root).parts[0] for path in sets}
+    assert places == {"out", ".mlflow"}
+    assert [path for path in sets if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def test_dvc_keeps_what_was_issued_and_who_has_seen_it(operated, watched):

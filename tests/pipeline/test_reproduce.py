@@ -1,6 +1,5 @@
 """What a newcomer gets from ``make repro``, seen from outside."""
 
-import csv
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from flows import dvc
-from nf.core.files import sha256_file
+from nf.core.files import read_csv, sha256_file
 from nf.core.queries import QuerySet
 from nf.core.scores import ScoreTable
 
@@ -68,8 +67,7 @@ def test_the_queries_separate_the_training_models(reproduced):
 
 
 def test_exported_models_answer_like_the_trained(reproduced):
-    with (reproduced.out / "onnx" / "parity.csv").open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = read_csv(reproduced.out / "onnx" / "parity.csv", str, advice="")
     cards = [json.loads(path.read_text()) for path in (reproduced.out / "zoo").glob("*/card.json")]
     asked = {card["id"] for card in cards if card["pool"] != "calibration"}
     assert {row["id"] for row in rows} == asked
@@ -80,8 +78,8 @@ def test_exported_models_answer_like_the_trained(reproduced):
 
 
 def test_fingerbench_plus_is_queried_as_the_others_are_and_reported_separately(reproduced):
-    with (reproduced.out / "onnx" / "copies.csv").open(newline="") as handle:
-        agreement = {row["id"]: float(row["agreement"]) for row in csv.DictReader(handle)}
+    rows = read_csv(reproduced.out / "onnx" / "copies.csv", {"id": str, "agreement": float}, advice="")
+    agreement = {row["id"]: row["agreement"] for row in rows}
     assert set(agreement) == {"compress-fp16-source", "compress-int8-source"}
     assert min(agreement.values()) > 0.9
     table = ScoreTable.load(reproduced.out / "scores" / "naturalfinger.csv")

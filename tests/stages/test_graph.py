@@ -165,7 +165,7 @@ def test_a_variant_is_made_again_where_files_are_still_to_be_exported(run):
     files = [
         layout.gan("sagan") / "quality.json",
         layout.zoo / "summary.json",
-        layout.onnx / "copies.csv",
+        layout.onnx / "card.json",
         layout.variant(VariantId("transform-published", 0)),
     ]
     for age, path in enumerate(files):

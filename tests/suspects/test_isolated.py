@@ -75,10 +75,15 @@ def test_a_network_that_takes_too_long(write: Write, images: Images) -> None:
         IsolatedSuspect(write(SLOW), "logits", timeout_seconds=4)(images)
 
 
-def test_a_process_that_dies(write: Write, linear: str, images: Images) -> None:
-    # Too little for the runtime's own libraries.
-    with pytest.raises(SuspectError, match=r"the suspect's process ended with status .* under a limit of 0.0625 GiB"):
+def test_too_little_memory_for_the_runtime_itself(write: Write, linear: str, images: Images) -> None:
+    with pytest.raises(SuspectError, match=r"expected a network that can be asked, got .*under a limit of 0.0625 GiB"):
         IsolatedSuspect(write(linear), "logits", memory_bytes=GIBIBYTE // 16)(images)
+
+
+def test_a_process_that_dies(write: Write, linear: str, images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(SuspectError, match=r"the suspect's process ended with status 1 .* 1 GiB: no mess"):
+        IsolatedSuspect(write(linear), "logits")(images)
 
 
 def test_a_refusal_passes_through_in_one_line(write: Write, linear: str, images: Images, tmp_path: Path) -> None:

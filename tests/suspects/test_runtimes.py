@@ -113,7 +113,7 @@ def test_weights_of_openvino_are_a_plain_file_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [ir, tflite])
 def test_a_runtime_has_a_bounded_memory_and_time(write: Callable[[Path], Path], tmp_path: Path) -> None:
     path = write(tmp_path)
-    with pytest.raises(SuspectError, match=r"the suspect's process ended with status|refuses it|cannot answer"):
+    with pytest.raises(SuspectError, match=r"process ended with status|refuses it|cannot answer|can be asked"):
         IsolatedSuspect(path, "logits", memory_bytes=160 << 20)(POOL)
     with pytest.raises(SuspectError, match=r"expected answers within 0\.01 seconds, got none"):
         IsolatedSuspect(path, "logits", timeout_seconds=0.01)(POOL)

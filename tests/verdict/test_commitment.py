@@ -85,7 +85,7 @@ def test_what_changed_afterwards_is_named(calibrated: QuerySet) -> None:
     ("file", "content", "message"),
     [
         ("opening.json", None, "expected a JSON file at .*opening.json, found nothing"),
-        ("opening.json", "{}", "holds a damaged commitment .*missing key 'scheme'.*; restore it from a copy"),
+        ("opening.json", "{}", "holds a damaged commitment .*missing key 'scheme'.*; restore both files from a copy"),
         ("opening.json", "[", "expected JSON in .*opening.json"),
         ("commitment.json", "{}", "holds a damaged commitment .*created_at"),
         ("commitment.json", '{"created_at": "yesterday"}', "holds a damaged commitment .*yesterday"),

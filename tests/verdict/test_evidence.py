@@ -13,6 +13,7 @@ import pytest
 
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, SuspectError
+from nf.core.files import read_json
 from nf.core.queries import QuerySet
 from nf.suspects import Examined, Interface
 from nf.suspects.probe import Found
@@ -70,7 +71,7 @@ def write(calibrated: QuerySet, suspect: Path, tmp_path: Path) -> Written:
 
 def test_it_holds_every_query_and_control_image(calibrated: QuerySet, write: Written, tmp_path: Path) -> None:
     record = write(18)
-    assert json.loads((tmp_path / "evidence" / "evidence.json").read_text()) == json.loads(json.dumps(record))
+    assert read_json(tmp_path / "evidence" / "evidence.json") == json.loads(json.dumps(record))
     assert record["answers"][0] == {
         "index": 0,
         "sha256": sha256(calibrated.images[0].tobytes()).hexdigest(),

@@ -231,9 +231,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "a model's card is written before its weights",
         "nf/models/checkpoint.py",
         """    write_bytes(folder / WEIGHTS_FILE, data)
-    write_json(folder / CARD_FILE, whole)
+    write_sealed(folder / CARD_FILE, whole)
 """,
-        """    write_json(folder / CARD_FILE, whole)
+        """    write_sealed(folder / CARD_FILE, whole)
     write_bytes(folder / WEIGHTS_FILE, data)
 """,
         ("tests/models/test_training.py::test_a_model_whose_weights_cannot_be_written_has_no_card",),
@@ -243,9 +243,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "the detectors' card is written before their weights",
         "nf/detection/artifacts.py",
         """    write_bytes(folder / WEIGHTS_FILE, data)
-    write_json(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
+    write_sealed(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
 """,
-        """    write_json(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
+        """    write_sealed(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
     write_bytes(folder / WEIGHTS_FILE, data)
 """,
         ("tests/detection/test_detector.py::test_detectors_whose_weights_cannot_be_written_have_no_card",),

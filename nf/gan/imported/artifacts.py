@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import sha256_file, write_bytes, write_json
+from nf.core.files import sha256_file, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape
@@ -67,7 +67,7 @@ def import_gan(
     }
     gan = load_imported(card, folder)
     save_samples(gan, folder / SAMPLES_FILE, seed)
-    write_json(folder / CARD_FILE, card)
+    write_sealed(folder / CARD_FILE, card)
     return gan
 
 
