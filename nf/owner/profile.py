@@ -266,6 +266,8 @@ def _section(met: Introduction, size: _Size, *, passes: int, images: int, steps:
             },
             "random": {},
         },
+        "detection": {},
+        "variants": {},
         "evaluation": {"resamples": 2000, "confidence": 0.95},
         "execution": {"workers": 2},
     }

@@ -14,7 +14,7 @@ from torch import nn
 from torchvision import models
 
 from nf.cli.commands import cli
-from nf.core.config import load_settings
+from nf.core.config import Profile, load_settings
 from nf.core.errors import NFError
 from nf.core.paths import Layout
 from nf.owner import profile as plans
@@ -65,6 +65,8 @@ def test_a_checkpoint_becomes_a_profile_that_the_pipeline_takes(owner, project):
     models_in_all = len(lineage.trained().specs)
     assert "160 and 80 held back, 4 classes of 40, in colour, brought to 32x32" in result.output
     assert f"{models_in_all} models" in result.output
+    sections = yaml.safe_load((project / "profiles" / "mine.yaml").read_text())["profiles"]["mine"]
+    assert set(sections) == set(Profile.__dataclass_fields__) - {"name"}  # DVC misses what is not there
     head = (project / "profiles" / "mine.yaml").read_text().split("profiles:")[0]
     assert all(line.startswith("#") for line in head.splitlines())
 
