@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.results import records, schemes, settings, tables
+from tools.results import conventions, records, schemes, settings, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -236,3 +236,31 @@ def test_latent_steps_stand_below_samples_that_were_not_moved(results):
     assert rows[1].startswith("| 1,000 | 0.5 | 13.0 | 80 of 160 | 50% / 0% / 25% | 100% / 90% / 80% | 0.700, 0.600 to")
     assert rows[1].endswith("| 2 of 51 | 1 of 5 |")
     assert "the first row is 1,000 samples" in rows[-1]
+
+
+def convention(name, kind="searched", **more):
+    row = {"name": name, "kind": kind, "models": 20, "as_stated": 20, "no_verdict_before_queries": 0}
+    row |= {"no_verdict_after_queries": 0, "answers_equal": 1.0, "images_sent": 700.0}
+    return row | {"honest_graver": [], "honest_lighter": [], "thieves_graver": [], "thieves_lighter": []} | more
+
+
+def test_conventions_are_counted_by_kind_and_shown_where_something_changed(results):
+    odd = convention(
+        "gamma", "unknown", as_stated=17, honest_graver=["a"], thieves_lighter=["b", "c"], answers_equal=0.7
+    )
+    floor = {"floor": 0.57, "asked_rightly": 20, "asked_rightly_refused": [], "asked_rightly_lowest": 0.77}
+    floor |= {"asked_wrongly": 40, "asked_wrongly_refused": 30, "asked_wrongly_changed": 10}
+    floor |= {"asked_wrongly_changed_above": 2, "honest_graver": 1, "honest_graver_above": 0}
+    every = [convention("signed"), convention("bytes", images_sent=500.0), odd]
+    put(results, "conventions", {"runs": [{"profile": "digits", "seed": 5, "conventions": every, "floor": floor}]})
+    searched, unknown = conventions.conventions().splitlines()[2:]
+    assert searched == (
+        "| digits (seed 5) | 2 conventions that the search tries | 40 | 40 | 0 | 0 | 0 of 40 (0.0% to 8.8%) "
+        "| 0 of 40 (0.0% to 8.8%) | 0 | 600 |"
+    )
+    assert "| 1 conventions that it does not try | 20 | 17 | 0 | 0 | 1 of 20 (0.1% to 24.9%) | 2 of 20" in unknown
+    assert conventions.by_convention().splitlines()[2:] == [
+        "| digits (seed 5) | gamma | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
+    ]
+    assert "| asked wrongly, refused | 30 of 40 (58.8% to 87.3%) |" in conventions.floors()
+    assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"

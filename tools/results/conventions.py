@@ -1,6 +1,7 @@
 """Tables of how often the search for a suspect's conventions errs, from the record of ``experiments.conventions``."""
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from nf.core.proportions import Proportion
 from tools.results.cells import share
@@ -21,8 +22,8 @@ def conventions() -> str:
         return _NONE
     lines = [
         "| zoo | kind | asked | as if stated | no verdict, before a query | no verdict, after | honest, graver "
-        "| thieves, lighter | other changes |",
-        f"|{'---|' * 9}",
+        "| thieves, lighter | other changes | images sent, mean |",
+        f"|{'---|' * 10}",
     ]
     for run in record["runs"]:
         for kind, words in KINDS.items():
@@ -46,6 +47,7 @@ def _cells(rows: Sequence[Record]) -> list[str]:
         share(Proportion(total("honest_graver"), asked)),
         share(Proportion(total("thieves_lighter"), asked)),
         f"{total('honest_lighter', 'thieves_graver'):,}",
+        f"{fmean(row['images_sent'] for row in rows):,.0f}",
     ]
 
 
