@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare gpu-smoke test mutants hostile check sbom site ui lock
+.PHONY: help setup repro compare gpu-smoke test mutants hostile torture check sbom site ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ mutants: setup ## Break lines of the code on purpose, one at a time, and list wh
 
 hostile: setup ## Ask 10,000 mutants of files of suspects; a run that is cut goes on
 	$(BIN)/python -m tests.faults.hostile
+
+torture: setup ## Kill stages, fill disks and more, a hundred times; a run that is cut goes on
+	$(BIN)/python -m tests.faults.torture
 
 sbom: setup ## Write what both lock files install as CycloneDX, and say how old they are
 	for lock in requirements requirements-verify; do \
