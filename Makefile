@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := 0.13.9
+CYCLONEDX_VERSION := 7.5.0
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Every stage is a process of its own: without bytecode on disk each compiles torch, Prefect and MLflow for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro compare gpu-smoke test mutants check site ui lock
+.PHONY: help setup repro compare gpu-smoke test mutants hostile torture check sbom site ui lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,19 @@ test: setup ## Run the tests, two at once
 
 mutants: setup ## Break lines of the code on purpose, one at a time, and list which tests notice
 	$(BIN)/python -m tools.mutants --record results/mutants.json
+
+hostile: setup ## Ask 10,000 mutants of files of suspects; a run that is cut goes on
+	$(BIN)/python -m tests.faults.hostile
+
+torture: setup ## Kill stages, fill disks and more, a hundred times; a run that is cut goes on
+	$(BIN)/python -m tests.faults.torture
+
+sbom: setup ## Write what both lock files install as CycloneDX, and say how old they are
+	for lock in requirements requirements-verify; do \
+		$(BIN)/uv tool run --quiet --from cyclonedx-bom==$(CYCLONEDX_VERSION) cyclonedx-py requirements $$lock.lock \
+			--pyproject pyproject.toml --output-reproducible --of JSON -o $$lock.cdx.json && \
+		echo "$$lock.cdx.json: locked on $$(git log -1 --format=%cs -- $$lock.lock)"; \
+	done
 
 check: setup ## Lint, types and layers
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
     time-stamped or signed, and leave the stamp beside it under the same name with an ending of its own.
     """
     from nf.core.errors import ArtifactError
-    from nf.core.files import write_sealed
+    from nf.core.files import write_json
     from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
     from nf.core.queries import QuerySet
     from nf.verdict import Commitment, commitment_folder
@@ -37,7 +37,7 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
         found = promise(queries, note=note)
         found.save(place)
     if out is not None:
-        write_sealed(out, found.public)
+        write_json(out, found.public)
     click.echo(f"hash           {found.hash}")
     click.echo(f"committed      {found.created_at} by your own clock")
     click.echo(f"publish        {public}")

@@ -49,7 +49,7 @@ def main(path: Path, memory_bytes: int, cpu_seconds: int) -> int:
     except SuspectError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         return NO_VERDICT if isinstance(error, NoVerdictError) else REFUSED
-    except Exception as error:  # whatever the file of a stranger leads to is said of that file
+    except Exception as error:  # whatever an untrusted file leads to is said of that file
         sys.stderr.write(
             f"{printable(str(path))}: expected a network that can be asked, got "
             f"{type(error).__name__}: {one_line(error)}; under a limit of {memory_bytes / GIBIBYTE:.3g} GiB\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, sha256_file, sha256_json, write_json, write_sealed
+from nf.core.files import read_json, sha256_file, sha256_json, write_json
 from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
 from nf.core.queries import QuerySet
 from nf.core.sections import parse_section
@@ -111,8 +111,8 @@ class Commitment:
         Raises:
             ArtifactError: the files cannot be written.
         """
-        write_json(folder / OPENING_FILE, asdict(self.opening))  # what the hash is of, which is seal enough
-        write_sealed(folder / COMMITMENT_FILE, self.public)
+        write_json(folder / OPENING_FILE, asdict(self.opening))
+        write_json(folder / COMMITMENT_FILE, self.public)
 
     @classmethod
     def load(cls, folder: Path) -> "Commitment":

@@ -200,7 +200,7 @@ def ask(path: Path, number: int) -> Asked:
     except SuspectError as error:
         outcome, message = "refused", str(error)
         if "expected answers within" in message:
-            outcome = "too slow"
+            outcome = "late"
         elif "process ended with status" in message:
             outcome = "crashed"
     except Exception as error:

@@ -145,7 +145,7 @@ KINDS = (
     Kind(
         "evidence/answers.safetensors", lambda run: load_evidence(run.layout.root / "evidence").answers.labels.tolist()
     ),
-    Kind("commitment/commitment.json", lambda run: Commitment.load(run.layout.root / "commitment")),
+    Kind("commitment/commitment.json", lambda run: Commitment.load(run.layout.root / "commitment").opening),
     Kind("commitment/opening.json", lambda run: Commitment.load(run.layout.root / "commitment")),
     Kind("pack/zoo-0001.tar", _unpacked),
 )

@@ -76,7 +76,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "nf/suspects/child.py",
         "    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))\n",
         "",
-        ("tests/suspects/test_isolated.py::test_a_process_that_dies",),
+        ("tests/suspects/test_isolated.py::test_too_little_memory_for_the_runtime_itself",),
     ),
     Mutant(
         "environment-handed-on",
