@@ -252,15 +252,16 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     floor |= {"asked_wrongly": 40, "asked_wrongly_refused": 30, "asked_wrongly_changed": 10}
     floor |= {"asked_wrongly_changed_above": 2, "honest_graver": 1, "honest_graver_above": 0}
     every = [convention("signed"), convention("bytes", images_sent=500.0), odd]
-    put(results, "conventions", {"runs": [{"profile": "digits", "seed": 5, "conventions": every, "floor": floor}]})
+    run = {"profile": "digits", "seed": 5, "models": {"positive": 8, "negative": 12}, "models_of_the_zoo": 24}
+    put(results, "conventions", {"runs": [{**run, "conventions": every, "floor": floor}]})
     searched, unknown = conventions.conventions().splitlines()[2:]
     assert searched == (
-        "| digits (seed 5) | 2 conventions that the search tries | 40 | 40 | 0 | 0 | 0 of 40 (0.0% to 8.8%) "
-        "| 0 of 40 (0.0% to 8.8%) | 0 | 600 |"
+        "| digits (seed 5), 20 of 24 models | 2 conventions that the search tries | 40 | 40 | 0 | 0 "
+        "| 0 of 40 (0.0% to 8.8%) | 0 of 40 (0.0% to 8.8%) | 0 | 600 |"
     )
     assert "| 1 conventions that it does not try | 20 | 17 | 0 | 0 | 1 of 20 (0.1% to 24.9%) | 2 of 20" in unknown
     assert conventions.by_convention().splitlines()[2:] == [
-        "| digits (seed 5) | gamma | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
+        "| digits (seed 5), 20 of 24 models | gamma | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
     ]
     assert "| asked wrongly, refused | 30 of 40 (58.8% to 87.3%) |" in conventions.floors()
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"

@@ -103,5 +103,5 @@ def floors() -> str:
 
 
 def title(run: Record) -> str:
-    """Profile and seed of a run."""
-    return f"{run['profile']} (seed {run['seed']})"
+    """Profile and seed of a run, and how many of its models have been asked."""
+    return f"{run['profile']} (seed {run['seed']}), {sum(run['models'].values())} of {run['models_of_the_zoo']} models"

@@ -41,6 +41,8 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "aruc": lambda scheme: interval(scheme, "aruc"),
     "mean": lambda spread: f"{spread.mean:.3f}",
     "minutes": lambda seconds: f"{seconds / 60:.1f}",
+    "mebibytes": lambda count: f"{count / 2**20:.0f}",
+    "kibibytes": lambda count: f"{count / 2**10:.1f}",
 }
 _FIGURE = re.compile(r"<!--=([^\s:]+):([^\s:]+):([^\s:]+?)-->.*?<!--/-->", re.DOTALL)
 
