@@ -40,7 +40,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(box, monkeypatch):
     def full(path, value):
         raise ArtifactError(f"cannot write {path}")
 
-    monkeypatch.setattr(outbox, "write_json", full)
+    monkeypatch.setattr(outbox, "write_sealed", full)
     with pytest.raises(ArtifactError, match="cannot write"):
         keep("e", RunRecord("r", files={"a": b"a"}))
     assert names(box) == [".lock"]

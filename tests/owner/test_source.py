@@ -102,7 +102,7 @@ def test_it_answers_alike_wherever_it_is_met(owner, file, tmp_path):
     spec = builder.plan.lineage["source"]
     asked = open_own_model(run.profile.zoo.own, 4, 3).answers(images, 4)
     assert (predict(source, torch.from_numpy(images)).argmax(1).numpy() == asked.labels).all()
-    assert (open_zoo_suspect(run.layout, spec)(images).argmax(1) == asked.labels).all()
+    assert (open_zoo_suspect(run.layout, spec, {})(images).argmax(1) == asked.labels).all()
 
 
 def test_copies_of_a_network_keep_its_way_of_being_asked(owner, tmp_path):
