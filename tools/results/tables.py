@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from textwrap import fill
 
-from tools.results import across, conventions, deviations, gpus, networks, schemes, settings, verdicts
+from tools.results import across, conventions, deviations, gpus, networks, own_model, schemes, settings, verdicts
 from tools.results.figures import filled
 from tools.results.records import ROOT
 
@@ -56,6 +56,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "conventions": conventions.conventions,
     "conventions-each": conventions.by_convention,
     "floors": conventions.floors,
+    "own-model": own_model.own_model,
 }
 SETTINGS: dict[str, Callable[[], str]] = {
     "settings-naturalfinger": partial(deviations.scheme, "naturalfinger"),
