@@ -156,8 +156,8 @@ def test_a_run_that_is_due_is_picked_up_and_done(watched):
     assert run["state_type"] == "COMPLETED"
     assert run["auto_scheduled"] is True
     late = datetime.fromisoformat(run["start_time"]) - due
-    # A busy machine starts processes late; the next run is due in an hour.
-    assert timedelta() <= late < timedelta(minutes=10)
+    # Prefect begins a moment early, a busy machine late; the next run is due in an hour.
+    assert timedelta(seconds=-10) <= late < timedelta(minutes=10)
 
 
 def test_verdicts_are_kept_drawn_and_told(operated, issued, watched, webhook):
