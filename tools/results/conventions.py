@@ -52,7 +52,7 @@ def _cells(rows: Sequence[Record]) -> list[str]:
 
 
 def by_convention() -> str:
-    """The conventions under which verdicts became others, of all recorded zoos."""
+    """The conventions under which one verdict became another, which is more than none, of all recorded zoos."""
     record = load("conventions")
     if record is None:
         return _NONE
@@ -65,7 +65,7 @@ def by_convention() -> str:
         for row in run["conventions"]:
             changed = [len(row[key]) for key in ("honest_graver", "thieves_lighter")]
             others = len(row["honest_lighter"]) + len(row["thieves_graver"])
-            if row["kind"] != "broken" and (sum(changed) or others or row["as_stated"] < row["models"]):
+            if row["kind"] != "broken" and (sum(changed) or others):
                 none = row["no_verdict_before_queries"] + row["no_verdict_after_queries"]
                 equal = "" if row["answers_equal"] is None else f"{row['answers_equal']:.0%}"
                 cells = [row["models"], row["as_stated"], none, *changed, others, equal]
