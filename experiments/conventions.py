@@ -50,8 +50,8 @@ class Searched:
         self.queried = False
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int64]:
-        """Nobody asks it without a search."""
-        raise NotImplementedError
+        """Refused: here every suspect is searched."""
+        raise RuntimeError("expected to be asked in a way that was found, was asked without a search")
 
     def find(self, controls: Controls, num_classes: int) -> Found:
         """How it wants to be asked."""

@@ -66,7 +66,9 @@ def use_profile(name: str) -> None:
         text, found = re.subn(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
         if found != 1:
             raise ConfigError(f"{path}: expected one line `{key}: ...`, got {found}; write `{key}: {value}` into it")
+    mode = path.stat().st_mode  # of a file that git keeps, which others may read
     write_text(path, text)
+    path.chmod(mode)
     click.echo(f"params.yaml now says `profile: {name}`")
 
 

@@ -64,9 +64,7 @@ def init(
     # These take seconds: they bring torch.
     from nf.owner import Wishes, introduce, notes, plan_profile, write_profile
 
-    wishes = Wishes(
-        model, data, weights, test, others, unlabelled, state_interface(words=words, size=size), minutes=minutes
-    )
+    wishes = Wishes(model, data, weights, test, others, unlabelled, state_interface(words=words, size=size))
     if image_size is not None:
         wishes = replace(wishes, image_size=int(image_size))
     met = introduce(wishes, click.echo)

@@ -71,8 +71,10 @@ def error_lines(verdict: "Verdict") -> Iterator[str]:
         yield "known errors   not measured: evaluate this query set on a zoo, or name its metrics with --metrics"
         return
     known = verdict.benchmark
+    # Where nobody else's images are known, all honest models learned from the owner's.
+    honest = "honest" if verdict.levels is not None and verdict.independent is None else "independent"
     rates: tuple[tuple[str, Proportion | None], ...] = (
-        ("independent models accused", known.independent_accused),
+        (f"{honest} models accused", known.independent_accused),
         ("models trained on your data called stolen", known.trained_accused),
         ("thieves missed", known.missed),
     )

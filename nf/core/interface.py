@@ -117,6 +117,10 @@ class Interface:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
+    def channels_taken(self, given: int) -> int:
+        """Number of channels of its images, 1 or 3, where those that are ``given`` have so many."""
+        return given if self.channels is None else 1 if self.channels == "grey" else 3
+
     def to_json(self) -> dict[str, Any]:
         """``stated`` with lists for tuples, which ``parse_section`` takes again."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self.stated().items()}

@@ -19,13 +19,14 @@ from torch.nn import functional
 from nf.core.config import NetworkConfig
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import sha256_file, sha256_json
-from nf.core.interface import Interface
+from nf.core.interface import Interface, Kind
 from nf.core.sections import parse_section
 from nf.models.classifier import Classifier
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as for suspects
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.")
+_SMALLEST = 1e-7  # probability
 _FILTERS = {"bilinear": "bilinear", "bicubic": "bicubic", "nearest": "nearest-exact", "box": "area"}
 
 
@@ -38,7 +39,8 @@ class OutsideClassifier(Classifier):
         classifier: the network's last linear layer.
 
     Args:
-        network: network from (N, C, H, W) float32 to (N, ``num_classes``) logits, or to an object with ``logits``.
+        network: network from (N, C, H, W) float32 to (N, ``num_classes``) scores of the interface's ``kind``, logits by
+            default, or to an object with ``logits``.
         interface: how it is asked; what is not stated there is as for this project's models.
         num_classes: number of logits.
         mean: mean of each channel in units of the [0, 1] range, where ``interface`` has no scale of its own.
@@ -65,7 +67,7 @@ class OutsideClassifier(Classifier):
             given_mean, given_std = interface.mean or (0.0,), interface.std or (1.0,)
         # In one step: (x * (high - low) + low - mean) / std.
         span = high - low
-        channels = self._channels(len(mean))
+        channels = interface.channels_taken(len(mean))
         for name, values in (
             ("mean", [(value - low) / span for value in _spread(given_mean, channels)]),
             ("std", [value / span for value in _spread(given_std, channels)]),
@@ -112,11 +114,9 @@ class OutsideClassifier(Classifier):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) float32 in [0, 1] -> (N, ``num_classes``) logits."""
         answer = self.network(self.prepared(x))
-        logits: Tensor = answer if isinstance(answer, Tensor) else _logits_of(answer)
+        scores = answer if isinstance(answer, Tensor) else _logits_of(answer)
+        logits = _as_logits(scores, self._interface.kind)
         return logits if self.order is None else logits[:, self.order]
-
-    def _channels(self, given: int) -> int:
-        return {"grey": 1, "rgb": 3, "bgr": 3}.get(self._interface.channels or "", given)
 
 
 def build_outside(
@@ -148,7 +148,7 @@ def build_outside(
     """
     how = parse_section(Interface, interface, "interface")
     wanted = max(how.classes) + 1 if how.classes else num_classes
-    channels = {"grey": 1, "rgb": 3, "bgr": 3}.get(how.channels or "", in_channels)
+    channels = how.channels_taken(in_channels)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed or 0)
         network = open_network(NetworkConfig(open, weights, how), max(wanted, len(how.classes or ())), channels)
@@ -320,6 +320,13 @@ def _class_order(interface: Interface, num_classes: int) -> Tensor | None:
     if interface.offset:
         return torch.arange(interface.offset, interface.offset + num_classes)
     return None
+
+
+def _as_logits(scores: Tensor, kind: Kind | None) -> Tensor:
+    """What a softmax makes of them is what the network means: probabilities are no logits, distances count down."""
+    if kind == "probabilities":
+        return scores.clamp_min(_SMALLEST).log()
+    return -scores if kind == "distances" else scores
 
 
 def _logits_of(answer: Any) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from nf.core.config import NetworkConfig, OwnModelConfig, SourceConfig
 from nf.core.controls import Controls, draw_controls
 from nf.core.errors import ConfigError, NoVerdictError
-from nf.core.interface import Interface
+from nf.core.interface import NOTHING_STATED, Interface
 from nf.data import LabelledImages, RawData, to_float
 from nf.models import build_outside
 from nf.owner.images import find_images, read_images, with_absolute_paths
@@ -45,7 +45,6 @@ class Wishes:
         unlabelled: place of images of other things, which a thief may ask it about; drawn ones by default.
         interface: how the model is asked, as far as that is known.
         image_size: pixels of a side at which queries and students work: 16, 32, 64 or 128; by default 32, 64 on a GPU.
-        minutes: what the owner has time for, on this machine.
     """
 
     model: str
@@ -54,9 +53,8 @@ class Wishes:
     test: str | None = None
     others: str | None = None
     unlabelled: str | None = None
-    interface: Interface = Interface()  # noqa: RUF009 - frozen
+    interface: Interface = NOTHING_STATED
     image_size: int | None = None
-    minutes: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,6 @@ class Introduction:
         seconds: seconds that it takes to answer an image.
         copy_seconds: seconds that a step of training a copy of it takes for an image; infinite without copies.
         flip: whether it knows the images in a mirror, too, so that models may be trained on mirrored ones.
-        held_back: whether the control images come from a part that the model has not learned from, as far as is known.
     """
 
     own: OwnModelConfig
@@ -93,12 +90,6 @@ class Introduction:
     seconds: float
     copy_seconds: float
     flip: bool
-    held_back: bool
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the control images that the model got right, in [0, 1]."""
-        return self.right / self.controls
 
 
 def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
@@ -142,7 +133,6 @@ def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
         met.seconds,
         copy_seconds,
         met.flip,
-        raw.test is not None,
     )
 
 

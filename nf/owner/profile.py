@@ -12,7 +12,6 @@ import torch
 import yaml
 
 from nf.core.config import OwnModelConfig, Profile, SourceConfig, TrainingConfig
-from nf.core.errors import ArtifactError
 from nf.core.files import write_text
 from nf.core.lineage import OWN, STUDENT_ATTACKS
 from nf.core.sections import parse_section
@@ -108,8 +107,8 @@ class Costs:
     def __str__(self) -> str:
         asked = f", {self.asked:,} images to ask the model" if self.asked is not None else ""
         return (
-            f"{self.models} models in {self.zoo_minutes:.0f} minutes, a GAN in {self.gan_minutes:.0f}, queries in "
-            f"{self.query_minutes:.0f}; {self.gigabytes:.1f} GB{asked}"
+            f"about {self.minutes:.0f} minutes: {self.models} models in {self.zoo_minutes:.0f}, a GAN in "
+            f"{self.gan_minutes:.0f}, queries in {self.query_minutes:.0f}; {self.gigabytes:.1f} GB{asked}"
         )
 
 
@@ -162,10 +161,7 @@ def write_profile(section: Mapping[str, Any], name: str, path: Path, notes: str)
     body = yaml.dump(
         {"profiles": {name: dict(section)}}, Dumper=_Readable, sort_keys=False, width=110, allow_unicode=True
     )
-    try:
-        write_text(path, f"{comments}{body}")
-    except OSError as error:
-        raise ArtifactError(f"{path}: cannot be written: {error.strerror}") from error
+    write_text(path, f"{comments}{body}")
 
 
 class _Readable(yaml.SafeDumper):
@@ -364,9 +360,9 @@ def _seconds_a_step(met: Introduction) -> float:
     return max(1e-3, (seconds[1] - seconds[0]) / 5)
 
 
-NOTES = """Written by `nf init` {version}. Change what you like; `make repro PROFILE={name}` makes the rest.
+_NOTES = """Written by `nf init` {version}. Change what you like; `make repro PROFILE={name}` makes the rest.
 {found}
-Found with {right} of {controls} images right. {costs}.
+Found with {right} of {controls} images right. Planned: {costs}.
 Attacks that are not represented: {absent}."""
 
 
@@ -374,6 +370,6 @@ def notes(met: Introduction, name: str, costs: Costs) -> str:
     """Lines for the head of the file."""
     copies = "none" if met.own.copied else "finetune, prune, noise, adversarial (the model's weights are not changed)"
     found = f"The model {met.own.open}, asked as {met.own.interface}."
-    return NOTES.format(
+    return _NOTES.format(
         version=VERSION, name=name, found=found, right=met.right, controls=met.controls, costs=costs, absent=copies
     )

@@ -9,7 +9,7 @@ from torch import nn
 
 from nf.core.errors import ConfigError, NFError
 from nf.core.files import atomic_path
-from nf.core.interface import Interface
+from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.paths import Layout
 from nf.core.progress import show_progress
 from nf.core.queries import QuerySet
@@ -69,14 +69,13 @@ def protect(
     parts = {"train": (images, labels), "test": test, "others": others}
     places = {part: _save(given / f"{part}.npz", pair, class_names) for part, pair in parts.items() if pair is not None}
     wishes = Wishes(
-        str(model) if not isinstance(model, nn.Module) else _export(model, images, given / "model.pt2", image_size),
+        _export(model, images, given / "model.pt2", interface) if isinstance(model, nn.Module) else str(model),
         str(places["train"]),
         weights=None if weights is None else str(weights),
         test=str(places["test"]) if "test" in places else None,
         others=str(places["others"]) if "others" in places else None,
-        interface=interface or Interface(),
+        interface=interface or NOTHING_STATED,
         image_size=image_size,
-        minutes=minutes,
     )
     met = introduce(wishes)
     section, _ = plan_profile(met, name, minutes=minutes)
@@ -109,10 +108,10 @@ def _save(path: Path, pair: Labelled, class_names: tuple[str, ...]) -> Path:
     return path
 
 
-def _export(model: nn.Module, images: NDArray[np.uint8], path: Path, image_size: int | None) -> str:
-    """The module as a program that takes any number of images of its own size, or of the queries'."""
-    size = image_size or images.shape[2]
-    example = torch.zeros(2, images.shape[1], size, size)
+def _export(model: nn.Module, images: NDArray[np.uint8], path: Path, interface: Interface | None) -> str:
+    """The module as a program that takes any number of images of the size that is stated, or else of ``images``'."""
+    how = interface or NOTHING_STATED
+    example = torch.zeros(2, how.channels_taken(images.shape[1]), *(how.size or images.shape[2:]))
     batch = torch.export.Dim("batch", min=1, max=1 << 16)
     try:
         program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))

@@ -96,7 +96,7 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
     """
     how = config.interface
     if config.trainable:
-        takes = {"grey": 1, "rgb": 3, "bgr": 3}.get(how.channels or "", channels)
+        takes = how.channels_taken(channels)
         count = len(how.classes) if how.classes else num_classes
         return OwnModel(TorchNetwork(open_network(config, count, takes).eval(), takes, config.open), how)
     if config.kind == "exported":

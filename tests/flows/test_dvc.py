@@ -69,7 +69,9 @@ def settings(tmp_path, monkeypatch):
 
 def test_a_profile_of_ones_own_is_put_into_use_and_another_again(settings, capsys):
     before = settings.read_text()
+    settings.chmod(0o644)
     dvc.use_profile("mine")
+    assert settings.stat().st_mode & 0o777 == 0o644
     changed = settings.read_text().splitlines()
     assert "profile: mine" in changed
     assert "profile_file: profiles/mine.yaml" in changed

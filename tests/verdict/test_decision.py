@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from nf.cli.words import error_lines
 from nf.core.answers import Answers
 from nf.core.calibration import Calibration, CalibrationModel, Group, Levels, Look
 from nf.core.errors import ArtifactError, SuspectError
@@ -88,6 +89,26 @@ def test_a_calibrated_set_decides_by_p_values(queries: QuerySet, matches: int, o
 def test_without_twins_among_the_calibration_models_nobody_is_called_stolen(queries: QuerySet) -> None:
     verdict = decide(answering(queries, 7), calibrated(queries, twins=0))
     assert (verdict.outcome, verdict.trained) == (EITHER, None)
+
+
+def test_where_all_honest_models_learned_from_the_owners_data_their_level_decides_alone(queries: QuerySet) -> None:
+    known = calibrated(queries)
+    assert known.calibration is not None
+    models, look = known.calibration.models, known.calibration.full
+    kept = [place for place, model in enumerate(models) if model.group != "independent"]
+    alone = replace(
+        known.calibration,
+        models=tuple(models[place] for place in kept),
+        looks=(replace(look, held_out=tuple(look.held_out[place] for place in kept)),),
+    )
+    found = [decide(answering(queries, matches), replace(queries, calibration=alone)) for matches in (3, 7)]
+    assert [verdict.independent for verdict in found] == [None, None]
+    assert [verdict.outcome for verdict in found] == ["not shown", "stolen"]
+    rates = Benchmark(independent_accused=Proportion(0, 9), missed=Proportion(1, 5))
+    assert "on the zoo     honest models accused: 0 of 9" in "\n".join(error_lines(replace(found[0], benchmark=rates)))
+    levels = Levels(0.01, 0.05)
+    assert outcome_of(None, 0.05, levels) == "stolen"
+    assert outcome_of(None, 0.051, levels) == "not shown"
 
 
 def test_a_p_value_at_its_level_is_enough() -> None:
