@@ -337,9 +337,10 @@ def _read_hugging_face(config: SourceConfig, wanted: _Wanted) -> RawData:
     train, names = _read_hugging_face_part(config.name, parts["train"], wanted)
     if other is None:
         return RawData(_mix_classes(train), None, names)
-    return RawData(
-        _mix_classes(train), _mix_classes(_read_hugging_face_part(config.name, parts[other], wanted)[0]), names
-    )
+    test, test_names = _read_hugging_face_part(config.name, parts[other], wanted)
+    if wanted.labelled and test_names != names:
+        raise DataError(f"{config.name}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
+    return RawData(_mix_classes(train), _mix_classes(test), names)
 
 
 def _read_hugging_face_part(name: str, part: Any, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:

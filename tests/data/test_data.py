@@ -324,6 +324,13 @@ def test_a_data_set_of_hugging_face_is_read_from_its_folder(tmp_path):
     assert raw.class_names == ("ant", "bee")
     assert raw.test is not None
     assert [int(image[0].mean()) for image in raw.train.images] == [10 * number for number in range(6)]
+    many, few = (
+        datasets.Dataset.from_dict({"image": pictures[:2], "label": labels}).cast_column("image", datasets.Image())
+        for labels in (["ant", "bee"], ["bee", "bee"])
+    )
+    datasets.DatasetDict({"train": many, "test": few}).save_to_disk(str(tmp_path / "named"))
+    with pytest.raises(DataError, match="expected the classes ant, bee, got bee"):
+        read_source(SourceConfig("hugging_face", name=str(tmp_path / "named")), image_size=16, channels=3, seed=0)
     with pytest.raises(DataError, match="expected a data set of Hugging Face at"):
         read_source(SourceConfig("hugging_face", name=str(tmp_path)), image_size=16, channels=3, seed=0)
 
