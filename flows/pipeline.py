@@ -19,11 +19,11 @@ from flows.environment import configure
 
 configure()
 
-import click  # noqa: E402 - the environment is read at import
-from prefect import flow  # noqa: E402
+from prefect import flow  # noqa: E402 - the environment is read at import
 from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
+from flows.board import Board  # noqa: E402
 from flows.dvc import checked_profile, stale_stages, start_dvc  # noqa: E402
 from flows.tasks import make_task  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
@@ -49,7 +49,11 @@ def reproduce(targets: list[str] | None = None, stale: dict[str, list[str]] | No
     """
     profile = checked_profile(targets or ())
     awaited = stale_stages(targets or ()) if stale is None else stale
-    failed = _run_side_by_side(awaited, profile.execution.workers)
+    board = Board(profile, awaited, profile.execution.workers)
+    try:
+        failed = _run_side_by_side(awaited, profile.execution.workers, board)
+    finally:
+        board.close()
     if failed:
         raise NFError(f"expected all stages to succeed, {', '.join(failed)} did not; the lines of each say why")
 
@@ -96,7 +100,7 @@ def _signal_group(process: "subprocess.Popen[str]", number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> list[str]:
+def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int, board: Board) -> list[str]:
     """Run each stage once those that it awaits are done; returns the names of those that failed.
 
     After a failure those under way are finished and no other is begun. If this process is told to end, they end, too.
@@ -104,7 +108,7 @@ def _run_side_by_side(awaited: Mapping[str, Sequence[str]], workers: int) -> lis
     processes = _Processes()
 
     def stage(name: str) -> None:
-        _reproduce_stage(name, processes)
+        _reproduce_stage(name, processes, board)
 
     task = make_task(stage, "stage", task_run_name="{name}")
 
@@ -154,17 +158,19 @@ def _in_order(
             failed.append(name)
 
 
-def _reproduce_stage(name: str, processes: _Processes) -> None:
-    """Run one stage as one of ``processes`` and show its lines as they come.
+def _reproduce_stage(name: str, processes: _Processes, board: Board) -> None:
+    """Run one stage as one of ``processes`` and tell ``board`` of its lines as they come.
 
     Raises:
         NFError: it failed.
     """
+    board.begin(name)
     with start_dvc("repro", "--single-item", name, stdout=subprocess.PIPE) as process:
         processes.add(process)
         for line in _lines(process):
-            click.echo(line, nl=False)
+            board.line(name, line.decode(errors="replace"))
     processes.discard(process)
+    board.end(name, failed=process.returncode != 0)
     if process.returncode:
         raise NFError(f"{name}: expected it to succeed, it ended with status {process.returncode}")
 

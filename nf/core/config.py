@@ -439,6 +439,7 @@ class Profile:
         detection: section of ``nf.detection.DetectorConfig``.
         evaluation: intervals.
         execution: how work is spread.
+        seconds: what stages are expected to take, by name, for the time left that a run shows.
     """
 
     name: str
@@ -455,6 +456,7 @@ class Profile:
     detection: Mapping[str, Any] = field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         at_least(self, queries=1, controls=1)

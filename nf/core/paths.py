@@ -129,6 +129,11 @@ class Layout:
         return self.root / "comparison"
 
     @property
+    def progress(self) -> Path:
+        """The page that a run rewrites while it goes on; no stage depends on it."""
+        return self.root / "progress.html"
+
+    @property
     def timings(self) -> Path:
         """Seconds of each stage's last run; no stage depends on it."""
         return self.root / "timings.json"

@@ -1,14 +1,41 @@
 """Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _SECONDS_BETWEEN_LINES = 15.0
+_LINE = re.compile(r"(?P<title>\S+): (?P<done>\d+)/(?P<total>\d+) .*\(\d+ s(?:, about (?P<left>\d+) s left)?\)$")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a plain line says.
+
+    Attributes:
+        done: steps that are done.
+        total: steps in all.
+        seconds_left: until the last, where that is known.
+    """
+
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+def read_line(line: str) -> Step | None:
+    """What a line that ``show_progress`` wrote says; ``None`` if it did not write it."""
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    left = found["left"]
+    return Step(int(found["done"]), int(found["total"]), None if left is None else float(left))
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nf.report.comparison import ComparisonInputs, write_comparison
     from nf.report.evidence_page import write_evidence_page
+    from nf.report.formats import duration
     from nf.report.inputs import GanResult, ParitySummary, ReportInputs, SchemeResult, ZooAccuracy
     from nf.report.names import DETECTORS, gan_name, scheme_name
     from nf.report.paper import PAPER_ARUC, PAPER_DETECTION, PAPER_PROFILES
+    from nf.report.progress_page import ProgressRow, Sight, State, write_progress_page
     from nf.report.report_page import write_report
     from nf.report.variants import Spread, VariantRow, ablation_rows, variant_rows
     from nf.report.watch_page import WatchedHistory, write_watch_page
@@ -25,18 +27,23 @@ __all__ = [
     "ComparisonInputs",
     "GanResult",
     "ParitySummary",
+    "ProgressRow",
     "ReportInputs",
     "SchemeResult",
+    "Sight",
     "Spread",
+    "State",
     "VariantRow",
     "WatchedHistory",
     "ZooAccuracy",
     "ablation_rows",
+    "duration",
     "gan_name",
     "scheme_name",
     "variant_rows",
     "write_comparison",
     "write_evidence_page",
+    "write_progress_page",
     "write_report",
     "write_watch_page",
 ]
@@ -45,9 +52,11 @@ __all__ = [
 _HOMES = {
     "comparison": ("ComparisonInputs", "write_comparison"),
     "evidence_page": ("write_evidence_page",),
+    "formats": ("duration",),
     "inputs": ("GanResult", "ParitySummary", "ReportInputs", "SchemeResult", "ZooAccuracy"),
     "names": ("DETECTORS", "gan_name", "scheme_name"),
     "paper": ("PAPER_ARUC", "PAPER_DETECTION", "PAPER_PROFILES"),
+    "progress_page": ("ProgressRow", "Sight", "State", "write_progress_page"),
     "report_page": ("write_report",),
     "variants": ("Spread", "VariantRow", "ablation_rows", "variant_rows"),
     "watch_page": ("WatchedHistory", "write_watch_page"),

@@ -57,7 +57,7 @@ def test_dvc_is_asked_once_what_is_stale(monkeypatch):
     """By whoever wants to know first: a worker that is given the flow alone asks itself."""
     asked, ran = [], []
     monkeypatch.setattr(pipeline, "stale_stages", lambda targets: asked.append(targets) or AWAITED)
-    monkeypatch.setattr(pipeline, "_run_side_by_side", lambda awaited, workers: ran.append(awaited) or [])
+    monkeypatch.setattr(pipeline, "_run_side_by_side", lambda awaited, workers, board: ran.append(awaited) or [])
     pipeline.reproduce.fn(["page"], {"page": []})
     assert (asked, ran) == ([], [{"page": []}])
     pipeline.reproduce.fn(["page"])

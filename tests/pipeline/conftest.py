@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -135,6 +136,11 @@ def forget_a_third() -> Callable[[Path], int]:
     return forget
 
 
+def _hear_ctrl_c() -> None:
+    """Where a shell started the tests in the background, it told all of them to ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True)
 class Services:
     """Processes in the background, each with a log."""
@@ -152,6 +158,7 @@ class Services:
                 stdout=log,
                 stderr=log,
                 process_group=0,
+                preexec_fn=_hear_ctrl_c,
             )
         self.processes.append(process)
         return process

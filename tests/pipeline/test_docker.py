@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from nf.core.version import VERSION
+
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "naturalfinger:0.1.0"
+IMAGE = f"naturalfinger:{VERSION}"
 
 pytestmark = pytest.mark.skipif(os.environ.get("NF_DOCKER") != "1", reason="builds images: set NF_DOCKER=1 to run it")
 

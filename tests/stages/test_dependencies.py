@@ -29,9 +29,9 @@ PROFILE_FILE = "${profile_file}"
 # They say what there is. Only the version gets into a stage's output, as a record: a release makes nothing anew.
 BARE_PACKAGES = {"nf", "nf.stages", "flows"}
 # Where a profile's work runs and on how many workers, and what it is called: its outputs are in a folder of that name.
-WITHOUT_EFFECT = {"execution", "name"}
+WITHOUT_EFFECT = {"execution", "name", "seconds"}
 # Read where they are there, and kept out of DVC on purpose (``Layout`` says so of each).
-NO_OUTPUTS = {"decoy", "issued", "watch", "timings", "lock"}
+NO_OUTPUTS = {"decoy", "issued", "watch", "timings", "progress", "lock"}
 
 
 def code_deps(stage):
