@@ -130,6 +130,8 @@ def _details(case: Case, terms: Terms) -> Iterator[str]:
     else:
         yield f"asked as       {found.how}"
         yield f"controls       {found.right} of {found.controls} right, best of {found.tried} ways of asking"
+        if case.examined.doubt is not None:
+            yield f"doubt          {case.examined.doubt}"
     if case.spent is not None:
         yield f"spent          {case.spent}"
 
@@ -196,4 +198,7 @@ def _asking(case: Case) -> Iterator[str]:
 
 def _found(examined: Examined) -> str:
     found = examined.found
-    return "as stated" if found is None else f"{found.how} ({found.right} of {found.controls} controls right)"
+    if found is None:
+        return "as stated"
+    doubtful = "" if examined.doubt is None else ", fewer than any calibration model"
+    return f"{found.how} ({found.right} of {found.controls} controls right{doubtful})"

@@ -25,6 +25,7 @@ class ControlsCard:
         class_names: the owner's, in the order of labels.
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
+        fewest: number of the images that the worst calibration model gets right, where that is known.
     """
 
     digest: str
@@ -32,6 +33,7 @@ class ControlsCard:
     class_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    fewest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Controls:
         class_names: the owner's, in the order of labels.
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
+        fewest: number of the images that the worst calibration model gets right; ``None`` if that is not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -54,6 +57,7 @@ class Controls:
     class_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    fewest: int | None = None
 
     def __post_init__(self) -> None:
         fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
@@ -76,7 +80,8 @@ class Controls:
     def card(self) -> dict[str, Any]:
         """Plain values for the query set's card."""
         rest = {"class_names": list(self.class_names), "mean": list(self.mean), "std": list(self.std)}
-        return {"digest": self.digest, "count": len(self), **rest}
+        worst = {} if self.fewest is None else {"fewest": self.fewest}
+        return {"digest": self.digest, "count": len(self), **rest, **worst}
 
     def save(self, folder: Path) -> None:
         """Write ``controls.safetensors`` into ``folder``."""
@@ -98,7 +103,8 @@ class Controls:
         facts = parse_section(ControlsCard, card, f"{folder}: the card's controls")
         try:
             tensors = load(path.read_bytes())
-            controls = cls(tensors["images"], tensors["labels"], facts.class_names, facts.mean, facts.std)
+            pixels, labels = tensors["images"], tensors["labels"]
+            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.fewest)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ArtifactError(f"{path} is missing or damaged ({error}); {restore(folder)}") from error
         if controls.digest != facts.digest:

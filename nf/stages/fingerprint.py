@@ -65,14 +65,16 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
         calibration=task.calibration,
     )
     queries.card["data_hash"] = _data_hash(splits)
-    return replace(queries, controls=_controls(splits, run.profile.controls, seed))
+    return replace(queries, controls=controls_of(splits, run.profile.controls, seed, task.calibration))
 
 
-def _controls(splits: Splits, count: int, seed: int) -> Controls:
-    """``count`` images of the test half, which no model learned from."""
+def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:
+    """``count`` images of the test half, which no model learned from, and how many of them ``pool`` gets right."""
     test = splits["test"]
     places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
-    return Controls(test.images[places], test.labels[places], splits.class_names, splits.mean, splits.std)
+    images, labels = test.images[places], test.labels[places]
+    fewest = None if pool is None else int((pool.ask(images) == labels).sum(axis=1).min())
+    return Controls(images, labels, splits.class_names, splits.mean, splits.std, fewest)
 
 
 def has_query_set(run: Run, scheme: str) -> bool:

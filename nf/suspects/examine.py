@@ -67,11 +67,25 @@ class Examined:
     sense: float | None
     controls: Controls | None = None
 
+    @property
+    def doubt(self) -> str | None:
+        """Why it may have been asked in another way than it wants to be, if so."""
+        known = None if self.controls is None else self.controls.fewest
+        if known is None or self.found is None or self.found.controls != len(self.controls or ()):
+            return None
+        if self.found.right >= known:
+            return None
+        return (
+            f"it gets fewer control images right than any calibration model, {self.found.right} where {known} is the "
+            "fewest: it may see other pixels than it wants; if you know its scale, state it with --input"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """For the evidence."""
-        controls = None
+        controls: dict[str, Any] | None = None
         if self.found is not None:
             controls = {"asked": self.found.controls, "right": self.found.right, "ways_tried": self.found.tried}
+            controls |= {} if self.doubt is None else {"doubt": self.doubt}
         how = self.found.how if self.found is not None else self.stated
         return {
             "interface": how.to_json(),

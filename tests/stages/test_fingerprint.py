@@ -1,14 +1,17 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from nf.core.config import VariantConfig, VariantsConfig
 from nf.core.errors import ConfigError
 from nf.core.files import write_json
 from nf.core.variants import VariantId
+from nf.data import Splits
 from nf.models import build_classifier, save_model, weights_hash
-from nf.stages.fingerprint import training_models
+from nf.stages.fingerprint import controls_of, training_models
 from nf.stages.prepare import prepare
 from nf.stages.run import Run
 from nf.stages.variant import make_variant
@@ -44,6 +47,20 @@ def test_training_models_are_those_of_the_pool_and_twins_join_the_negatives(buil
     assert models.negative_ids == NEGATIVES + more
     for model_id, model in {"source": models.source, **models.by_id()}.items():
         assert weights_hash(model) == hashes[model_id]
+
+
+def test_the_worst_calibration_model_says_how_many_controls_are_fewest(built):
+    run, _ = built
+    prepare(run)
+    splits = Splits.load(run.layout.data)
+    right = np.array([5, 9, 3])  # of ten
+
+    def ask(images):
+        known = controls_of(splits, 10, 0, None).labels
+        return np.where(np.arange(10) < right[:, None], known, known + 1)
+
+    pool = SimpleNamespace(ask=ask)
+    assert (controls_of(splits, 10, 0, None).fewest, controls_of(splits, 10, 0, pool).fewest) == (None, 3)
 
 
 @pytest.mark.parametrize(("all_models", "asked"), [(False, 2), (True, 4)])

@@ -1,6 +1,7 @@
 """Suspects that are not what they are said to be, and suspects that are asked otherwise."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -157,6 +158,25 @@ def test_an_order_of_classes_needs_more_than_luck() -> None:
     labels = np.arange(40) % 10
     assert fit_classes(RNG.integers(0, 10, 40), labels, 10, 10) is None
     assert fit_classes((labels + 3) % 10, labels, 10, 10) == tuple((np.arange(10) - 3) % 10)
+
+
+@pytest.mark.parametrize(("fewest", "doubtful"), [(None, False), (40, False), (41, True)])
+def test_a_suspect_that_gets_fewer_controls_right_than_all_calibration_models_is_doubted(
+    queries: QuerySet, tmp_path: Path, write: Write, learned: str, fewest: int | None, doubtful: bool
+) -> None:
+    assert queries.controls is not None
+    labels = queries.controls.labels.copy()
+    labels[:8] = (labels[:8] + 1) % 3  # a suspect that gives images the class of their first pixel gets 40 of 48 right
+    controls = replace(queries.controls, labels=labels, fewest=fewest)
+    replace(queries, controls=controls).save(tmp_path / "queries")
+    done = _verify(write(learned), "--queries", tmp_path / "queries", "--input", "unit")
+    assert "40 of 48 right" in done.output
+    assert ("doubt          it gets fewer control images right" in done.output) == doubtful
+    record = json.loads(_verify(write(learned), "--queries", tmp_path / "queries", "--input", "unit", "--json").output)
+    assert ("doubt" in record["asked"]["controls"]) == doubtful
+    other = shutil.copy(write(learned), tmp_path / "other.onnx")
+    several = _verify(write(learned), other, "--queries", tmp_path / "queries", "--input", "unit").output
+    assert ("40 of 48 controls right, fewer than any calibration model" in several) == doubtful
 
 
 def _verify(*arguments: object) -> Any:
