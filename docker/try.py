@@ -28,7 +28,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE_FILE = ROOT / "docker" / "compose.yaml"
-IMAGES = {"naturalfinger:0.1.0": "docker/Dockerfile", "naturalfinger-verify:0.1.0": "docker/verify.Dockerfile"}
+_STATED = re.search(r'VERSION = "(.+)"', (ROOT / "nf" / "core" / "version.py").read_text())
+VERSION = _STATED[1] if _STATED else sys.exit("nf/core/version.py states no version")
+IMAGES = {
+    f"naturalfinger:{VERSION}": "docker/Dockerfile",
+    f"naturalfinger-verify:{VERSION}": "docker/verify.Dockerfile",
+}
 LOCAL_POSTGRES = {"naturalfinger-try-postgres": "docker/try/postgres.Dockerfile"}
 THIEF, HONEST = "distill-vgg13_bn-source-t1", "scratch-resnet18-t1"
 RUN_SECONDS = 900
@@ -266,7 +271,7 @@ def verify(stack: Stack, suspect: str) -> str:
     """The verdict of the verify image on one suspect, without network and with nothing but /tmp to write to."""
     return run(
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"),
-        *("--volume", f"{stack.name}_out:/work:ro", "naturalfinger-verify:0.1.0"),
+        *("--volume", f"{stack.name}_out:/work:ro", f"naturalfinger-verify:{VERSION}"),
         *("verify", f"smoke/onnx/{suspect}.onnx", "--queries", "smoke/fingerprints/naturalfinger"),
         check=False,  # the exit status says what the verdict is
     )

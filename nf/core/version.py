@@ -1,3 +1,3 @@
 """The version, in its one place: the wheel's and the images' are read from here."""
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
