@@ -184,7 +184,8 @@ def test_a_model_of_other_classes_is_refused(owner, project):
     torch.manual_seed(3)
     torch.save(models.resnet18(num_classes=4).state_dict(), project / "untrained.pt")
     result = init(
-        *("mine", "--model", "torchvision:resnet18", "--weights", project / "untrained.pt", "--data", owner / "images")
+        *("mine", "--model", "torchvision:resnet18", "--weights", project / "untrained.pt", "--data", owner / "images"),
+        *("--input", "imagenet,32"),
     )
     assert "model: expected one that knows these 4 classes, but it gets" in str(result.exception)
 

@@ -32,6 +32,9 @@ from nf.models.inference import device_of
 INPUT_NAME = "images"
 OUTPUT_NAME = "logits"
 
+_WORTH_A_TRACE = 60
+"""Files that are written and compared while a network is traced, and fewer are not worth another trace."""
+
 InputShape = tuple[int, int, int]
 """Channels, height and width (C, H, W) of one image."""
 
@@ -192,8 +195,8 @@ def export_all(
 ) -> Iterator[tuple[Path, Parity]]:
     """Write many saved models and compare each file with its model, in ``workers`` single-threaded processes.
 
-    Models that are built alike go to one process, which traces once for all of them; where that would be more than an
-    even share, to several.
+    Models that are built alike go to one process, which traces once for all of them; where these are many and more than
+    an even share, to several.
 
     Args:
         files: ONNX file to write, by the folder of the saved model.
@@ -211,10 +214,10 @@ def export_all(
     for folder, path in files.items():
         card = read_json(folder / CARD_FILE, advice="build the model with `nf zoo`")
         groups[canonical_json(card["build"])].append((folder, path))
-    share = math.ceil(len(files) / workers)
+    share = max(_WORTH_A_TRACE, math.ceil(len(files) / workers))
     shares = [(key, group[i : i + share]) for key, group in groups.items() for i in range(0, len(group), share)]
     shares.sort(key=lambda item: len(item[1]), reverse=True)  # the longest first, so that none is left over at the end
-    pool = worker_pool(workers, torch.set_num_threads, 1)
+    pool = worker_pool(min(workers, max(1, len(shares))), torch.set_num_threads, 1)
     try:
         futures = [pool.submit(_export_group, key, group, images, open_suspect) for key, group in shares]
         for future in as_completed(futures):
