@@ -16,6 +16,7 @@ from nf.report.rendering import environment
 from nf.verdict import OUTCOMES, Benchmark, Outcome
 
 _TEMPLATE = "watch.html.j2"
+_MOST_DRAWN = 20  # on the page: more would make it slow to open
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def write_watch_page(
 ) -> None:
     """Write the page to ``path`` and each suspect's drawing as ``<name>.svg`` beside it; nothing is fetched to show it.
 
+    Of a long list the page links the drawings in the place of showing them.
+
     Args:
         path: HTML file to write.
         profile: name of the profile.
@@ -60,11 +63,13 @@ def write_watch_page(
     Raises:
         ArtifactError: a file cannot be written.
     """
-    drawings = {}
+    drawings: dict[str, str] = {}
     for index, suspect in enumerate(suspects):
         title = f"{suspect.name}: scores over time"
-        drawings[suspect.name] = svg_markup(history_figure(suspect.history), f"history-{index}", title)
-        write_text(path.with_name(f"{suspect.name}.svg"), drawings[suspect.name])
+        drawing = svg_markup(history_figure(suspect.history), f"history-{index}", title)
+        write_text(path.with_name(f"{suspect.name}.svg"), drawing)
+        if len(suspects) <= _MOST_DRAWN:
+            drawings[suspect.name] = drawing
     levels = queries.calibration.levels if queries.calibration else None
     context: dict[str, Any] = {
         "profile": profile,

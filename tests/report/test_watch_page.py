@@ -143,3 +143,13 @@ def test_the_page_says_what_verdicts_rest_on_and_escapes(tmp_path):
     assert "at no known level, score 0.900 with a threshold of 0.500" in rows["shop"]
     assert page.count("<svg ") == 4
     assert ET.parse(tmp_path / "shop.svg").getroot().tag.endswith("svg")
+
+
+def test_the_page_of_a_long_list_links_its_drawings(tmp_path):
+    names = [f"shop-{number}" for number in range(21)]
+    shown = page_of(tmp_path, **dict.fromkeys(names[:20], HISTORY))
+    assert shown.count("<svg ") == 20
+    assert '<a href="#shop-3">' in shown
+    page = page_of(tmp_path, **dict.fromkeys(names, HISTORY))
+    assert "<svg " not in page
+    assert all(f'<a href="{name}.svg">{name}</a>' in page and (tmp_path / f"{name}.svg").exists() for name in names)
