@@ -3,6 +3,7 @@
 import sys
 import traceback
 
+from nf.cli.words import INTERRUPTED
 from nf.core.threads import configure_math_libraries
 
 configure_math_libraries()
@@ -14,21 +15,37 @@ BUG = 70
 def main() -> None:
     """Run the command. What a user can put right is one line on standard error and exit status 2.
 
-    A bug keeps its traceback, and ends with status ``BUG``.
+    A bug keeps its traceback, and ends with status ``BUG``; Ctrl-C ends with ``INTERRUPTED``.
     """
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; what was finished is kept, and the same command goes on\n")
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> int | None:
+    import click
+
     from nf.cli.commands import cli
     from nf.core.errors import NFError
     from nf.core.files import keep_private
 
     keep_private()
     try:
-        cli()
+        status: int | None = cli(standalone_mode=False)
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except NFError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        return 2
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "torch":
             sys.stderr.write("error: this command needs torch, which is not installed here; `nf verify` does without\n")
-            sys.exit(2)
+            return 2
         traceback.print_exc()
-        sys.exit(BUG)
+        return BUG
+    return status

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from nf.core.errors import ConfigError
+from nf.core.files import check_writable
 from nf.core.interface import state_interface
 
 _FOLDER = Path("profiles")
@@ -61,6 +62,7 @@ def init(
     path = _FOLDER / f"{name}.yaml"
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; --force writes over it")
+    check_writable(path)  # as it takes a minute to get there
     # These take seconds: they bring torch.
     from nf.owner import Wishes, introduce, notes, plan_profile, write_profile
 

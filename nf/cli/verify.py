@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from nf.cli.commit import parse_released
+from nf.cli.words import INTERRUPTED
 
 if TYPE_CHECKING:
     from nf.suspects import Kind
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, for which click's own, 1, is taken."""
 
 
 @click.command()

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 EXIT_STATUS = {"not shown": 0, "stolen": 1, "stolen or trained on your data": 4, "no verdict": 3, "error": 2}
 """Exit status by outcome."""
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, for which click's own, 1, is taken."""
+
 
 def verdict_lines(verdict: "Verdict") -> Iterator[str]:
     """The outcome, what it rests on, and how often verdicts of this kind were wrong."""

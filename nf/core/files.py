@@ -14,7 +14,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -99,6 +99,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+class _NotKeptError(Exception):
+    """Ends a trial of writing."""
+
+
+def check_writable(path: Path) -> None:
+    """Try whether ``path`` can be written, before long work that ends in writing it; raises as ``atomic_path``."""
+    with suppress(_NotKeptError), atomic_path(path):
+        raise _NotKeptError
 
 
 def open_lock(path: Path) -> IO[str]:

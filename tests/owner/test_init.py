@@ -190,6 +190,13 @@ def test_a_model_of_other_classes_is_refused(owner, project):
     assert "model: expected one that knows these 4 classes, but it gets" in str(result.exception)
 
 
+def test_where_nothing_can_be_written_is_said_before_any_work(owner, project, monkeypatch):
+    (project / "profiles").touch()  # a file in the place of the folder
+    monkeypatch.setattr("nf.owner.introduce", lambda *_: pytest.fail("the model was met"))
+    result = init("mine", "--model", "torchvision:resnet18", "--data", owner / "images")
+    assert "cannot write profiles/mine.yaml" in str(result.exception)
+
+
 def test_an_exported_program_and_arrays(owner, project):
     images, labels = draw(160, 1)
     np.savez(project / "images.npz", images=images, labels=labels)

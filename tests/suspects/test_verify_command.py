@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -93,7 +94,8 @@ def test_error_rates_of_an_issued_set_lie_in_its_folder(
 def test_a_bug_does_not_end_like_an_accusation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken() -> None:
+    def broken(*, standalone_mode: bool) -> None:
+        del standalone_mode
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("nf.cli.commands.cli", broken)
@@ -101,6 +103,32 @@ def test_a_bug_does_not_end_like_an_accusation(
         main()
     assert ended.value.code == BUG not in (0, 1, 2, 3, 4)
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [click.Abort(), KeyboardInterrupt()])
+def test_ctrl_c_is_a_line_and_no_accusation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    def stopped(*, standalone_mode: bool) -> None:
+        del standalone_mode
+        raise error
+
+    monkeypatch.setattr("nf.cli.commands.cli", stopped)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "\nstopped; what was finished is kept, and the same command goes on\n"
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["verify"], 2), (["nope"], 2), (["--help"], 0), (["--version"], 0)])
+def test_usage_has_the_status_that_shells_expect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int
+) -> None:
+    monkeypatch.setattr("sys.argv", ["nf", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code or 0) == status
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_the_ledger_notes_who_is_about_to_see_an_issued_set(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from nf.cli import asking
 from nf.cli.verdicts import WORST_FIRST
-from nf.cli.verify import INTERRUPTED, verify
+from nf.cli.verify import verify
+from nf.cli.words import INTERRUPTED
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.queries import QuerySet
 from nf.core.sheets import image_name
