@@ -1,10 +1,12 @@
 """DVC from within a flow: its commands, and which stages are out of date."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -16,6 +18,11 @@ from nf.core.config import Profile, load_settings
 from nf.core.errors import ConfigError, NFError
 from nf.core.files import write_text
 from nf.core.processes import die_with_parent
+
+_HEAL_LOCK_FILE = (
+    "restore it with `git checkout -- dvc.lock`, or delete it: stages are then made again, or come from DVC's cache"
+)
+_TRIES, _SECONDS_BETWEEN_TRIES = 5, 0.2
 
 
 def dvc(*arguments: str) -> int:
@@ -85,6 +92,21 @@ def checked_profile(targets: Sequence[str]) -> Profile:
     return profile
 
 
+def clear_damaged_lock() -> None:
+    """Take away DVC's list of who reads and writes what, if a process that was killed has left it half-written.
+
+    DVC itself takes dead processes off a list that it can read, with a word.
+    """
+    path = ROOT / ".dvc" / "tmp" / "rwlock"
+    for _ in range(_TRIES):
+        with contextlib.suppress(ValueError, FileNotFoundError):  # or somebody writes it at this moment
+            if not path.exists() or json.loads(path.read_text()):
+                return
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+    path.unlink(missing_ok=True)
+    click.echo(f"{path} was half-written by a process that was killed, and is taken away", err=True)
+
+
 def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
     """What has to run again for ``targets``: each stage that changed, or comes after one that did, and what it awaits.
 
@@ -94,6 +116,7 @@ def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
     from dvc.exceptions import DvcException  # takes a second to import
     from dvc.repo import Repo
 
+    clear_damaged_lock()
     try:
         # DVC looks for a target in the current folder, and a worker of Prefect runs this in a folder of its own.
         with contextlib.chdir(ROOT), Repo(_wait_for_lock=True) as repo:
@@ -106,7 +129,8 @@ def stale_stages(targets: Sequence[str]) -> dict[str, list[str]]:
             }
             changed = set(repo.status(targets=list(targets) or None, with_deps=bool(targets)))
     except (DvcException, OSError) as error:
-        raise NFError(f"dvc: {error}") from error
+        advice = f"; {_HEAL_LOCK_FILE}" if "dvc.lock" in str(error) else ""
+        raise NFError(f"dvc: {error}{advice}") from error
     for name in TopologicalSorter(needs).static_order():
         if changed.intersection(needs.get(name, ())):
             changed.add(name)

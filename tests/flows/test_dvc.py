@@ -107,3 +107,31 @@ def test_dvc_reads_a_profile_from_its_own_file(settings):
         (params,) = (dep for dep in stage.deps if hasattr(dep, "params"))
     assert params.fs_path.endswith("profiles/mine.yaml")
     assert set(params.params) == {"profiles.mine.seed", "profiles.mine.data"}
+
+
+@pytest.mark.parametrize("left", ["", '{"write": {"', "\x00\x00"])
+def test_a_half_written_list_of_locks_is_taken_away_with_a_word(project, capsys, left):
+    path = project / ".dvc" / "tmp" / "rwlock"
+    path.write_text(left)
+    assert dvc.stale_stages(()) == {"page": []}
+    assert "rwlock was half-written by a process that was killed, and is taken away" in capsys.readouterr().err
+
+
+def test_a_list_of_locks_of_a_process_that_is_gone_is_no_hindrance(project, capsys):
+    (project / "dvc.yaml").write_text("stages:\n  page: {cmd: touch page.html, outs: [page.html]}\n")
+    path = project / ".dvc" / "tmp" / "rwlock"
+    path.write_text('{"write": {"page.html": {"pid": 4194304, "cmd": "dvc repro page"}}, "read": {}}')
+    assert dvc.stale_stages(()) == {"page": []}
+    assert path.exists()
+    with dvc.start_dvc("repro", "page") as command:
+        assert command.wait(120) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("left", ["", "stages: [", "schema: '2.0'\nstages: 3\n"])
+def test_a_damaged_lock_file_names_what_heals_and_heals(project, left):
+    (project / "dvc.lock").write_text(left)
+    with pytest.raises(NFError, match=r"restore it with `git checkout -- dvc\.lock`, or delete it"):
+        dvc.stale_stages(())
+    (project / "dvc.lock").unlink()
+    assert dvc.stale_stages(()) == {"page": []}

@@ -11,7 +11,18 @@ from collections.abc import Callable
 from functools import partial
 from textwrap import fill
 
-from tools.results import across, conventions, deviations, gpus, networks, own_model, schemes, settings, verdicts
+from tools.results import (
+    across,
+    conventions,
+    deviations,
+    gpus,
+    networks,
+    own_model,
+    robust,
+    schemes,
+    settings,
+    verdicts,
+)
 from tools.results.figures import filled
 from tools.results.records import ROOT
 
@@ -57,6 +68,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "conventions-each": conventions.by_convention,
     "floors": conventions.floors,
     "own-model": own_model.own_model,
+    "torture": robust.torture,
+    "load": robust.of_load,
 }
 SETTINGS: dict[str, Callable[[], str]] = {
     "settings-naturalfinger": partial(deviations.scheme, "naturalfinger"),
