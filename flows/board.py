@@ -19,7 +19,7 @@ from nf.core.errors import ArtifactError
 from nf.core.files import read_notes
 from nf.core.paths import PAGE_FILE, SAMPLES_FILE, SHEET_FILE, SHEETS_FOLDER, Layout
 from nf.core.progress import read_line
-from nf.report import ProgressRow, Sight, State, duration, write_progress_page
+from nf.report import ProgressRow, Sight, State, duration, gan_name, scheme_name, write_progress_page
 
 _UNKNOWN_SECONDS = 20.0
 """What a stage is taken to need of which nothing is known; most such are small."""
@@ -106,8 +106,8 @@ class Board:
         click.echo(line, nl=False)
         with self._lock:
             stage = self._stages[name]
-            stage.line = line.strip()
-            told = read_line(stage.line)
+            told = read_line(line.strip())
+            stage.line = line.strip().removeprefix(f"{name}: ")
             if told is not None and told.seconds_left is not None:
                 stage.left, stage.told = told.seconds_left, time.monotonic()
             self._write()
@@ -200,9 +200,9 @@ def _sights(layout: Layout, profile: Profile) -> Iterable[Sight]:
     """What there is to look at, the newest part of a run last."""
     for name in profile.gans:
         drawn = sorted((layout.gan(name) / SHEETS_FOLDER).glob("*.png"))[-1:]  # while it trains
-        yield Sight(f"Images that the GAN {name} draws", [*drawn, layout.gan(name) / SAMPLES_FILE][0], picture=True)
+        yield Sight(f"Images that {gan_name(name)} draws", [*drawn, layout.gan(name) / SAMPLES_FILE][0], picture=True)
     for name in profile.schemes:
-        yield Sight(f"Queries of {name}", layout.fingerprint(name) / SHEET_FILE, picture=True)
+        yield Sight(f"Queries of {scheme_name(name)}", layout.fingerprint(name) / SHEET_FILE, picture=True)
     yield Sight("The report", layout.report / PAGE_FILE)
     yield Sight("The comparison of schemes", layout.comparison / PAGE_FILE)
 

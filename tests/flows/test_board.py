@@ -85,13 +85,13 @@ def test_the_page_fills_and_at_last_is_read_no_more(board, capsys):
     (folder / "samples").mkdir(parents=True)
     (folder / "samples" / "step-000060.png").touch()
     board.begin("gan")
-    assert '<img src="gan/sagan/samples/step-000060.png"' in board.page.read_text()  # while it trains
+    assert '<img class="sheet" src="gan/sagan/samples/step-000060.png"' in board.page.read_text()  # while it trains
     (board.page.parent / "fingerprints" / "akh").mkdir(parents=True)
     (board.page.parent / "fingerprints" / "akh" / "sheet.png").touch()
     board.end("gan", failed=True)
     page = board.page.read_text()
     assert "0 of 5 stages are done; gan failed, and the terminal says why" in page
-    assert '<img src="fingerprints/akh/sheet.png"' in page
+    assert '<img class="sheet" src="fingerprints/akh/sheet.png"' in page
     board.close()
     assert 'http-equiv="refresh"' not in board.page.read_text()
     assert "gan: failed after" in capsys.readouterr().out
