@@ -17,7 +17,7 @@ MUTED = "#66727f"
 GRID = "#dde3e9"
 SHADE = "#9aa7b4"
 # Vermilion and blue stay distinct under all common colour blindnesses; markers differ too.
-STOLEN = "#d1570b"
+STOLEN = "#b84a06"
 HONEST = "#1268b3"
 SCHEME_COLOURS = ("#7446a8", "#00876c", "#b8860b", "#c2477f", "#3f4a56", "#7a4a21")
 SCHEME_MARKERS = ("o", "s", "^", "D", "v", "P")
