@@ -1,6 +1,6 @@
-"""Tables of faults and load that the project was put under, from the records of ``make torture`` and ``load``."""
+"""Tables of faults, load and resizing that the project was put under, from their records."""
 
-from tools.results.records import Record, load
+from tools.results.records import ROOT, Record, load
 
 
 def torture() -> str:
@@ -72,3 +72,28 @@ def _ledger(row: Record) -> str:
 
 def _mib(count: int) -> str:
     return f"{count / 2**20:.0f} MiB"
+
+
+def resizing() -> str:
+    """One row for each way in which images were resized, and the matching rates in each recorded run."""
+    records = [load(path.stem) for path in sorted((ROOT / "results").glob("resizing-*.json"))]
+    found = [record for record in records if record is not None]
+    if not found:
+        return "Nothing has been recorded yet: `python -m experiments.resizing` fills this place."
+    titles = [f"{record['profile']}, {record['image_size']} px" for record in found]
+    lines = [
+        f"| on the way | {' | '.join(f'{title}: thieves | independent | answers that change' for title in titles)} |",
+        f"|---|{'---|' * (3 * len(found))}",
+    ]
+    for number, way in enumerate(found[0]["ways"]):
+        rows = [record["ways"][number] for record in found]
+        cells = (f"{row['positive']:.3f} | {row['negative']:.3f} | {row['changed']:.1%}" for row in rows)
+        lines.append(f"| {way['way']} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", " ".join(map(_resized, found))])
+
+
+def _resized(record: Record) -> str:
+    suspects = record["suspects"]
+    moved = ", ".join(record["transforms"] or ("as the scheme's defaults say",))
+    counts = f"{suspects['positive']} thieves and {suspects['negative']} independent models"
+    return f"{record['profile']}: {record['queries']} queries, which were moved under {moved}; {counts}."

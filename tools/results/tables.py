@@ -68,6 +68,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "conventions-each": conventions.by_convention,
     "floors": conventions.floors,
     "own-model": own_model.own_model,
+    "resizing": robust.resizing,
     "torture": robust.torture,
     "load": robust.of_load,
 }
