@@ -200,5 +200,5 @@ def _found(examined: Examined) -> str:
     found = examined.found
     if found is None:
         return "as stated"
-    doubtful = "" if examined.doubt is None else ", fewer than any calibration model"
+    doubtful = "" if examined.doubt is None else ", fewer than nine in ten calibration models"
     return f"{found.how} ({found.right} of {found.controls} controls right{doubtful})"

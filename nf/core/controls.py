@@ -25,7 +25,7 @@ class ControlsCard:
         class_names: the owner's, in the order of labels.
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
-        fewest: number of the images that the worst calibration model gets right, where that is known.
+        usual: number of the images that nine in ten calibration models get right at least, where that is known.
     """
 
     digest: str
@@ -33,7 +33,7 @@ class ControlsCard:
     class_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    fewest: int | None = None
+    usual: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Controls:
         class_names: the owner's, in the order of labels.
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
-        fewest: number of the images that the worst calibration model gets right; ``None`` if that is not known.
+        usual: number of the images that nine in ten calibration models get right at least; ``None`` if not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -57,7 +57,7 @@ class Controls:
     class_names: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    fewest: int | None = None
+    usual: int | None = None
 
     def __post_init__(self) -> None:
         fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
@@ -80,8 +80,8 @@ class Controls:
     def card(self) -> dict[str, Any]:
         """Plain values for the query set's card."""
         rest = {"class_names": list(self.class_names), "mean": list(self.mean), "std": list(self.std)}
-        worst = {} if self.fewest is None else {"fewest": self.fewest}
-        return {"digest": self.digest, "count": len(self), **rest, **worst}
+        known = {} if self.usual is None else {"usual": self.usual}
+        return {"digest": self.digest, "count": len(self), **rest, **known}
 
     def save(self, folder: Path) -> None:
         """Write ``controls.safetensors`` into ``folder``."""
@@ -104,7 +104,7 @@ class Controls:
         try:
             tensors = load(path.read_bytes())
             pixels, labels = tensors["images"], tensors["labels"]
-            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.fewest)
+            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.usual)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ArtifactError(f"{path} is missing or damaged ({error}); {restore(folder)}") from error
         if controls.digest != facts.digest:

@@ -29,6 +29,9 @@ from nf.stages.own_model import load_source, require_gradients
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
+_UNUSUAL = 0.1
+"""Share of the calibration models that may get fewer control images right than is called usual."""
+
 
 def fingerprint(run: Run, scheme: str) -> Path:
     """Make the query set of ``scheme`` and return its folder.
@@ -73,8 +76,11 @@ def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | N
     test = splits["test"]
     places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
     images, labels = test.images[places], test.labels[places]
-    fewest = None if pool is None else int((pool.ask(images) == labels).sum(axis=1).min())
-    return Controls(images, labels, splits.class_names, splits.mean, splits.std, fewest)
+    usual = None
+    if pool is not None:
+        right = (pool.ask(images) == labels).sum(axis=1)
+        usual = int(np.quantile(right, _UNUSUAL, method="lower"))
+    return Controls(images, labels, splits.class_names, splits.mean, splits.std, usual)
 
 
 def has_query_set(run: Run, scheme: str) -> bool:

@@ -70,14 +70,14 @@ class Examined:
     @property
     def doubt(self) -> str | None:
         """Why it may have been asked in another way than it wants to be, if so."""
-        known = None if self.controls is None else self.controls.fewest
+        known = None if self.controls is None else self.controls.usual
         if known is None or self.found is None or self.found.controls != len(self.controls or ()):
             return None
         if self.found.right >= known:
             return None
         return (
-            f"it gets fewer control images right than any calibration model, {self.found.right} where {known} is the "
-            "fewest: it may see other pixels than it wants; if you know its scale, state it with --input"
+            f"it gets {self.found.right} control images right where nine in ten calibration models get {known} or more, so "
+            "it may see other pixels than it wants; if you know its scale, state it with --input"
         )
 
     def to_json(self) -> dict[str, Any]:
