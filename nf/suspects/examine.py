@@ -76,8 +76,8 @@ class Examined:
         if self.found.right >= known:
             return None
         return (
-            f"it gets {self.found.right} control images right where nine in ten calibration models get {known} or more, so "
-            "it may see other pixels than it wants; if you know its scale, state it with --input"
+            f"it gets {self.found.right} control images right where 9 in 10 calibration models get {known} or more: "
+            "maybe it sees other pixels than it wants; if you know its scale, state it with --input"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def test_a_suspect_that_gets_fewer_controls_right_than_nearly_all_calibration_mo
     done = _verify(write(learned), "--queries", tmp_path / "queries", "--input", "unit")
     assert "40 of 48 right" in done.output
     assert (
-        "doubt          it gets 40 control images right where nine in ten calibration models get 41" in done.output
+        "doubt          it gets 40 control images right where 9 in 10 calibration models get 41" in done.output
     ) == doubtful
     record = json.loads(_verify(write(learned), "--queries", tmp_path / "queries", "--input", "unit", "--json").output)
     assert ("doubt" in record["asked"]["controls"]) == doubtful
