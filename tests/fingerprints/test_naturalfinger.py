@@ -10,6 +10,7 @@ from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.fingerprints import NaturalFinger, NaturalFingerConfig
 from nf.fingerprints.naturalfinger.choose import margin_snr
 from nf.fingerprints.naturalfinger.optimise import optimise
+from nf.fingerprints.naturalfinger.scheme import next_shortlist
 from nf.fingerprints.transforms import Strength
 
 CONFIG = NaturalFingerConfig(
@@ -93,6 +94,14 @@ def test_survivors_are_ranked_as_the_caller_says(models, digits, gan):
     usual, other = (scheme(models, digits, gan, queries=5, seed=1) for scheme in (NaturalFinger(easy), worst_first))
     assert usual.digest != other.digest
     assert usual.card["funnel"] == other.card["funnel"]
+
+
+@pytest.mark.parametrize(
+    ("shortlist", "found", "moved", "expected"),
+    [(500, 475, 500, 27), (500, 0, 500, 500), (None, 0, 40, None), (None, 250, 500, 500), (300, 250, 500, 300)],
+)
+def test_a_further_round_moves_no_more_than_may_be_missing(shortlist, found, moved, expected):
+    assert next_shortlist(shortlist, 500, found, moved) == expected
 
 
 def test_latents_are_moved_by_whom_the_caller_says(models, digits, gan):

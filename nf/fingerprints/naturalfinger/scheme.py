@@ -3,6 +3,7 @@
 The steps stand in the files beside this one: ``select``, ``optimise``, ``screen``, ``choose``.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -88,15 +89,20 @@ class NaturalFinger(Scheme):
         rounds: list[Survivors] = []
         frozen = task.models.map(freeze)
         wanted = task.queries * (self.config.choose_from if self.chooses_held_out else 1)
+        config, moved = self.config, 0
         for number in range(self.config.max_rounds):
             seed = derive_seed(task.seed, self.name, number)
-            candidates = select(task, frozen, self.config, seed=derive_seed(seed, "select"), funnel=funnel)
+            candidates = select(task, frozen, config, seed=derive_seed(seed, "select"), funnel=funnel)
+            moved += len(candidates)
             if len(candidates) > 0:
                 figures = {"round": number + 1, "candidates": len(candidates), "found": _count(rounds)}
                 candidates = self._optimise(task, frozen, candidates, derive_seed(seed, "optimise"), figures)
                 rounds.append(self._screen(task, candidates, funnel, derive_seed(seed, "screen")))
             if _count(rounds) >= wanted:
                 break
+            if self.chooses_held_out:
+                shortlist = next_shortlist(self.config.shortlist, wanted, _count(rounds), moved)
+                config = replace(self.config, shortlist=shortlist)
         if _count(rounds) >= task.queries:
             return choose(
                 rounds,
@@ -132,6 +138,21 @@ class NaturalFinger(Scheme):
         generator = torch.Generator().manual_seed(seed)
         alive, *margins = screen(images, candidates, task.models, self.config, generator=generator, funnel=funnel)
         return Survivors(to_bytes(images[alive]), candidates.select(alive), *margins)
+
+
+def next_shortlist(shortlist: int | None, wanted: int, found: int, moved: int) -> int | None:
+    """Candidates of the next round: as many as give what is missing, if as large a share of them survives.
+
+    Args:
+        shortlist: the setting, which is not exceeded.
+        wanted: number of survivors that end the search.
+        found: number of survivors so far.
+        moved: number of candidates that they survived of.
+    """
+    if found == 0:
+        return shortlist
+    needed = math.ceil((wanted - found) * moved / found)
+    return needed if shortlist is None else min(shortlist, needed)
 
 
 def _count(rounds: list[Survivors]) -> int:
