@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.results import conventions, records, schemes, settings, tables
+from tools.results import conventions, own_model, records, robust, schemes, settings, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -265,3 +265,44 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     ]
     assert "| asked wrongly, refused | 30 of 40 (58.8% to 87.3%) |" in conventions.floors()
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"
+
+
+def test_an_owner_s_model_has_a_row_for_each_suspect_and_its_own_zoo_in_a_sentence(results):
+    assert own_model.own_model().startswith("Nothing has been recorded yet")
+    suspects = {
+        "thief-pruned": {"score": 0.98, "outcome": "stolen", "accuracy": 0.71},
+        "twin-mobilenet": {"score": None, "outcome": None, "accuracy": 0.53},
+    }
+    zoo = {"missed": {"count": 1, "total": 16}, "independent_accused": {"count": 0, "total": 24}}
+    run = {"form": "checkpoint", "size": 32, "seconds": 3600.0, "minutes_asked": 60.0, "note": ""}
+    put(results, "own-model-checkpoint", {**run, "suspects": suspects, "zoo": zoo})
+    *rows, _, sentence = own_model.own_model().splitlines()[2:]
+    assert rows == [
+        "| ResNet18, checkpoint, 32 px | thief pruned | 71% | 0.98 | stolen |",
+        "| ResNet18, checkpoint, 32 px | twin mobilenet | 53% | - | no verdict |",
+    ]
+    assert sentence == (
+        "Checkpoint, 32 px: 60 minutes for a run of which 60 were asked for (two cores). 15 of the 16 thieves of its "
+        "own zoo were accused, and 0 of its 24 independent models."
+    )
+
+
+def test_faults_are_counted_and_those_that_did_not_hold_are_told(results):
+    record = {"trials": 3, "tried": {"kill all": 2, "full disk": 1}, "held": {"kill all": 1, "full disk": 1}}
+    put(results, "torture", {**record, "faults": [{"trial": "2: kill all, zoo", "said": "differs:\n a"}]})
+    assert robust.torture().splitlines()[2:] == [
+        "| full disk | 1 | 1 |",
+        "| kill all | 2 | 1 |",
+        "| **all** | 3 | 2 |",
+        "",
+        "- 2: kill all, zoo: differs: a",
+    ]
+
+
+def test_resizing_has_a_row_for_each_way_and_columns_for_each_run(results):
+    ways = [{"way": "as they are", "changed": 0.0, "positive": 0.754, "negative": 0.364}]
+    run = {"profile": "digits", "image_size": 16, "queries": 100, "transforms": ["identity", "shear"], "ways": ways}
+    put(results, "resizing-digits", {**run, "suspects": {"positive": 63, "negative": 91}})
+    row, _, sentence = robust.resizing().splitlines()[2:]
+    assert row == "| as they are | 0.754 | 0.364 | 0.0% |"
+    assert sentence.endswith("moved under identity, shear; 63 thieves and 91 independent models.")

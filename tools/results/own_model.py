@@ -1,14 +1,13 @@
 """Table of owners' models that were protected as an example, from the records of ``experiments.own_model``."""
 
-from tools.results.records import ROOT, Record, load
+from tools.results.records import Record, load_all
 
 _NONE = "Nothing has been recorded yet: `python -m experiments.own_model` fills this place."
 
 
 def own_model() -> str:
     """One row for each suspect that was made outside, for each recorded example."""
-    records = [load(path.stem) for path in sorted((ROOT / "results").glob("own-model-*.json"))]
-    found = [record for record in records if record is not None]
+    found = load_all("own-model-")
     if not found:
         return _NONE
     lines = ["| owner's model | suspect | right on test images | matching rate | verdict |", f"|{'---|' * 5}"]
@@ -25,7 +24,13 @@ def own_model() -> str:
 
 
 def _sentence(record: Record) -> str:
-    return (
-        f"{record['seconds'] / 60:.0f} minutes for the run of {record['minutes_asked']:.0f} that were asked for"
-        f" ({record['note'] or 'two cores'})."
+    took = (
+        f"{record['form'].capitalize()}, {record['size']} px: {record['seconds'] / 60:.0f} minutes for a run of which "
+        f"{record['minutes_asked']:.0f} were asked for ({record['note'] or 'two cores'})."
     )
+    zoo = record.get("zoo")
+    if not zoo:
+        return took
+    missed, accused = zoo["missed"], zoo["independent_accused"]
+    found = f"{missed['total'] - missed['count']} of the {missed['total']} thieves of its own zoo were accused"
+    return f"{took} {found}, and {accused['count']} of its {accused['total']} independent models."

@@ -22,6 +22,12 @@ def load(name: str) -> Record | None:
     return {**record, **renamed}
 
 
+def load_all(start: str) -> list[Record]:
+    """All records whose names begin with ``start``, in the order of their names."""
+    names = (path.stem for path in sorted((ROOT / "results").glob(f"{start}*.json")))
+    return [record for name in names if (record := load(name)) is not None]
+
+
 def _of_today(part: str) -> str:
     """The part's name: the stage ``score`` was once called ``verify``."""
     stage, at, item = part.partition("@")

@@ -1,6 +1,6 @@
 """Tables of faults, load and resizing that the project was put under, from their records."""
 
-from tools.results.records import ROOT, Record, load
+from tools.results.records import Record, load, load_all
 
 
 def torture() -> str:
@@ -13,7 +13,8 @@ def torture() -> str:
         f"| {name} | {count} | {record['held'].get(name, 0)} |" for name, count in sorted(record["tried"].items())
     ]
     lines.append(f"| **all** | {record['trials']} | {sum(record['held'].values())} |")
-    return "\n".join([*lines, *(f"- {fault['trial']}: {_short(fault['said'])}" for fault in record["faults"])])
+    told = [f"- {fault['trial']}: {_short(fault['said'])}" for fault in record["faults"]]
+    return "\n".join([*lines, *(["", *told] if told else [])])
 
 
 def _short(said: str) -> str:
@@ -76,8 +77,7 @@ def _mib(count: int) -> str:
 
 def resizing() -> str:
     """One row for each way in which images were resized, and the matching rates in each recorded run."""
-    records = [load(path.stem) for path in sorted((ROOT / "results").glob("resizing-*.json"))]
-    found = [record for record in records if record is not None]
+    found = load_all("resizing-")
     if not found:
         return "Nothing has been recorded yet: `python -m experiments.resizing` fills this place."
     titles = [f"{record['profile']}, {record['image_size']} px" for record in found]
