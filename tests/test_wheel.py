@@ -83,17 +83,6 @@ def test_lock_files_name_no_host() -> None:
         assert "://" not in (ROOT / lock).read_text(), lock
 
 
-@pytest.mark.parametrize("folder", ["docs", "docker"])
-def test_images_are_named_by_the_version(folder: str) -> None:
-    named = {
-        tag
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file()
-        for tag in re.findall(r"naturalfinger(?:-verify)?:(\d[\w.]*)", path.read_text(errors="replace"))
-    }
-    assert named == {nf.__version__}
-
-
 def test_the_changelog_begins_with_the_version_in_few_lines() -> None:
     _, first, *_ = re.split(r"(?m)^## ", (ROOT / "CHANGELOG.md").read_text())
     assert first.startswith(f"{nf.__version__} - ")

@@ -18,7 +18,7 @@ def main() -> None:
     A bug keeps its traceback, and ends with status ``BUG``; Ctrl-C ends with ``INTERRUPTED``.
     """
     try:
-        sys.exit(_run())
+        sys.exit(_run() or 0)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; what was finished is kept, and the same command goes on\n")
         sys.exit(INTERRUPTED)

@@ -107,8 +107,11 @@ class _NotKeptError(Exception):
 
 def check_writable(path: Path) -> None:
     """Try whether ``path`` can be written, before long work that ends in writing it; raises as ``atomic_path``."""
+    there = path.parent.is_dir()
     with suppress(_NotKeptError), atomic_path(path):
         raise _NotKeptError
+    if not there:
+        path.parent.rmdir()
 
 
 def open_lock(path: Path) -> IO[str]:

@@ -8,5 +8,5 @@ def test_the_version_is_the_packages():
 
 
 def test_images_are_called_after_it(pytestconfig):
-    for path in ("docker/compose.yaml", "docker/try.py", "docker/env.example", "docs/docker.md"):
+    for path in ("docker/compose.yaml", "docker/env.example", "docs/docker.md"):
         assert f"naturalfinger:{nf.__version__}" in (pytestconfig.rootpath / path).read_text(), path

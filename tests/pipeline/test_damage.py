@@ -150,7 +150,17 @@ KINDS = (
     Kind("pack/zoo-0001.tar", _unpacked),
 )
 FOR_PEOPLE = (
-    *("sheet.png", "samples.png", "index.html", "curves.csv", "margins.csv", "rates.csv", "copies.csv", "budget.csv"),
+    *(
+        "sheet.png",
+        "samples.png",
+        "index.html",
+        "progress.html",
+        "curves.csv",
+        "margins.csv",
+        "rates.csv",
+        "copies.csv",
+        "budget.csv",
+    ),
     *(".svg", ".lock"),
 )
 """Ends of the names of files that no command reads; ``budget.csv`` is read for the comparison, as score tables are."""

@@ -5,6 +5,7 @@ import shutil
 import stat
 import threading
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -95,8 +96,16 @@ def ask(clone, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     url = f"{clone.settings['PREFECT_API_URL']}/{path}"
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+    patience = 10
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:  # its database is locked for a moment, and Prefect's clients ask again
+            patience -= 1
+            if error.code != 503 or patience == 0:
+                raise
+            time.sleep(1)
 
 
 def runs(clone, flow):

@@ -246,7 +246,8 @@ def test_told_to_end_it_ends_with_its_stages(zooless, services, reached, send):
 def _ran(output):
     """Stages that ran, and did not come from DVC's cache."""
     kept = set(re.findall(r"Stage '(.+)' (?:is cached|didn't change)", output))
-    return [name for name in re.findall(r"(?m)^(\S+): begins, \d+ of \d+$", output) if name not in kept]
+    begun = re.findall(r"(?m)^(?:(\S+): begins, \d+ of \d+|Running stage '(.+)':)$", output)  # of the flow, of DVC
+    return [name for name in ("".join(each) for each in begun) if name not in kept]
 
 
 def test_metrics_are_shown_by_dvc(reproduced):
