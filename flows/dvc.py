@@ -100,7 +100,7 @@ def clear_damaged_lock() -> None:
     path = ROOT / ".dvc" / "tmp" / "rwlock"
     for _ in range(_TRIES):
         with contextlib.suppress(ValueError, FileNotFoundError):  # or somebody writes it at this moment
-            if not path.exists() or json.loads(path.read_text()):
+            if not path.exists() or isinstance(json.loads(path.read_text()), dict):
                 return
         time.sleep(_SECONDS_BETWEEN_TRIES)
     path.unlink(missing_ok=True)

@@ -128,6 +128,14 @@ def test_a_list_of_locks_of_a_process_that_is_gone_is_no_hindrance(project, caps
     assert capsys.readouterr().err == ""
 
 
+def test_an_empty_list_of_locks_is_left_alone(project, capsys):
+    path = project / ".dvc" / "tmp" / "rwlock"
+    path.write_text("{}")
+    dvc.clear_damaged_lock()
+    assert path.read_text() == "{}"
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("left", ["", "stages: [", "schema: '2.0'\nstages: 3\n"])
 def test_a_damaged_lock_file_names_what_heals_and_heals(project, left):
     (project / "dvc.lock").write_text(left)
