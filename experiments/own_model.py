@@ -168,6 +168,10 @@ class Outside:
             "independent-mobilenet": lambda: scratch("timm:mobilenetv3_small_050", others, 14),
             "twin-shufflenet": lambda: scratch("shufflenet_v2_x0_5", own, 15),
             "twin-mobilenet": lambda: scratch("timm:mobilenetv3_small_050", own, 16),
+            "independent-resnet": lambda: scratch("timm:resnet10t", others, 17),
+            "independent-regnet": lambda: scratch("regnet_y_400mf", others, 18),
+            "twin-resnet": lambda: scratch("timm:resnet10t", own, 19),
+            "thief-distilled-regnet": lambda: student("regnet_y_400mf", own, 20),
         }
 
     def export(self, name: str, make: Make) -> float:
@@ -230,9 +234,11 @@ def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @click.option("--form", type=click.Choice(["checkpoint", "onnx"]), default="checkpoint", show_default=True)
 @click.option("--size", default=32, show_default=True, help="Pixels that the owner's model takes.")
 @click.option("--epochs", default=5, show_default=True)
-@click.option("--minutes", default=60.0, show_default=True)
+@click.option("--minutes", type=float, help="Time for `nf init` to plan with. [default: what it needs]")
 @click.option("--note", default="")
-def main(images: Path, out: Path, record: Path, form: str, size: int, epochs: int, minutes: float, note: str) -> None:
+def main(
+    images: Path, out: Path, record: Path, form: str, size: int, epochs: int, minutes: float | None, note: str
+) -> None:
     """Protect a ResNet18 of torchvision that was trained outside, and ask suspects that were made outside."""
     out.mkdir(parents=True, exist_ok=True)
     parts = read_parts(images)
@@ -249,7 +255,7 @@ def main(images: Path, out: Path, record: Path, form: str, size: int, epochs: in
         met = nf(
             out,
             *("init", "own", "--model", *model, "--data", "images", "--others", "others"),
-            *("--input", f"rgb,imagenet,{size}", "--minutes", str(minutes)),
+            *("--input", f"rgb,imagenet,{size}", *(() if minutes is None else ("--minutes", str(minutes)))),
         )
         click.echo(met.stdout + met.stderr)
     started = time.perf_counter()

@@ -36,7 +36,7 @@ _FOLDER = Path("profiles")
     type=click.Choice(["16", "32", "64", "128"]),
     help="Pixels of the queries. [default: 32; 64 with a GPU]",
 )
-@click.option("--minutes", type=click.FloatRange(min=5), default=60.0, show_default=True, help="Time for all of it.")
+@click.option("--minutes", type=click.FloatRange(min=5), help="Time for all of it. [default: what it needs]")
 @click.option("--force", is_flag=True, help="Write over a profile that is there.")
 def init(
     name: str,
@@ -49,13 +49,14 @@ def init(
     words: str | None,
     size: str | None,
     image_size: str | None,
-    minutes: float,
+    minutes: float | None,
     force: bool,
 ) -> None:
     """Write the profile NAME for a model of your own into profiles/NAME.yaml.
 
-    The model is asked its own test images: how it wants to be asked, how good it is and how long it takes. From that,
-    and from the speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
+    The model is asked its own test images: how it wants to be asked, how good it is and how long it takes. A network of
+    each architecture is trained on its images, to see how long that must learn to be as good. From that, and from the
+    speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
     """
     if not name.isidentifier() and not name.replace("-", "_").isidentifier():
         raise ConfigError(f"name: expected letters, digits, '-' and '_', got {name!r}")
@@ -70,11 +71,11 @@ def init(
     if image_size is not None:
         wishes = replace(wishes, image_size=int(image_size))
     met = introduce(wishes, click.echo)
-    section, costs = plan_profile(met, name, minutes=minutes)
+    section, costs = plan_profile(met, name, minutes=minutes, say=click.echo)
     write_profile(section, name, path, notes(met, name, costs))
     click.echo(f"this takes {costs}")
-    if costs.small:
-        click.echo("little time: so few models tell little of rare errors; --minutes gives it more")
+    if costs.warning is not None:
+        click.echo(f"warning    {costs.warning}")
     if met.own.copied:
         click.echo("thieves    copies that are changed, and students of its answers")
     else:

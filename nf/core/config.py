@@ -262,6 +262,7 @@ class ZooConfig:
         full_size: architectures of ``nf.models.FULL_SIZE`` whose stem is not to halve the image.
         own: the owner's model, in the place of a source that is trained here.
         networks: architectures from outside, by the name that ``architectures`` has for them.
+        suspects: architectures of the suspects, ``source`` among them; all of ``architectures`` by default.
         training: from-scratch schedule.
         overrides: schedules that differ from ``training``, by architecture.
         levels: strengths or modes by attack, where not all of the paper's are wanted.
@@ -293,8 +294,14 @@ class ZooConfig:
     full_size: tuple[str, ...] = ()
     own: OwnModelConfig | None = None
     networks: Mapping[str, NetworkConfig] = field(default_factory=dict)
+    suspects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.suspects and not {self.source} <= set(self.suspects) <= set(self.architectures):
+            raise ValueError(
+                f"suspects: expected {self.source} and others of {', '.join(self.architectures)}, "
+                f"got {', '.join(self.suspects)}"
+            )
         for name, network in self.networks.items():
             if not re.fullmatch(r"[a-z][a-z0-9_.]*", name):
                 raise ValueError(f"networks: expected names of small letters, digits, '_' and '.', got {name!r}")

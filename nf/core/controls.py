@@ -1,5 +1,6 @@
 """Control images: labelled images of the owner, no secret, that show whether a suspect was asked well."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class ControlsCard:
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least, where that is known.
+        best: number that one in ten honest ones of them gets right at least, where that is known.
     """
 
     digest: str
@@ -34,6 +36,7 @@ class ControlsCard:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     usual: int | None = None
+    best: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Controls:
         mean: mean of each channel of the owner's images, in [0, 1].
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least; ``None`` if not known.
+        best: number that one in ten honest ones of them gets right at least; ``None`` if not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -58,6 +62,7 @@ class Controls:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     usual: int | None = None
+    best: int | None = None
 
     def __post_init__(self) -> None:
         fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
@@ -70,6 +75,16 @@ class Controls:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def too_good(self, right: int, asked: int) -> bool:
+        """Whether getting ``right`` of ``asked`` images right is better than the honest calibration models are.
+
+        By more than chance allows, which is two standard errors.
+        """
+        if self.best is None:
+            return False
+        share = self.best / len(self)
+        return right / asked > share + 2 * math.sqrt(share * (1 - share) / asked)
+
     @property
     def digest(self) -> str:
         """SHA-256 of images and labels."""
@@ -80,7 +95,7 @@ class Controls:
     def card(self) -> dict[str, Any]:
         """Plain values for the query set's card."""
         rest = {"class_names": list(self.class_names), "mean": list(self.mean), "std": list(self.std)}
-        known = {} if self.usual is None else {"usual": self.usual}
+        known = {name: value for name in ("usual", "best") if (value := getattr(self, name)) is not None}
         return {"digest": self.digest, "count": len(self), **rest, **known}
 
     def save(self, folder: Path) -> None:
@@ -104,7 +119,7 @@ class Controls:
         try:
             tensors = load(path.read_bytes())
             pixels, labels = tensors["images"], tensors["labels"]
-            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.usual)
+            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.usual, facts.best)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ArtifactError(f"{path} is missing or damaged ({error}); {restore(folder)}") from error
         if controls.digest != facts.digest:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -75,6 +75,7 @@ class Introduction:
         seconds: seconds that it takes to answer an image.
         copy_seconds: seconds that a step of training a copy of it takes for an image; infinite without copies.
         flip: whether it knows the images in a mirror, too, so that models may be trained on mirrored ones.
+        raw: the images, ``image_size`` pixels of a side.
     """
 
     own: OwnModelConfig
@@ -90,6 +91,15 @@ class Introduction:
     seconds: float
     copy_seconds: float
     flip: bool
+    raw: RawData = field(repr=False)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of images that it did not learn from which it gets right, in [0, 1]; ``None`` where there are none.
+
+        Never all of them (Laplace's rule): few images cannot tell.
+        """
+        return self.right / (self.controls + 2) if self.raw.test is not None else None
 
 
 def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
@@ -133,6 +143,7 @@ def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
         met.seconds,
         copy_seconds,
         met.flip,
+        raw,
     )
 
 

@@ -1,28 +1,26 @@
 """The profile of an owner's model: as much of a zoo, a GAN and a scheme as the time allows, and what that will cost."""
 
+import math
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from nf.core.config import OwnModelConfig, Profile, SourceConfig, TrainingConfig
+from nf.core.config import OwnModelConfig, Profile, SourceConfig
 from nf.core.files import write_text
 from nf.core.lineage import OWN, STUDENT_ATTACKS
 from nf.core.sections import parse_section
 from nf.core.version import VERSION
 from nf.gan import find_gan, train_gan
-from nf.models import build_classifier, fit, network_digest
+from nf.models import network_digest
 from nf.owner.introduce import Introduction
+from nf.owner.pilot import BATCH, RATE, Course, Pilot, stopwatch, train_pilots
 from nf.zoo import fingerbench
-
-ARCHITECTURES = ("resnet18", "se_resnet18", "squeezenet", "vgg13_bn", "vgg16_bn")
-"""Students and honest models where nobody names others: different, and fast on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -30,49 +28,57 @@ class _Size:
     """How large a zoo is.
 
     Attributes:
-        architectures: networks of students and honest models.
+        architectures: networks of students and honest models: different, and fast on a CPU.
+        suspects: those of the suspects, the source's stand-in first.
         training: networks of the models that queries are made from, and how many students of each.
         calibration: number of calibration models of each kind.
-        fewest: images that a model learns from, each time counted, below which there is no sense in it.
     """
 
     architectures: tuple[str, ...]
+    suspects: tuple[str, ...]
     training: tuple[tuple[str, ...], int]
     calibration: Mapping[str, int]
-    fewest: int
 
 
-_WHOLE = _Size(
-    ARCHITECTURES,
-    (("resnet18", "squeezenet", "vgg13_bn", "vgg16_bn"), 2),
-    {
-        "copies": 10,
-        "students": 20,
-        "independent": 20,
-        "independent_offspring": 12,
-        "twins": 20,
-        "twin_offspring": 8,
-    },
-    12_000,
+_SIZES = (
+    _Size(
+        ("resnet18", "vgg13_bn", "se_resnet18", "squeezenet", "vgg16_bn"),
+        ("resnet18", "vgg16_bn"),
+        (("resnet18", "squeezenet", "vgg13_bn", "vgg16_bn"), 2),
+        {
+            "copies": 10,
+            "students": 20,
+            "independent": 20,
+            "independent_offspring": 12,
+            "twins": 20,
+            "twin_offspring": 8,
+        },
+    ),
+    _Size(
+        ("resnet18", "vgg13_bn", "squeezenet", "vgg16_bn"),
+        ("resnet18", "vgg16_bn"),
+        (("resnet18", "squeezenet", "vgg13_bn"), 2),
+        {"copies": 8, "students": 10, "independent": 12, "independent_offspring": 6, "twins": 10, "twin_offspring": 4},
+    ),
+    _Size(
+        ("resnet18", "vgg13_bn"),
+        ("resnet18", "vgg13_bn"),
+        (("resnet18", "vgg13_bn"), 1),
+        {"copies": 4, "students": 6, "independent": 6, "independent_offspring": 2, "twins": 6, "twin_offspring": 2},
+    ),
 )
-_SMALL = _Size(
-    ("resnet18", "vgg13_bn"),
-    (("resnet18", "vgg13_bn"), 1),
-    {"copies": 4, "students": 6, "independent": 6, "independent_offspring": 2, "twins": 6, "twin_offspring": 2},
-    2_000,
-)
-"""For an owner without time, and for trying it out: so few lineages tell little of rare errors."""
+"""From the largest to the smallest, which is for an owner without time: few lineages tell little of rare errors."""
 
 _SHARES = {"zoo": 0.5, "gan": 0.2}
 """Parts of the owner's time; the rest is for making queries and for all that is short."""
 
-_MOST_PASSES = 150_000  # images that a model learns from, each time counted
 _MOST_IMAGES = 10_000
-_EPOCHS = (5, 40)
+_MOST_EPOCHS = 40
+_PATIENCE = 0.02
+"""Part of the owner's time that a try of a network may take."""
 _GAN_STEPS = (400, 3_500)
 _GAN_CHANNELS = {16: 32, 32: 64, 64: 32, 128: 16}
 _WIDTHS = {"default": 0.25, "squeezenet": 0.5}
-_TIMED_IMAGES = 256
 _LINE = 90
 _BYTES_OF_MODEL = 4e6
 
@@ -88,7 +94,8 @@ class Costs:
         query_minutes: minutes for the queries, which are guessed from the other two.
         gigabytes: space of all artifacts.
         asked: images that the owner's model is asked, each once, if its answers are remembered; else ``None``.
-        small: whether time suffices for few models only, which tell little of rare errors.
+        lineages: number of independent models from scratch, or of twins, that an error rate rests on.
+        enough: part of what they must learn from to be as good as the owner's model that there is time for, in (0, 1].
     """
 
     models: int
@@ -97,7 +104,23 @@ class Costs:
     query_minutes: float
     gigabytes: float
     asked: int | None
-    small: bool = False
+    lineages: int
+    enough: float
+
+    @property
+    def warning(self) -> str | None:
+        """What an owner should know before relying on verdicts of such a zoo."""
+        if self.enough < 1:
+            return (
+                f"models learn {self.enough:.0%} of what they need to be as good as yours: verdicts may accuse good "
+                "models of other people's; --minutes gives them more"
+            )
+        if self.lineages < _SIZES[0].calibration["independent"]:
+            return (
+                f"honest models of {self.lineages} lineages tell little of rare errors, and fewer thieves are found; "
+                "--minutes gives it more"
+            )
+        return None
 
     @property
     def minutes(self) -> float:
@@ -112,39 +135,69 @@ class Costs:
         )
 
 
-def plan_profile(met: Introduction, name: str, *, minutes: float, workers: int = 2) -> tuple[dict[str, Any], Costs]:
+def plan_profile(
+    met: Introduction,
+    name: str,
+    *,
+    minutes: float | None = None,
+    workers: int = 2,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], Costs]:
     """The section of a profile for the model, and its costs on this machine.
+
+    How good models are goes before how many there are: verdicts that rest on few models accuse nobody, those that rest
+    on models worse than other people's accuse these people.
 
     Args:
         met: what is known of the model and its images.
         name: name of the profile.
-        minutes: time that there is.
+        minutes: time that there is; ``None`` takes what the largest zoo needs.
         workers: processes that train models.
+        say: called with a line for each thing that is found.
     """
     available = sum(met.counts) if met.others else sum(met.counts) // 2
     if met.data.test is None:
         available = int(available * 0.7)
     images = min(available, _MOST_IMAGES)
-    rates = {each: _seconds_an_image(each, met) for each in ARCHITECTURES}
-    budget = minutes * 60 * _SHARES["zoo"] * workers
-
-    def seconds(size: _Size, passes: int) -> float:
-        section = _section(met, size, passes=passes, images=images, steps=_GAN_STEPS[0])
-        return _zoo_seconds(section, name, rates, met)
-
-    size = _WHOLE if seconds(_WHOLE, _WHOLE.fewest) <= budget else _SMALL
-    passes = min(_MOST_PASSES, max(size.fewest, int(_MOST_PASSES * budget / seconds(size, _MOST_PASSES))))
+    course = Course(met.raw, met.image_size, met.channels, _WIDTHS, images, _MOST_EPOCHS, met.flip)
+    patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
+    pilots = train_pilots(course, _SIZES[0].architectures, met.accuracy, say=say, **patience)
+    budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
     a_step = _seconds_a_step(met)
-    steps = int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], minutes * 60 * _SHARES["gan"] / a_step)))
-    section = _section(met, size, passes=passes, images=images, steps=steps)
-    zoo = _zoo_seconds(section, name, rates, met) / workers / 60
-    models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
-    asked = images * 3 if met.own.remembered else None
-    gan = steps * a_step / 60
-    costs = Costs(models, zoo, gan, 0.3 * (zoo + gan) + 2, models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2, asked)
+
+    def planned(size: _Size, enough: float, steps: int) -> tuple[dict[str, Any], float]:
+        section = _section(met, size, _epochs(size, pilots, images, enough), images=images, steps=steps)
+        return section, _zoo_seconds(section, name, pilots, met)
+
+    for size in _SIZES:
+        seconds = planned(size, 1.0, 1)[1]
+        if seconds <= budget:
+            break
+    enough = min(1.0, budget / seconds)
+    gan_seconds = (seconds * enough / workers) * _SHARES["gan"] / _SHARES["zoo"]
+    steps = int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step)))
+    section, seconds = planned(size, enough, steps)
+    zoo, gan = seconds / workers / 60, steps * a_step / 60
+    calibration = size.calibration
+    costs = Costs(
+        models=len(fingerbench(parse_profile(section, name).zoo).trained().specs),
+        zoo_minutes=zoo,
+        gan_minutes=gan,
+        query_minutes=0.3 * (zoo + gan) + 2,
+        gigabytes=len(fingerbench(parse_profile(section, name).zoo).trained().specs) * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
+        asked=images * 3 if met.own.remembered else None,
+        lineages=calibration["independent" if met.others else "twins"],
+        enough=enough,
+    )
     expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
     section["seconds"] = {stage: round(60 * each) for stage, each in expected.items()}
-    return section, replace(costs, small=size is _SMALL)
+    return section, costs
+
+
+def _epochs(size: _Size, pilots: Mapping[str, Pilot], images: int, enough: float) -> dict[str, int]:
+    """How often each of the ``images`` is learned from, by architecture."""
+    times = {each: round(enough * pilots[each].passes / images) for each in size.architectures}
+    return {each: max(1, min(_MOST_EPOCHS, epochs)) for each, epochs in times.items()}
 
 
 def write_profile(section: Mapping[str, Any], name: str, path: Path, notes: str) -> None:
@@ -179,15 +232,15 @@ class _Readable(yaml.SafeDumper):
         return super().represent_sequence(tag, sequence, flow_style=short or flow_style)
 
 
-def _section(met: Introduction, size: _Size, *, passes: int, images: int, steps: int) -> dict[str, Any]:
-    """The section for models that learn ``passes`` images from as many as ``images`` different ones."""
-    epochs = min(_EPOCHS[1], max(_EPOCHS[0], round(passes / images)))
-    kept = max(1, min(images, passes // epochs))
-    own = met.own
+def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, images: int, steps: int) -> dict[str, Any]:
+    """The section for models that learn from each of ``images`` as often as ``epochs`` says of their architecture."""
+    kept, own = max(1, images), met.own
+    usual = sorted(epochs.values())[len(epochs) // 2]
     copies = own.copied
     every = {"finetune": ["FTAL", "RTAL"], "prune": ["0.5"], "noise": ["5"], "adversarial": ["0.5"]}
-    tune = {"epochs": max(2, min(10, epochs // 2)), "batch_size": 64, "learning_rate": 0.005}
+    tune = {"epochs": max(2, min(10, usual // 2)), "batch_size": 64, "learning_rate": 0.005}
     honest, students = size.training
+    unlabelled = met.unlabelled or met.others
     return {
         "description": f"the owner's model {own.open}",
         "seed": 0,
@@ -197,8 +250,8 @@ def _section(met: Introduction, size: _Size, *, passes: int, images: int, steps:
         "data": {
             "source": {**_plain(met.data), "images": kept if met.others else 2 * kept},
             **({"others": {**_plain(met.others), "images": kept}} if met.others else {}),
-            "knockoff": {**_plain(met.unlabelled), "images": kept}
-            if met.unlabelled
+            "knockoff": {**_plain(unlabelled), "images": kept}
+            if unlabelled
             else {"kind": "scribbles", "images": min(kept, 4000)},
             "image_size": met.image_size,
             "channels": met.channels,
@@ -207,10 +260,12 @@ def _section(met: Introduction, size: _Size, *, passes: int, images: int, steps:
         },
         "zoo": {
             "own": _own(own),
-            "source": "resnet18",
+            "source": size.suspects[0],
             "architectures": list(size.architectures),
+            "suspects": list(size.suspects),
             "widths": dict(_WIDTHS),
-            "training": {"epochs": epochs, "batch_size": 64, "learning_rate": 0.1},
+            "training": {"epochs": usual, "batch_size": BATCH, "learning_rate": RATE},
+            "overrides": {each: {"epochs": number} for each, number in epochs.items() if number != usual},
             "levels": every,
             "attacks": {
                 "finetune": tune,
@@ -298,7 +353,7 @@ def parse_profile(section: Mapping[str, Any], name: str) -> Profile:
     return parse_section(Profile, {"name": name, **section}, f"profiles.{name}")
 
 
-def _zoo_seconds(section: Mapping[str, Any], name: str, rates: Mapping[str, float], met: Introduction) -> float:
+def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
     """Seconds of one core for all models of the profile."""
     profile = parse_profile(section, name)
     images = profile.data.source.images or 0
@@ -307,9 +362,10 @@ def _zoo_seconds(section: Mapping[str, Any], name: str, rates: Mapping[str, floa
     seconds = 0.0
     kinds = Counter((spec.architecture, spec.attack) for spec in fingerbench(profile.zoo).trained().specs)
     for (architecture, attack), count in kinds.items():
-        rate = rates.get(architecture, met.copy_seconds)
+        rate = pilots[architecture].seconds if architecture in pilots else met.copy_seconds
         if attack in ("train", *STUDENT_ATTACKS):
-            learned = profile.zoo.training.epochs * images
+            epochs = profile.zoo.overrides.get(architecture, {}).get("epochs", profile.zoo.training.epochs)
+            learned = epochs * images
         else:
             learned = profile.zoo.attacks["finetune"]["epochs"] * test
         factor = {"adversarial": 4.0, "distill": 1.4}.get(attack, 1.0)
@@ -319,50 +375,17 @@ def _zoo_seconds(section: Mapping[str, Any], name: str, rates: Mapping[str, floa
     return seconds
 
 
-def _stopwatch() -> Callable[[], float]:
-    """Begin to measure; the result says how many seconds it has been, or this process's own where others interfere."""
-    started, own = time.perf_counter(), time.process_time()
-    return lambda: min(time.perf_counter() - started, time.process_time() - own)
-
-
-def _seconds_an_image(architecture: str, met: Introduction) -> float:
-    """Seconds of one core that training a network takes for an image, measured on noise."""
-    shape = (_TIMED_IMAGES, met.channels, met.image_size, met.image_size)
-    images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    labels = torch.arange(_TIMED_IMAGES) % len(met.class_names)
-    model = build_classifier(
-        architecture,
-        width=_WIDTHS.get(architecture, _WIDTHS["default"]),
-        in_channels=met.channels,
-        num_classes=len(met.class_names),
-        mean=(0.5,) * met.channels,
-        std=(0.25,) * met.channels,
-        seed=0,
-    )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = []
-        for _ in range(2):
-            took = _stopwatch()
-            fit(model, images, labels, TrainingConfig(1, 64, 0.01), seed=0)
-            seconds.append(took() / _TIMED_IMAGES)
-    finally:
-        torch.set_num_threads(threads)
-    return min(seconds)
-
-
 def _seconds_a_step(met: Introduction) -> float:
     """Seconds of a step of the GAN, measured on noise."""
     shape = (64, met.channels, met.image_size, met.image_size)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(64) % len(met.class_names)
-    section = _section(met, _SMALL, passes=1000, images=1000, steps=1)["gans"]["sagan"]
+    section = _section(met, _SIZES[-1], {"resnet18": 1}, images=1, steps=1)["gans"]["sagan"]
     seconds = []
     for steps in (1, 6):
         config = parse_section(find_gan("sagan").config, {**section, "steps": steps}, "gans.sagan")
         with tempfile.TemporaryDirectory() as folder:
-            took = _stopwatch()
+            took = stopwatch()
             train_gan("sagan", config, images, labels, num_classes=len(met.class_names), seed=0, folder=Path(folder))
             seconds.append(took())
     return max(1e-3, (seconds[1] - seconds[0]) / 5)
@@ -371,13 +394,21 @@ def _seconds_a_step(met: Introduction) -> float:
 _NOTES = """Written by `nf init` {version}. Change what you like; `make repro PROFILE={name}` makes the rest.
 {found}
 Found with {right} of {controls} images right. Planned: {costs}.
-Attacks that are not represented: {absent}."""
+{warning}Attacks that are not represented: {absent}."""
 
 
 def notes(met: Introduction, name: str, costs: Costs) -> str:
     """Lines for the head of the file."""
     copies = "none" if met.own.copied else "finetune, prune, noise, adversarial (the model's weights are not changed)"
     found = f"The model {met.own.open}, asked as {met.own.interface}."
+    warning = "" if costs.warning is None else f"{costs.warning}.\n"
     return _NOTES.format(
-        version=VERSION, name=name, found=found, right=met.right, controls=met.controls, costs=costs, absent=copies
+        version=VERSION,
+        name=name,
+        found=found,
+        right=met.right,
+        controls=met.controls,
+        costs=costs,
+        warning=warning,
+        absent=copies,
     )

@@ -38,7 +38,7 @@ def protect(
     weights: str | Path | None = None,
     interface: Interface | None = None,
     image_size: int | None = None,
-    minutes: float = 60.0,
+    minutes: float | None = None,
     name: str = "own",
     out: Path = Path("out"),
 ) -> QuerySet:
@@ -55,7 +55,7 @@ def protect(
         weights: file with the model's weights.
         interface: how it is asked, as far as that is known; the rest is found.
         image_size: pixels of a side of the queries: 16, 32, 64 or 128; by default 32, 64 on a GPU.
-        minutes: time that there is for all of it.
+        minutes: time that there is for all of it; by default what it needs.
         name: name of the folder below ``out`` that gets all artifacts; what is there already is not made again.
         out: folder of artifacts.
 

@@ -1,5 +1,6 @@
 """Stage ``fingerprint``: a scheme makes its query set from the source, the training models, the data and a GAN."""
 
+import logging
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,8 +30,11 @@ from nf.stages.own_model import load_source, require_gradients
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 
+_logger = logging.getLogger(__name__)
+
 _UNUSUAL = 0.1
-"""Share of the calibration models that may get fewer control images right than is called usual."""
+"""Share of the calibration models that may get fewer control images right than is called usual, and of honest ones more
+than is called best."""
 
 
 def fingerprint(run: Run, scheme: str) -> Path:
@@ -68,7 +72,25 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
         calibration=task.calibration,
     )
     queries.card["data_hash"] = _data_hash(splits)
-    return replace(queries, controls=controls_of(splits, run.profile.controls, seed, task.calibration))
+    controls = controls_of(splits, run.profile.controls, seed, task.calibration)
+    warn_of_weak_models(run, controls)
+    return replace(queries, controls=controls)
+
+
+def warn_of_weak_models(run: Run, controls: Controls) -> None:
+    """Copies of a source that is better than all honest models get no verdict: say so before somebody relies on it."""
+    if controls.best is None:
+        return
+    share = read_json(run.layout.zoo / SOURCE_ID / CARD_FILE, advice="build the model with `nf zoo`")["test_accuracy"]
+    right = round(share * len(controls))
+    if controls.too_good(right, len(controls)):
+        _logger.warning(
+            "the source gets %d of %d control images right, where one in ten honest calibration models gets %d: no "
+            "verdict on models as good as the source; train the others for longer",
+            right,
+            len(controls),
+            controls.best,
+        )
 
 
 def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:
@@ -76,11 +98,13 @@ def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | N
     test = splits["test"]
     places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
     images, labels = test.images[places], test.labels[places]
-    usual = None
+    usual = best = None
     if pool is not None:
         right = (pool.ask(images) == labels).sum(axis=1)
+        honest = right[[model.group != "thief" for model in pool.models]]
         usual = int(np.quantile(right, _UNUSUAL, method="lower"))
-    return Controls(images, labels, splits.class_names, splits.mean, splits.std, usual)
+        best = int(np.quantile(honest, 1 - _UNUSUAL, method="higher"))
+    return Controls(images, labels, splits.class_names, splits.mean, splits.std, usual, best)
 
 
 def has_query_set(run: Run, scheme: str) -> bool:

@@ -168,6 +168,7 @@ class Examination:
             if self._asked == 0:
                 if self._controls is not None:
                     self._found = self._searchable.find(self._controls, _num_classes(self._queries, self._controls))
+                    _check_comparable(self._found, self._controls)
                 self._before_queries()
             answers = self._ask(_part(self._queries, part))
         except NoVerdictError:
@@ -299,6 +300,19 @@ def _chosen(raws: dict[str, Raw], how: Interface) -> Raw:
         got = ", ".join(map(repr, raws)) or "none"
         raise SuspectError(f"expected answers of the output {how.output_name or 0!r}, got {got}")
     return raw
+
+
+def _check_comparable(found: Found, controls: Controls) -> None:
+    """Refuse a verdict on a suspect that is better than the honest models that its error rate would rest on.
+
+    Where these are wrong, a better honest model is right, and so is the owner's: it would answer like a thief.
+    """
+    if controls.too_good(found.right, found.controls):
+        raise NoVerdictError(
+            f"it gets {found.right} of {found.controls} control images right, where one in ten of the honest "
+            f"calibration models gets {controls.best} of {len(controls)}: no error rate is known for honest models as "
+            "good as this; train better ones, as `nf init` plans them"
+        )
 
 
 def _check_controls(given: NDArray[np.int64], controls: Controls, found: Found) -> None:

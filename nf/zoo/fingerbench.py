@@ -131,14 +131,15 @@ def _plus_ids(config: ZooConfig) -> Iterator[str]:
 
 
 def _suspect_ids(config: ZooConfig) -> Iterator[str]:
-    others = [name for name in config.architectures if name != config.source]
+    architectures = config.suspects or config.architectures
+    others = [name for name in architectures if name != config.source]
     for victim in (SOURCE_ID, MIRROR_ID):
         yield victim
         if victim == MIRROR_ID or _copies_source(config):
             for attack in _LEVELS:
                 yield from (f"{attack}-{level}-{victim}" for level in _levels(attack, config))
         for attack in STUDENT_ATTACKS:
-            yield from (f"{attack}-{architecture}-{victim}" for architecture in config.architectures)
+            yield from (f"{attack}-{architecture}-{victim}" for architecture in architectures)
     for architecture in others:
         yield f"scratch-{architecture}"
         yield f"distill-{config.source}-scratch-{architecture}"

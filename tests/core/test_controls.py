@@ -46,6 +46,32 @@ def test_controls_lie_beside_queries_and_change_nothing_of_them(
     assert QuerySet.load(tmp_path / "without").controls is None
 
 
+def test_the_card_keeps_what_calibration_models_got_right(
+    queries: QuerySet, controls: Controls, tmp_path: Path
+) -> None:
+    replace(queries, controls=replace(controls, usual=2, best=5)).save(tmp_path)
+    loaded = QuerySet.load(tmp_path).controls
+    assert loaded is not None
+    assert (loaded.usual, loaded.best) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("best", "right", "asked", "too_good"),
+    [
+        (None, 6, 6, False),
+        (3, 5, 6, False),  # 0.5 and two errors of 0.20
+        (3, 6, 6, True),
+        (3, 60, 100, False),  # 0.5 and two errors of 0.05
+        (3, 61, 100, True),
+        (6, 6, 6, False),
+    ],
+)
+def test_too_good_is_what_chance_does_not_explain(
+    controls: Controls, best: int | None, right: int, asked: int, too_good: bool
+) -> None:
+    assert replace(controls, best=best).too_good(right, asked) == too_good
+
+
 def test_controls_that_are_missing_or_others_are_refused(queries: QuerySet, controls: Controls, tmp_path: Path) -> None:
     replace(queries, controls=controls).save(tmp_path)
     replace(controls, labels=controls.labels[::-1].copy()).save(tmp_path)

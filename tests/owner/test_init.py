@@ -18,6 +18,7 @@ from nf.core.config import Profile, load_settings
 from nf.core.errors import NFError
 from nf.core.paths import Layout
 from nf.owner import profile as plans
+from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
 from nf.stages.run import Run
 from nf.zoo import fingerbench
@@ -31,9 +32,14 @@ def project(tmp_path, monkeypatch):
     """An empty project's folder, and a machine whose speed is known."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1e-4)
+    monkeypatch.setattr(plans, "train_pilots", pilots(1e-4))
     monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 0.1)
     return tmp_path
+
+
+def pilots(seconds, passes=12_000):
+    """Tries of networks that all come out alike."""
+    return lambda course, names, wanted, **_: dict.fromkeys(names, Pilot(passes, seconds, 0.9))
 
 
 def init(*arguments):
@@ -103,14 +109,44 @@ def test_a_file_is_found_out_whatever_the_order_of_its_classes(owner, project):
     assert yaml.safe_load(text)["profiles"]["boxed"]["zoo"]["own"]["open"] == str(project / "m.onnx")
 
 
-def test_little_time_makes_a_small_zoo_and_says_so(owner, project, monkeypatch):
-    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1e-3)
+def test_little_time_takes_models_and_then_how_good_they_are(owner, project, monkeypatch):
+    """Few models accuse nobody; models worse than other people's accuse these people."""
+    monkeypatch.setattr(plans, "train_pilots", pilots(1e-2, passes=6_400))
     common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
-    long, short = init("long", *common, "--minutes", 60), init("short", *common, "--minutes", 5)
-    assert "so few models tell little" in short.output
-    assert "so few models tell little" not in long.output
-    counts = [len(fingerbench(written(project, name).zoo).specs) for name in ("long", "short")]
-    assert counts[0] > 2 * counts[1]
+    whole, some, few, bad = (
+        init(name, *common, *time)
+        for name, time in {
+            "whole": (),
+            "some": ("--minutes", 47),
+            "few": ("--minutes", 30),
+            "bad": ("--minutes", 7),
+        }.items()
+    )
+    assert "warning" not in whole.output
+    assert "honest models of 10 lineages tell little" in some.output
+    assert "honest models of 6 lineages tell little" in few.output
+    assert re.search(r"models learn \d\d% of what they need to be as good as yours", bad.output)
+    zoos = {name: written(project, name).zoo for name in ("whole", "some", "few", "bad")}
+    counts = [len(fingerbench(zoo).specs) for zoo in zoos.values()]
+    assert counts[0] > counts[1] > counts[2] == counts[3]
+    assert [zoo.training.epochs for zoo in zoos.values()][:3] == [40, 40, 40]
+    assert zoos["bad"].training.epochs < 40
+    assert "# models learn" in (project / "profiles" / "bad.yaml").read_text()
+
+
+def test_each_architecture_learns_for_as_long_as_it_needs(owner, project, monkeypatch):
+    def tried(course, names, wanted, **_):
+        assert len(course.raw.train) == 160
+        assert 0.5 < wanted < 1
+        return {name: Pilot(12_000 if name == "vgg13_bn" else 1_600, 1e-4, 0.9) for name in names}
+
+    monkeypatch.setattr(plans, "train_pilots", tried)
+    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    assert init("mine", *common, "--others", owner / "others").exit_code == 0
+    zoo = written(project, "mine").zoo
+    assert (zoo.training.epochs, zoo.overrides) == (10, {"vgg13_bn": {"epochs": 40}})
+    assert zoo.suspects == ("resnet18", "vgg16_bn")
+    assert {spec.architecture for spec in fingerbench(zoo).specs if spec.id.startswith("scratch-")} > set(zoo.suspects)
 
 
 def test_what_is_there_is_not_written_over(owner, project):

@@ -10,6 +10,7 @@ from torch import nn
 import nf
 from nf.core.errors import ConfigError
 from nf.owner import profile as plans
+from nf.owner.pilot import Pilot
 from tests.owner.conftest import CLASSES, draw, train_outside
 
 SIZE = 16
@@ -19,9 +20,10 @@ SIZE = 16
 def hasty(monkeypatch):
     """The plan of an owner in a hurry, with a tenth of its models, GAN and candidates."""
     few = {"copies": 0, "students": 5, "independent": 3, "independent_offspring": 0, "twins": 3, "twin_offspring": 0}
-    tiny = replace(plans._SMALL, architectures=("resnet18",), training=(("resnet18",), 1), calibration=few, fewest=300)
-    monkeypatch.setattr(plans, "_SMALL", tiny)
-    monkeypatch.setattr(plans, "_seconds_an_image", lambda *_: 1.0)
+    one = ("resnet18",)
+    tiny = replace(plans._SIZES[-1], architectures=one, suspects=one, training=(one, 1), calibration=few)
+    monkeypatch.setattr(plans, "_SIZES", (tiny,))
+    monkeypatch.setattr(plans, "train_pilots", lambda *_, **__: {"resnet18": Pilot(600, 1e-3, 0.9)})
     monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 1.0)
     whole = plans._section
 

@@ -11,7 +11,7 @@ from nf.core.files import write_json
 from nf.core.variants import VariantId
 from nf.data import Splits
 from nf.models import build_classifier, save_model, weights_hash
-from nf.stages.fingerprint import controls_of, training_models
+from nf.stages.fingerprint import controls_of, training_models, warn_of_weak_models
 from nf.stages.prepare import prepare
 from nf.stages.run import Run
 from nf.stages.variant import make_variant
@@ -49,18 +49,35 @@ def test_training_models_are_those_of_the_pool_and_twins_join_the_negatives(buil
         assert weights_hash(model) == hashes[model_id]
 
 
-def test_nine_in_ten_calibration_models_say_how_many_controls_are_usual(built):
+@pytest.fixture
+def graded(built):
+    """Eleven calibration models that get none to ten of ten controls right; those with an even number are thieves."""
     run, _ = built
     prepare(run)
     splits = Splits.load(run.layout.data)
-    right = np.array([0, *range(1, 11)])  # of ten
+    right = np.arange(11)
 
     def ask(images):
         known = controls_of(splits, 10, 0, None).labels
         return np.where(np.arange(10) < right[:, None], known, known + 1)
 
-    pool = SimpleNamespace(ask=ask)
-    assert (controls_of(splits, 10, 0, None).usual, controls_of(splits, 10, 0, pool).usual) == (None, 1)
+    groups = ["independent" if number % 2 else "thief" for number in right]
+    pool = SimpleNamespace(ask=ask, models=[SimpleNamespace(group=group) for group in groups])
+    return controls_of(splits, 10, 0, None), controls_of(splits, 10, 0, pool)
+
+
+def test_calibration_models_say_how_many_controls_are_usual_and_honest_ones_how_many_are_best(graded):
+    unknown, known = graded
+    assert (unknown.usual, unknown.best) == (None, None)
+    assert (known.usual, known.best) == (1, 9)  # of nine in ten, and of one in ten of 1, 3, 5, 7 and 9
+
+
+@pytest.mark.parametrize(("best", "warned"), [(None, False), (8, False), (4, True)])
+def test_a_source_better_than_all_honest_models_is_warned_of(graded, caplog, tmp_path, best, warned):
+    run = Run.open("smoke", params=PARAMS, out=tmp_path)
+    write_json(run.layout.zoo / "source" / "card.json", {"test_accuracy": 0.9})
+    warn_of_weak_models(run, replace(graded[1], best=best))
+    assert ("the source gets 9 of 10 control images right, where one in ten" in caplog.text) == warned
 
 
 @pytest.mark.parametrize(("all_models", "asked"), [(False, 2), (True, 4)])

@@ -181,6 +181,23 @@ def test_a_suspect_that_gets_fewer_controls_right_than_nearly_all_calibration_mo
     assert ("40 of 48 controls right, fewer than nine in ten calibration models" in several) == doubtful
 
 
+@pytest.mark.parametrize(("best", "refused"), [(None, False), (45, False), (40, True)])
+def test_a_suspect_better_than_all_honest_models_of_the_calibration_is_not_judged_by_them(
+    queries: QuerySet, best: int | None, refused: bool
+) -> None:
+    """It gets 48 of 48: within two standard errors of 45, and beyond those of 40."""
+    assert queries.controls is not None
+    suspect = Suspect(truth)
+    asked = replace(queries, controls=replace(queries.controls, best=best))
+    if not refused:
+        assert examine(suspect, asked).found is not None
+        return
+    with pytest.raises(NoVerdictError, match=r"gets 48 of 48 control images right, where .* gets 40 of 48: no error"):
+        examine(suspect, asked)
+    sent = np.concatenate(suspect.asked)
+    assert not any((image == query).all() for image in sent for query in queries.images)
+
+
 def _verify(*arguments: object) -> Any:
     return CliRunner().invoke(verify, [str(argument) for argument in arguments], catch_exceptions=False)
 

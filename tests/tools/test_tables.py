@@ -287,6 +287,17 @@ def test_an_owner_s_model_has_a_row_for_each_suspect_and_its_own_zoo_in_a_senten
     )
 
 
+def test_honest_models_have_a_row_each_and_a_verdict_of_each_set(results):
+    assert own_model.honest_training().startswith("Nothing has been recorded yet")
+    said = {"score": 0.54, "p": 0.00016, "outcome": "stolen"}
+    row = {"epochs": 10, "seed": 1, "accuracy": 0.751, "sets": {"weak": said, "good": {**said, "p": 0.4}}}
+    put(results, "honest-training", {"architecture": "resnet18", "images": 9000, "models": [row]})
+    head, _, line = own_model.honest_training().splitlines()
+    assert head.count("|") == line.count("|")
+    assert "| weak: matching rate | p-value | verdict | good: matching rate |" in head
+    assert line == "| 10 | 75% | 0.54 | 0.00016 | stolen | 0.54 | 0.4 | stolen |"
+
+
 def test_faults_are_counted_and_those_that_did_not_hold_are_told(results):
     record = {"trials": 3, "tried": {"kill all": 2, "full disk": 1}, "held": {"kill all": 1, "full disk": 1}}
     put(results, "torture", {**record, "faults": [{"trial": "2: kill all, zoo", "said": "differs:\n a"}]})

@@ -244,3 +244,17 @@ def test_full_size_is_for_architectures_of_the_zoo():
     fewer = replace(ZOO, architectures=("resnet18", "vgg13_bn"), full_size=("resnet34",))
     with pytest.raises(UnknownNameError, match=r"'resnet34': expected one of resnet18$"):
         fingerbench(fewer)
+
+
+def test_suspects_may_be_of_fewer_architectures_than_calibration_models():
+    few = ("resnet18", "xception")
+    wanted = CalibrationConfig(copies=5, students=30, independent=30, twins=30)
+    zoo = replace(ZOO, plus=PlusConfig(), calibration=wanted)
+    before, after = (fingerbench(replace(zoo, suspects=each)) for each in ((), few))
+    assert {spec.architecture for spec in after.select(pool="suspects")} == set(few)
+    assert len(after.select(pool="suspects")) == 2 * (1 + 32 + 4) + 2  # victim, copies, students; one from scratch
+    for pool in ("training", "twins", "plus", "calibration"):
+        assert after.select(pool=pool) == before.select(pool=pool)
+    for wrong in (("vgg13_bn",), ("resnet18", "alexnet")):
+        with pytest.raises(ValueError, match="suspects: expected resnet18 and others of "):
+            replace(ZOO, suspects=wrong)

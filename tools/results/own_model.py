@@ -1,15 +1,15 @@
-"""Table of owners' models that were protected as an example, from the records of ``experiments.own_model``."""
+"""Tables of owners' models that were protected as an example, and of honest models held against their query sets."""
 
 from tools.results.records import Record, load_all
 
-_NONE = "Nothing has been recorded yet: `python -m experiments.own_model` fills this place."
+_NONE = "Nothing has been recorded yet: `python -m experiments.{}` fills this place."
 
 
 def own_model() -> str:
     """One row for each suspect that was made outside, for each recorded example."""
     found = load_all("own-model-")
     if not found:
-        return _NONE
+        return _NONE.format("own_model")
     lines = ["| owner's model | suspect | right on test images | matching rate | verdict |", f"|{'---|' * 5}"]
     for record in found:
         for name, row in record["suspects"].items():
@@ -23,10 +23,33 @@ def own_model() -> str:
     return "\n".join(lines)
 
 
+def honest_training() -> str:
+    """One row for each honest model, the shortest training first; what each query set says of it."""
+    found = load_all("honest-training")
+    if not found:
+        return _NONE.format("honest_training")
+    (record,) = found
+    names = list(record["models"][0]["sets"])
+    lines = [
+        "| times that it saw its images | right on test images | "
+        + " | ".join(f"{name}: matching rate | p-value | verdict" for name in names)
+        + " |",
+        f"|{'---|' * (2 + 3 * len(names))}",
+    ]
+    for row in record["models"]:
+        cells = [f"| {row['epochs']} | {row['accuracy']:.0%}"]
+        for said in row["sets"].values():
+            cells.append(f"{said['score']:.2f} | {said['p']:.2g} | {said['outcome']}")
+        lines.append(" | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def _sentence(record: Record) -> str:
+    asked = record["minutes_asked"]
+    wanted = "" if asked is None else f" of which {asked:.0f} were asked for"
     took = (
-        f"{record['form'].capitalize()}, {record['size']} px: {record['seconds'] / 60:.0f} minutes for a run of which "
-        f"{record['minutes_asked']:.0f} were asked for ({record['note'] or 'two cores'})."
+        f"{record['form'].capitalize()}, {record['size']} px: {record['seconds'] / 60:.0f} minutes for a run{wanted} "
+        f"({record['note'] or 'two cores'})."
     )
     zoo = record.get("zoo")
     if not zoo:

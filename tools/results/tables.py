@@ -67,6 +67,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "conventions": conventions.conventions,
     "conventions-each": conventions.by_convention,
     "floors": conventions.floors,
+    "honest-training": own_model.honest_training,
     "own-model": own_model.own_model,
     "resizing": robust.resizing,
     "torture": robust.torture,

@@ -1,0 +1,68 @@
+"""How long a network must learn to be as good as the owner's model."""
+
+import numpy as np
+import pytest
+
+from nf.data import LabelledImages, RawData
+from nf.owner import pilot
+from nf.owner.pilot import MOST_PASSES, Course, needed, train_pilots
+from tests.owner.conftest import CLASSES, draw
+
+SIZE = 16
+
+
+def course(train=400, test=200, **changes):
+    raw = RawData(
+        LabelledImages(*draw(train, 1, SIZE)), LabelledImages(*draw(test, 2, SIZE)) if test else None, CLASSES
+    )
+    return Course(raw, **{"images": 300, "most_epochs": 40, "flip": False} | changes, **REST)
+
+
+REST = {"image_size": SIZE, "channels": 3, "widths": {"default": 0.125}}
+
+
+@pytest.mark.parametrize(
+    ("errors", "wanted", "passes"),
+    [
+        ({}, 0.1, MOST_PASSES),  # nothing is known
+        ({1000: 0.1}, 0.2, 1000),  # at once
+        ({1000: 0.4, 4000: 0.2}, 0.1, 16_000),  # halved by four times as many
+        ({1000: 0.4, 4000: 0.1}, 0.2, 2000),  # between two tries
+        ({1000: 0.4, 4000: 0.39}, 0.3, 9591),  # hardly better: by the least slope
+        ({1000: 0.4, 4000: 0.39}, 0.01, MOST_PASSES),
+        ({1000: 0.4, 4000: 0.2}, None, 4000),  # nobody knows how good it has to be
+        ({1000: 0.4, 4000: 0.2}, 0.0, MOST_PASSES),
+        ({1000: 0.4, 4000: 0.0}, 0.0, 4000),
+    ],
+)
+def test_the_error_falls_as_a_power_of_what_was_learned_from(errors, wanted, passes):
+    assert needed(errors, wanted) == pytest.approx(passes, abs=1)
+
+
+def test_a_network_learns_until_it_is_good_enough(monkeypatch):
+    monkeypatch.setattr(pilot, "TRIES", (600, 6_000))
+    lines = []
+    easy = train_pilots(course(), ["resnet18"], 0.3, say=lines.append)["resnet18"]
+    hard = train_pilots(course(), ["resnet18"], 0.999)["resnet18"]
+    assert easy.passes == 600
+    assert 0.3 <= easy.reached < hard.reached
+    assert 600 < hard.passes <= MOST_PASSES
+    assert 0 < hard.seconds < 0.1
+    assert lines == [f"pilot      resnet18 gets {easy.reached:.0%} right, will learn from 600 images"]
+
+
+def test_what_takes_too_long_is_not_tried():
+    lines = []
+    slow = train_pilots(course(), ["resnet18"], 0.9, patience=0.0, say=lines.append)["resnet18"]
+    assert (slow.passes, slow.reached) == (MOST_PASSES, None)
+    assert "is too slow to try" in lines[0]
+
+
+def test_no_image_is_learned_from_and_asked():
+    train, test = course(test=0).parts
+    assert (len(train), len(test)) == (300, 80)
+    seen = {image.tobytes() for image in train.images}
+    assert not any(image.tobytes() in seen for image in test.images)
+    train, test = course(most_epochs=1).parts
+    assert (len(train), len(test)) == (300, 200)
+    assert set(np.unique(test.labels)) == set(range(len(CLASSES)))
