@@ -132,6 +132,8 @@ def _details(case: Case, terms: Terms) -> Iterator[str]:
         yield f"controls       {found.right} of {found.controls} right, best of {found.tried} ways of asking"
         if case.examined.doubt is not None:
             yield f"doubt          {case.examined.doubt}"
+    if case.examined.caution is not None:
+        yield f"caution        {case.examined.caution}"
     if case.spent is not None:
         yield f"spent          {case.spent}"
 
@@ -167,6 +169,8 @@ def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
             yield f"levels         {levels.independent:.0%} independent, {levels.trained:.0%} same data, for all (Holm)"
         yield from commitment_lines(terms.committed, terms.released is not None)
         yield from error_lines(common)
+        if queries.controls is not None and queries.controls.weakness is not None:
+            yield f"caution        {queries.controls.weakness}"
 
 
 def _numbers(verdict: Verdict | None) -> tuple[str, str, str]:

@@ -15,6 +15,9 @@ from nf.core.files import restore, sha256_bytes, write_bytes
 from nf.core.paths import CONTROLS_FILE
 from nf.core.sections import parse_section
 
+_WEAKER = 0.05
+"""How much less of the test images honest calibration models may get right than the source."""
+
 
 @dataclass(frozen=True)
 class ControlsCard:
@@ -28,6 +31,8 @@ class ControlsCard:
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least, where that is known.
         best: number that one in ten honest ones of them gets right at least, where that is known.
+        source: share of all test images that the source gets right, in [0, 1], where that is known.
+        honest: median of that share over honest calibration models from scratch, where that is known.
     """
 
     digest: str
@@ -37,6 +42,8 @@ class ControlsCard:
     std: tuple[float, ...] = ()
     usual: int | None = None
     best: int | None = None
+    source: float | None = None
+    honest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Controls:
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least; ``None`` if not known.
         best: number that one in ten honest ones of them gets right at least; ``None`` if not known.
+        source: share of all test images that the source gets right, in [0, 1]; ``None`` if not known.
+        honest: median of that share over honest calibration models from scratch; ``None`` if not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -63,6 +72,8 @@ class Controls:
     std: tuple[float, ...] = ()
     usual: int | None = None
     best: int | None = None
+    source: float | None = None
+    honest: float | None = None
 
     def __post_init__(self) -> None:
         fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
@@ -74,6 +85,19 @@ class Controls:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def weakness(self) -> str | None:
+        """Why honest models as good as the source may be accused, if the honest calibration models are worse than it.
+
+        Queries then tell good models from bad ones, and the levels hold for bad ones only.
+        """
+        if self.source is None or self.honest is None or self.source - self.honest <= _WEAKER:
+            return None
+        return (
+            f"honest calibration models get {self.honest:.0%} of the test images right, the source {self.source:.0%}: "
+            "an honest model as good as the source may be called stolen"
+        )
 
     def too_good(self, right: int, asked: int) -> bool:
         """Whether getting ``right`` of ``asked`` images right is better than the honest calibration models are.
@@ -95,7 +119,7 @@ class Controls:
     def card(self) -> dict[str, Any]:
         """Plain values for the query set's card."""
         rest = {"class_names": list(self.class_names), "mean": list(self.mean), "std": list(self.std)}
-        known = {name: value for name in ("usual", "best") if (value := getattr(self, name)) is not None}
+        known = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
         return {"digest": self.digest, "count": len(self), **rest, **known}
 
     def save(self, folder: Path) -> None:
@@ -119,12 +143,19 @@ class Controls:
         try:
             tensors = load(path.read_bytes())
             pixels, labels = tensors["images"], tensors["labels"]
-            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, facts.usual, facts.best)
+            controls = cls(pixels, labels, facts.class_names, facts.mean, facts.std, *_known(facts))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise ArtifactError(f"{path} is missing or damaged ({error}); {restore(folder)}") from error
         if controls.digest != facts.digest:
             raise ArtifactError(f"{path} does not match the digest in its card; {restore(folder)}")
         return controls
+
+
+_KNOWN = ("usual", "best", "source", "honest")
+
+
+def _known(facts: ControlsCard) -> tuple[Any, ...]:
+    return tuple(getattr(facts, name) for name in _KNOWN)
 
 
 def draw_controls(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:

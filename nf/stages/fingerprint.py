@@ -73,16 +73,16 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
     )
     queries.card["data_hash"] = _data_hash(splits)
     controls = controls_of(splits, run.profile.controls, seed, task.calibration)
-    warn_of_weak_models(run, controls)
+    controls = _with_accuracies(controls, run, task.calibration)
+    warn_of_weak_models(controls)
     return replace(queries, controls=controls)
 
 
-def warn_of_weak_models(run: Run, controls: Controls) -> None:
-    """Copies of a source that is better than all honest models get no verdict: say so before somebody relies on it."""
-    if controls.best is None:
+def warn_of_weak_models(controls: Controls) -> None:
+    """Say before somebody relies on it that honest calibration models are worse than the source, or much worse."""
+    if controls.source is None:
         return
-    share = read_json(run.layout.zoo / SOURCE_ID / CARD_FILE, advice="build the model with `nf zoo`")["test_accuracy"]
-    right = round(share * len(controls))
+    right = round(controls.source * len(controls))
     if controls.too_good(right, len(controls)):
         _logger.warning(
             "the source gets %d of %d control images right, where one in ten honest calibration models gets %d: no "
@@ -91,6 +91,20 @@ def warn_of_weak_models(run: Run, controls: Controls) -> None:
             len(controls),
             controls.best,
         )
+    elif controls.weakness is not None:
+        _logger.warning("%s; train the others for longer", controls.weakness)
+
+
+def _with_accuracies(controls: Controls, run: Run, pool: CalibrationPool | None) -> Controls:
+    """``controls`` with what share of the test images the source and honest calibration models get right."""
+    if pool is None:
+        return controls
+    honest = [model.id for model in pool.models if model.group != "thief" and model.kind == "train"]
+    source, *others = (
+        read_json(run.layout.zoo / name / CARD_FILE, advice="build the model with `nf zoo`")["test_accuracy"]
+        for name in (SOURCE_ID, *honest)
+    )
+    return replace(controls, source=source, honest=round(float(np.median(others)), 6) if others else None)
 
 
 def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:

@@ -80,12 +80,18 @@ class Examined:
             "maybe it sees other pixels than it wants; if you know its scale, state it with --input"
         )
 
+    @property
+    def caution(self) -> str | None:
+        """Why the levels may not hold for it, if so."""
+        return None if self.controls is None else self.controls.weakness
+
     def to_json(self) -> dict[str, Any]:
         """For the evidence."""
         controls: dict[str, Any] | None = None
         if self.found is not None:
             controls = {"asked": self.found.controls, "right": self.found.right, "ways_tried": self.found.tried}
-            controls |= {} if self.doubt is None else {"doubt": self.doubt}
+            said = {"doubt": self.doubt, "caution": self.caution}
+            controls |= {name: text for name, text in said.items() if text is not None}
         how = self.found.how if self.found is not None else self.stated
         return {
             "interface": how.to_json(),

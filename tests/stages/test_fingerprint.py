@@ -72,12 +72,19 @@ def test_calibration_models_say_how_many_controls_are_usual_and_honest_ones_how_
     assert (known.usual, known.best) == (1, 9)  # of nine in ten, and of one in ten of 1, 3, 5, 7 and 9
 
 
-@pytest.mark.parametrize(("best", "warned"), [(None, False), (8, False), (4, True)])
-def test_a_source_better_than_all_honest_models_is_warned_of(graded, caplog, tmp_path, best, warned):
-    run = Run.open("smoke", params=PARAMS, out=tmp_path)
-    write_json(run.layout.zoo / "source" / "card.json", {"test_accuracy": 0.9})
-    warn_of_weak_models(run, replace(graded[1], best=best))
-    assert ("the source gets 9 of 10 control images right, where one in ten" in caplog.text) == warned
+@pytest.mark.parametrize(
+    ("best", "source", "honest", "warning"),
+    [
+        (9, None, None, ""),
+        (9, 0.9, 0.86, ""),
+        (9, 0.9, 0.8, "honest calibration models get 80% of the test images right, the source 90%"),
+        (4, 0.9, 0.8, "the source gets 9 of 10 control images right, where one in ten"),
+    ],
+)
+def test_honest_models_worse_than_the_source_are_warned_of(graded, caplog, best, source, honest, warning):
+    warn_of_weak_models(replace(graded[1], best=best, source=source, honest=honest))
+    assert caplog.text.count("WARNING") == bool(warning)
+    assert warning in caplog.text
 
 
 @pytest.mark.parametrize(("all_models", "asked"), [(False, 2), (True, 4)])

@@ -181,6 +181,21 @@ def test_a_suspect_that_gets_fewer_controls_right_than_nearly_all_calibration_mo
     assert ("40 of 48 controls right, fewer than nine in ten calibration models" in several) == doubtful
 
 
+@pytest.mark.parametrize(("honest", "cautious"), [(None, False), (0.96, False), (0.8, True)])
+def test_a_set_made_with_weak_honest_models_says_so_beside_each_verdict(
+    queries: QuerySet, tmp_path: Path, write: Write, learned: str, honest: float | None, cautious: bool
+) -> None:
+    assert queries.controls is not None
+    replace(queries, controls=replace(queries.controls, source=1.0, honest=honest)).save(tmp_path / "queries")
+    line = "caution        honest calibration models get 80% of the test images right, the source 100%"
+    arguments = "--queries", tmp_path / "queries", "--input", "unit"
+    assert (line in _verify(write(learned), *arguments).output) == cautious
+    record = json.loads(_verify(write(learned), *arguments, "--json").output)
+    assert ("caution" in record["asked"]["controls"]) == cautious
+    other = shutil.copy(write(learned), tmp_path / "other.onnx")
+    assert _verify(write(learned), other, *arguments).output.count(line) == cautious
+
+
 @pytest.mark.parametrize(("best", "refused"), [(None, False), (45, False), (40, True)])
 def test_a_suspect_better_than_all_honest_models_of_the_calibration_is_not_judged_by_them(
     queries: QuerySet, best: int | None, refused: bool
