@@ -178,15 +178,15 @@ def plan_profile(
     steps = int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step)))
     section, seconds = planned(size, enough, steps)
     zoo, gan = seconds / workers / 60, steps * a_step / 60
-    calibration = size.calibration
+    models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
     costs = Costs(
-        models=len(fingerbench(parse_profile(section, name).zoo).trained().specs),
+        models=models,
         zoo_minutes=zoo,
         gan_minutes=gan,
         query_minutes=0.3 * (zoo + gan) + 2,
-        gigabytes=len(fingerbench(parse_profile(section, name).zoo).trained().specs) * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
+        gigabytes=models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
         asked=images * 3 if met.own.remembered else None,
-        lineages=calibration["independent" if met.others else "twins"],
+        lineages=size.calibration["independent" if met.others else "twins"],
         enough=enough,
     )
     expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
