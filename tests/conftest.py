@@ -103,7 +103,7 @@ def calibrated() -> QuerySet:
                 )
                 matched.append(share + 0.05 * off)
     looks = tuple(
-        Look(size, (1.0,) * size, -size / 2, tuple(round(size * (share - 0.5), 6) for share in matched))
+        Look(size, (1.0,) * size, -0.35 * size, tuple(round(size * (share - 0.35), 6) for share in matched))
         for size in (4, 10, QUERIES)
     )
     calibration = Calibration(tuple(models), looks, Levels(), candidates=100, folds=5)

@@ -16,6 +16,9 @@ from nf.verdict.student import upper_tail
 SMALLEST = 1e-6
 """No smaller p-value is stated: nobody has seen that far into the tail."""
 
+EVEN = 0.5
+"""No smaller p-value is stated of a suspect whose answers fit an honest model at least as well as a thief."""
+
 _FEWEST = 5
 """Models of a kind that its mean is estimated from; kinds of fewer are taken together."""
 
@@ -49,6 +52,9 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     as the others. Scores of a kind are taken to be normal around a mean of the kind, with the deviation that all kinds
     share, so that a further model follows Student's t. Models of one lineage are alike, so there are no more degrees
     of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
+
+    Where honest models score alike, one that is honest in another way lies far out in their tail, and still far from
+    any thief. So at log odds of 0 or less the p-value is no less than ``EVEN``, whatever the tail says.
     """
     places = calibration.select(group)
     if len(places) == 0:
@@ -61,7 +67,8 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     as_high = int(sum(value >= score for value in highest.values()))
     ranks = (1 + as_high) / (1 + len(highest))
     tails = _tails(score, _by_kind(models, scores), len(highest))
-    value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, SMALLEST)
+    least = EVEN if score <= 0 else SMALLEST
+    value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, least)
     kind = max(tails, key=lambda name: tails[name])
     return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest))
 

@@ -17,12 +17,12 @@ from nf.verdict import Found
 
 
 def calibrated_queries():
-    """Eight queries whose score in log odds is the number of matches less 4; honest models lie at -4, twins near 0."""
+    """Eight queries whose score in log odds is the number of matches less 3; honest models lie at -3, twins near 1."""
     models, held_out = [], []
-    for group, mean in (("thief", 4.0), ("independent", -4.0), ("twin", 0.0)):
+    for group, mean in (("thief", 5.0), ("independent", -3.0), ("twin", 1.0)):
         models += [CalibrationModel(f"{group}-{i}", group, "train", f"{group}-{i}") for i in range(10)]
         held_out += [mean + (i - 4.5) / 10 for i in range(10)]
-    made = Calibration(tuple(models), (Look(8, (1.0,) * 8, -4.0, tuple(held_out)),), Levels(0.01, 0.05), 9, 5)
+    made = Calibration(tuple(models), (Look(8, (1.0,) * 8, -3.0, tuple(held_out)),), Levels(0.01, 0.05), 9, 5)
     card = {"scheme": "s", "threshold": 0.5}
     return QuerySet(np.zeros((8, 1, 2, 2), np.uint8), np.arange(8), np.full(8, -1), card, calibration=made)
 
@@ -82,7 +82,7 @@ def test_without_twins_nothing_is_said_of_them():
 def test_the_second_table_has_calibrated_scores_in_the_same_order():
     table = calibrated_table(judged(calibrated_queries()))
     assert [row.suspect for row in table.rows] == [name for name, *_ in SUSPECTS]
-    assert table.values == pytest.approx([1 / (1 + np.exp(4 - matches)) for *_, matches in SUSPECTS])
+    assert table.values == pytest.approx([1 / (1 + np.exp(3 - matches)) for *_, matches in SUSPECTS])
 
 
 def test_missing_answers_are_named():

@@ -131,7 +131,7 @@ def test_the_level_is_drawn_where_the_p_value_passes_it(calibrated: QuerySet) ->
 def test_the_picture_puts_the_suspect_among_the_models(calibrated: QuerySet) -> None:
     known = calibrated.calibration
     assert known is not None
-    picture = draw_scores(known, known.full, 0.0)
+    picture = draw_scores(known, known.full, 4.0)
     assert [row.group for row in picture.rows] == ["thief", "twin", "independent"]
     thieves, twins, independent = ([x for x, _ in row.dots] for row in picture.rows)
     assert max(independent) < min(twins) < picture.suspect < min(thieves)

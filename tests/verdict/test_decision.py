@@ -60,12 +60,12 @@ def test_a_suspect_at_the_threshold_of_a_set_without_calibration_is_either(
 
 
 def calibrated(queries: QuerySet, twins: int = 8) -> QuerySet:
-    """The queries with a score of 2 for each match less 7; independent models lie at -6, twins at -1."""
+    """The queries with a score of 2 for each match less 5; independent models lie at -4, twins at 1."""
     models, held_out = [], []
-    for group, count, mean in (("thief", 6, 6.0), ("independent", 8, -6.0), ("twin", twins, -1.0)):
+    for group, count, mean in (("thief", 6, 8.0), ("independent", 8, -4.0), ("twin", twins, 1.0)):
         models += [CalibrationModel(f"{group}-{i}", cast(Group, group), "train", f"{group}-{i}") for i in range(count)]
         held_out += [mean + (i - (count - 1) / 2) / 4 for i in range(count)]
-    look = Look(7, (2.0,) * 7, -7.0, tuple(held_out))
+    look = Look(7, (2.0,) * 7, -5.0, tuple(held_out))
     return replace(queries, calibration=Calibration(tuple(models), (look,), Levels(0.01, 0.05), 9, 5))
 
 
@@ -78,7 +78,7 @@ def test_a_calibrated_set_decides_by_p_values(queries: QuerySet, matches: int, o
     assert verdict.independent is not None
     assert verdict.trained is not None
     assert 0 < verdict.independent.value <= verdict.trained.value
-    assert verdict.calibrated == pytest.approx(1 / (1 + np.exp(7 - 2 * matches)))
+    assert verdict.calibrated == pytest.approx(1 / (1 + np.exp(5 - 2 * matches)))
     assert verdict.score == matches / 7
     record = json.loads(json.dumps(verdict.to_json()))
     assert (record["outcome"], record["stolen"]) == (outcome, outcome == "stolen")

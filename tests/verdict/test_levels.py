@@ -8,7 +8,7 @@ from scipy import stats
 
 from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.verdict import holm, p_value
-from nf.verdict.levels import SMALLEST
+from nf.verdict.levels import EVEN, SMALLEST
 from nf.verdict.student import upper_tail
 
 
@@ -141,3 +141,10 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_answers_that_fit_an_honest_model_better_than_a_thief_are_no_sign_of_theft():
+    """However alike the calibration models are: another honest model is far out in their tail, and far from thieves."""
+    models = [("train", f"l{place}", -3.0 + place / 100) for place in range(12)]
+    far, even, beyond = (p(score, *models) for score in (-2.0, 0.0, 1e-9))
+    assert (far.value, even.value, beyond.value) == (EVEN, EVEN, SMALLEST)
