@@ -164,6 +164,8 @@ class CalibrationConfig:
         independent_offspring: models made from those, the lineages and the attacks in turn.
         twins: lineages that begin on the owner's images, the architectures in turn.
         twin_offspring: models made from those, the lineages and the attacks in turn.
+        efforts: parts of their schedule's epochs that honest models from scratch learn for, those of one architecture
+            in turn: other people's models are not all as good.
     """
 
     copies: int = 0
@@ -172,8 +174,11 @@ class CalibrationConfig:
     independent_offspring: int = 0
     twins: int = 0
     twin_offspring: int = 0
+    efforts: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        if not self.efforts or min(self.efforts) <= 0:
+            raise ValueError(f"efforts: expected numbers above 0, got {list(self.efforts)}")
         at_least(self, copies=0, students=0, independent=0, independent_offspring=0, twins=0, twin_offspring=0)
         for lineages, offspring in (("independent", "independent_offspring"), ("twins", "twin_offspring")):
             if getattr(self, offspring) and not getattr(self, lineages):

@@ -32,7 +32,7 @@ class ControlsCard:
         usual: number of the images that nine in ten calibration models get right at least, where that is known.
         best: number that one in ten honest ones of them gets right at least, where that is known.
         source: share of all test images that the source gets right, in [0, 1], where that is known.
-        honest: median of that share over honest calibration models from scratch, where that is known.
+        honest: what a quarter of the honest calibration models from scratch reach of that, where that is known.
     """
 
     digest: str
@@ -59,7 +59,7 @@ class Controls:
         usual: number of the images that nine in ten calibration models get right at least; ``None`` if not known.
         best: number that one in ten honest ones of them gets right at least; ``None`` if not known.
         source: share of all test images that the source gets right, in [0, 1]; ``None`` if not known.
-        honest: median of that share over honest calibration models from scratch; ``None`` if not known.
+        honest: what a quarter of the honest calibration models from scratch reach of that; ``None`` if not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -95,7 +95,8 @@ class Controls:
         if self.source is None or self.honest is None or self.source - self.honest <= _WEAKER:
             return None
         return (
-            f"honest calibration models get {self.honest:.0%} of the test images right, the source {self.source:.0%}: "
+            f"the better honest calibration models get {self.honest:.0%} of the test images right, the source "
+            f"{self.source:.0%}: "
             "an honest model as good as the source may be called stolen"
         )
 

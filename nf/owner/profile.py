@@ -72,6 +72,9 @@ _SIZES = (
 _SHARES = {"zoo": 0.5, "gan": 0.2}
 """Parts of the owner's time; the rest is for making queries and for all that is short."""
 
+_EFFORTS = (1.0, 0.5)
+"""Parts of what a model needs to be as good as the owner's that honest calibration models learn: some are worse."""
+
 _MOST_IMAGES = 10_000
 _MOST_EPOCHS = 40
 _PATIENCE = 0.02
@@ -285,7 +288,11 @@ def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, image
                 ],
                 "twins": [f"twin-{each}-t1" for each in honest],
             },
-            "calibration": {**size.calibration, "copies": size.calibration["copies"] if copies else 0},
+            "calibration": {
+                **size.calibration,
+                "copies": size.calibration["copies"] if copies else 0,
+                "efforts": list(_EFFORTS),
+            },
         },
         "gans": {
             "sagan": {

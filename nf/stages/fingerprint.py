@@ -37,6 +37,10 @@ _UNUSUAL = 0.1
 than is called best."""
 
 
+_GOOD = 0.75
+"""Quantile of the honest calibration models' accuracies that is held against the source's: some are made worse."""
+
+
 def fingerprint(run: Run, scheme: str) -> Path:
     """Make the query set of ``scheme`` and return its folder.
 
@@ -104,7 +108,7 @@ def _with_accuracies(controls: Controls, run: Run, pool: CalibrationPool | None)
         read_json(run.layout.zoo / name / CARD_FILE, advice="build the model with `nf zoo`")["test_accuracy"]
         for name in (SOURCE_ID, *honest)
     )
-    return replace(controls, source=source, honest=round(float(np.median(others)), 6) if others else None)
+    return replace(controls, source=source, honest=round(float(np.quantile(others, _GOOD)), 6) if others else None)
 
 
 def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:

@@ -81,7 +81,7 @@ def build_model(
         splits=splits,
         victim=None if spec.parent is None else _load_victim(plan, spec, folder, open_source).to(device),
         fresh=lambda: _fresh(plan, spec, seed).to(device),
-        training=plan.training(spec.architecture),
+        training=plan.schedule(spec),
         augment=Augment(plan.profile.data.padding, plan.profile.data.flip),
         seed=seed,
         precision=plan.profile.zoo.precision,

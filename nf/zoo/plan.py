@@ -1,7 +1,7 @@
 """What determines each model: the settings, data and seed that go into its training, as one hash."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,14 @@ class ZooPlan:
         zoo = self.profile.zoo
         values = {**asdict(zoo.training), **zoo.overrides.get(architecture, {})}
         return parse_section(TrainingConfig, values, f"zoo.overrides.{architecture}")
+
+    def schedule(self, spec: ModelSpec) -> TrainingConfig:
+        """From-scratch schedule of one model; see ``CalibrationConfig.efforts``."""
+        usual, efforts = self.training(spec.architecture), self.profile.zoo.calibration.efforts
+        if spec.pool != "calibration" or spec.attack != "train":
+            return usual
+        number = int(spec.id.rpartition("-c")[2])
+        return replace(usual, epochs=max(1, round(efforts[(number - 1) % len(efforts)] * usual.epochs)))
 
     def build_arguments(self, architecture: str) -> dict[str, Any]:
         """Arguments of ``nf.models.build_network``, without the seed."""
@@ -93,7 +101,7 @@ class ZooPlan:
             "data": self.data["hashes"][spec.data],
             "build": self.build_arguments(spec.architecture),
             "attack": dict(self.attack_section(spec)),
-            "training": asdict(self.training(spec.architecture)) if fresh else None,
+            "training": asdict(self.schedule(spec)) if fresh else None,
             "augment": None if spec.attack == "knockoff" else [data.padding, data.flip],
             **rounded,
             **precision,

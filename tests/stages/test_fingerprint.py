@@ -77,7 +77,7 @@ def test_calibration_models_say_how_many_controls_are_usual_and_honest_ones_how_
     [
         (9, None, None, ""),
         (9, 0.9, 0.86, ""),
-        (9, 0.9, 0.8, "honest calibration models get 80% of the test images right, the source 90%"),
+        (9, 0.9, 0.8, "the better honest calibration models get 80% of the test images right, the source 90%"),
         (4, 0.9, 0.8, "the source gets 9 of 10 control images right, where one in ten"),
     ],
 )

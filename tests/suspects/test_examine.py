@@ -187,7 +187,7 @@ def test_a_set_made_with_weak_honest_models_says_so_beside_each_verdict(
 ) -> None:
     assert queries.controls is not None
     replace(queries, controls=replace(queries.controls, source=1.0, honest=honest)).save(tmp_path / "queries")
-    line = "caution        honest calibration models get 80% of the test images right, the source 100%"
+    line = "caution        the better honest calibration models get 80% of the test images right, the source 100%"
     arguments = "--queries", tmp_path / "queries", "--input", "unit"
     assert (line in _verify(write(learned), *arguments).output) == cautious
     record = json.loads(_verify(write(learned), *arguments, "--json").output)

@@ -258,3 +258,22 @@ def test_suspects_may_be_of_fewer_architectures_than_calibration_models():
     for wrong in (("vgg13_bn",), ("resnet18", "alexnet")):
         with pytest.raises(ValueError, match="suspects: expected resnet18 and others of "):
             replace(ZOO, suspects=wrong)
+
+
+def test_honest_calibration_models_learn_for_as_long_as_their_efforts_say():
+    """Those of one architecture in turn; thieves, offspring and all other models are as they were."""
+    wanted = CalibrationConfig(students=4, independent=30, independent_offspring=12, twins=30)
+    before, after = (
+        ZooPlan(replace(PROFILE, zoo=replace(ZOO, calibration=each)), DATA)
+        for each in (wanted, replace(wanted, efforts=(1.0, 0.5)))
+    )
+    first, second = after.lineage["scratch-xception-c1"], after.lineage["scratch-xception-c2"]
+    usual = after.training("xception").epochs
+    assert (after.schedule(first).epochs, after.schedule(second).epochs) == (usual, round(usual / 2))
+    changed = {model_id for model_id, recipe in before.hashes.items() if after.hashes[model_id] != recipe}
+    roots = {f"{kind}-{name}-c2" for kind in ("scratch", "twin") for name in ZOO.architectures}
+    assert changed >= roots
+    assert {after.lineage.root(model_id).id for model_id in changed} == roots
+    for wrong in ((), (1.0, 0.0)):
+        with pytest.raises(ValueError, match="efforts: expected numbers above 0"):
+            CalibrationConfig(efforts=wrong)
