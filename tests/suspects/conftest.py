@@ -32,8 +32,8 @@ def calibration(queries: int) -> Calibration:
         for number, apart in enumerate(np.linspace(-0.05, 0.05, 8)):
             lineage = "source" if group == "thief" else f"{group}-{number}"
             models.append(CalibrationModel(f"{group}-{number}", group, "train", lineage))
-            held_out.append(queries * (share + float(apart) - 0.5))
-    look = Look(queries, (1.0,) * queries, -queries / 2, tuple(held_out))
+            held_out.append(queries * (share + float(apart) - 0.35))
+    look = Look(queries, (1.0,) * queries, -0.35 * queries, tuple(held_out))
     return Calibration(tuple(models), (look,), Levels(), candidates=100, folds=5)
 
 
