@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import nf
 from experiments.own_model import CLASSES, Part, accuracy, prepared, read_parts, train
@@ -26,28 +26,11 @@ _SEEDS = (1, 2)
 _EPOCHS = (2, 4, 7, 10)
 
 
-class Narrow(nn.Module):
-    """A network of this project, in a quarter of its width, that takes pixels as the owner's model does."""
-
-    def __init__(self, architecture: str, seed: int) -> None:
-        super().__init__()
-        channels = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-        self.body = build_classifier(
-            architecture,
-            width=0.25,
-            in_channels=3,
-            num_classes=len(CLASSES),
-            mean=channels[0],
-            std=channels[1],
-            seed=seed,
-        )
-        for name, values in zip(("mean", "std"), channels, strict=True):
-            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) as ``prepared`` to logits."""
-        logits: Tensor = self.body(x * self.get_buffer("std") + self.get_buffer("mean"))
-        return logits
+def narrow(architecture: str, seed: int) -> nn.Module:
+    """An untrained network of this project, in a quarter of its width; it takes pixels as ``prepared`` gives them."""
+    return build_classifier(
+        architecture, width=0.25, in_channels=3, num_classes=len(CLASSES), mean=(0.0,) * 3, std=(1.0,) * 3, seed=seed
+    )
 
 
 def judged(network: nn.Module, queries: QuerySet) -> dict[str, Any]:
@@ -64,7 +47,7 @@ def rows(architecture: str, others: Part, test: Part, sets: dict[str, QuerySet])
     found = []
     for epochs in _EPOCHS:
         for seed in _SEEDS:
-            network = train(Narrow(architecture, seed), others, size=_SIZE, epochs=epochs, rate=_RATE, seed=seed)
+            network = train(narrow(architecture, seed), others, size=_SIZE, epochs=epochs, rate=_RATE, seed=seed)
             row = {"epochs": epochs, "seed": seed, "accuracy": round(accuracy(network, test, _SIZE), 4)}
             found.append({**row, "sets": {name: judged(network, queries) for name, queries in sets.items()}})
             click.echo(str(found[-1]))
@@ -82,7 +65,7 @@ def main(images: Path, folders: tuple[str, ...], architecture: str, record: Path
     parts = read_parts(images)
     sets = {name: QuerySet.load(Path(place)) for name, _, place in (each.partition("=") for each in folders)}
     models = rows(architecture, parts["others"], parts["test"], sets)
-    facts = {"commit": git_commit(), "machine": machine(), "versions": versions()}
+    facts = {"commit": git_commit(Path(__file__).parent), "machine": machine(), "versions": versions()}
     write_json(record, {**facts, "architecture": architecture, "images": len(parts["others"].labels), "models": models})
 
 

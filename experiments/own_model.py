@@ -11,7 +11,6 @@ goes on.
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from torch.nn.utils import prune
 from torchvision import models
 
 from nf.core.files import write_json
+from nf.stages.provenance import git_commit, machine, versions
 
 CLASSES = ("airplane", "automobile", "bird", "deer", "horse", "ship")
 _NUMBERS = (0, 1, 2, 4, 7, 8)  # of these among CIFAR-10's
@@ -258,10 +258,8 @@ def main(
             *("--input", f"rgb,imagenet,{size}", *(() if minutes is None else ("--minutes", str(minutes)))),
         )
         click.echo(met.stdout + met.stderr)
-    started = time.perf_counter()
     ran = nf(out, "run", "report", "--profile", "own")
     click.echo(ran.stdout + ran.stderr[-3000:])
-    seconds = time.perf_counter() - started
     rows: dict[str, Any] = {}
     queries = out / "out" / "own" / "fingerprints" / "naturalfinger"
     for name, make in suspects.items():
@@ -278,8 +276,10 @@ def main(
             "accuracy": accuracies[name],
             **{key: found.get(key) for key in ("outcome", "score", "calibrated", "independent", "trained")},
         }
-    facts = {"form": form, "size": size, "minutes_asked": minutes, "seconds": round(seconds, 1), "note": note}
     timings = json.loads((out / "out" / "own" / "timings.json").read_text())
+    timings.pop("seal")
+    facts: dict[str, Any] = {"commit": git_commit(Path(__file__).parent), "machine": machine(), "versions": versions()}
+    facts |= {"form": form, "size": size, "minutes_asked": minutes, "seconds": sum(timings.values()), "note": note}
     metrics = json.loads((out / "out" / "own" / "metrics" / "naturalfinger.json").read_text())
     write_json(record, {**facts, "timings": timings, "suspects": rows, "zoo": metrics.get("verdicts")})
     click.echo(json.dumps(asdict(Counts.of(rows))))

@@ -16,7 +16,7 @@ from nf.core.paths import CONTROLS_FILE
 from nf.core.sections import parse_section
 
 _WEAKER = 0.05
-"""How much less of the test images honest calibration models may get right than the source."""
+"""Share of the test images by which the better honest calibration models may fall behind the source."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ControlsCard:
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least, where that is known.
         best: number that one in ten honest ones of them gets right at least, where that is known.
-        source: share of all test images that the source gets right, in [0, 1], where that is known.
-        honest: what a quarter of the honest calibration models from scratch reach of that, where that is known.
+        source_accuracy: share of all test images that the source gets right, in [0, 1], where that is known.
+        honest_accuracy: what the best quarter of honest calibration models reach of that, where that is known.
     """
 
     digest: str
@@ -42,8 +42,8 @@ class ControlsCard:
     std: tuple[float, ...] = ()
     usual: int | None = None
     best: int | None = None
-    source: float | None = None
-    honest: float | None = None
+    source_accuracy: float | None = None
+    honest_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Controls:
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least; ``None`` if not known.
         best: number that one in ten honest ones of them gets right at least; ``None`` if not known.
-        source: share of all test images that the source gets right, in [0, 1]; ``None`` if not known.
-        honest: what a quarter of the honest calibration models from scratch reach of that; ``None`` if not known.
+        source_accuracy: share of all test images that the source gets right, in [0, 1]; ``None`` if not known.
+        honest_accuracy: what the best quarter of honest calibration models reach of that; ``None`` if not known.
 
     Raises:
         ValueError: shapes or types do not fit.
@@ -72,8 +72,8 @@ class Controls:
     std: tuple[float, ...] = ()
     usual: int | None = None
     best: int | None = None
-    source: float | None = None
-    honest: float | None = None
+    source_accuracy: float | None = None
+    honest_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         fits = self.images.ndim == 4 and self.images.dtype == np.uint8 and len(self.images) > 0
@@ -92,11 +92,12 @@ class Controls:
 
         Queries then tell good models from bad ones, and the levels hold for bad ones only.
         """
-        if self.source is None or self.honest is None or self.source - self.honest <= _WEAKER:
+        source, honest = self.source_accuracy, self.honest_accuracy
+        if source is None or honest is None or source - honest <= _WEAKER:
             return None
         return (
-            f"the better honest calibration models get {self.honest:.0%} of the test images right, the source "
-            f"{self.source:.0%}: "
+            f"the better honest calibration models get {honest:.0%} of the test images right, the source "
+            f"{source:.0%}: "
             "an honest model as good as the source may be called stolen"
         )
 
@@ -152,7 +153,7 @@ class Controls:
         return controls
 
 
-_KNOWN = ("usual", "best", "source", "honest")
+_KNOWN = ("usual", "best", "source_accuracy", "honest_accuracy")
 
 
 def _known(facts: ControlsCard) -> tuple[Any, ...]:

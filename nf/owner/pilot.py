@@ -53,24 +53,19 @@ class Course:
     """What the models of a zoo will learn from, and how.
 
     Attributes:
-        raw: the owner's images, ``image_size`` pixels of a side.
-        image_size: pixels of a side.
-        channels: 1 or 3.
+        raw: the owner's images, in the size of the zoo's networks.
         widths: width of each architecture; ``default`` for those that are not named.
         images: number of images that there will be to learn from.
         most_epochs: largest number of times that each of them may be learned from.
-        flip: whether models are trained on mirrored images, too.
+        augment: how they are shifted and mirrored.
     """
 
     raw: RawData
-    image_size: int
-    channels: int
     widths: Mapping[str, float]
     images: int
     most_epochs: int
-    flip: bool
+    augment: Augment
 
-    @property
     def parts(self) -> tuple[LabelledImages, LabelledImages]:
         """As many images to learn from as there will be, and others to be asked."""
         rng, raw = np.random.default_rng(0), self.raw
@@ -84,18 +79,18 @@ class Course:
 
     def train(self, architecture: str, images: LabelledImages, epochs: int) -> tuple[Classifier, float]:
         """A network that learned from ``images``, and the seconds that it took for one of them."""
+        channels = images.images.shape[1]
         model = build_classifier(
             architecture,
             width=self.widths.get(architecture, self.widths["default"]),
-            in_channels=self.channels,
+            in_channels=channels,
             num_classes=len(self.raw.class_names),
-            mean=(0.5,) * self.channels,
-            std=(0.25,) * self.channels,
+            mean=(0.5,) * channels,
+            std=(0.25,) * channels,
             seed=0,
         )
-        augment = Augment(max(2, self.image_size // 8), self.flip)
         took = stopwatch()
-        fit(model, *_tensors(images), TrainingConfig(epochs, BATCH, RATE), seed=0, augment=augment)
+        fit(model, *_tensors(images), TrainingConfig(epochs, BATCH, RATE), seed=0, augment=self.augment)
         return model, took() / (epochs * len(images))
 
 
@@ -116,12 +111,13 @@ def train_pilots(
         patience: seconds of a try beyond which there is none.
         say: called with a line for each architecture.
     """
+    parts = course.parts()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         found = {}
         for name in architectures:
-            found[name] = need = _try(course, name, wanted, patience)
+            found[name] = need = _try(course, name, *parts, wanted, patience)
             reached = "is too slow to try" if need.reached is None else f"gets {need.reached:.0%} right"
             say(f"pilot      {name} {reached}, will learn from {need.passes:,} images")
         return found
@@ -129,9 +125,15 @@ def train_pilots(
         torch.set_num_threads(threads)
 
 
-def _try(course: Course, architecture: str, wanted: float | None, patience: float) -> Pilot:
+def _try(
+    course: Course,
+    architecture: str,
+    train: LabelledImages,
+    test: LabelledImages,
+    wanted: float | None,
+    patience: float,
+) -> Pilot:
     """Train a network ever longer, until it is as good as it has to be."""
-    train, test = course.parts
     few = train.take(np.arange(min(len(train), _TIMED_IMAGES)))
     seconds = min(course.train(architecture, few, 1)[1] for _ in range(2))
     errors: dict[int, float] = {}

@@ -2,7 +2,6 @@
 
 import math
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,14 +12,15 @@ import yaml
 
 from nf.core.config import OwnModelConfig, Profile, SourceConfig
 from nf.core.files import write_text
-from nf.core.lineage import OWN, STUDENT_ATTACKS
+from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
 from nf.core.version import VERSION
+from nf.data import Augment
 from nf.gan import find_gan, train_gan
 from nf.models import network_digest
 from nf.owner.introduce import Introduction
 from nf.owner.pilot import BATCH, RATE, Course, Pilot, stopwatch, train_pilots
-from nf.zoo import fingerbench
+from nf.zoo import ZooPlan, fingerbench
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def plan_profile(
     if met.data.test is None:
         available = int(available * 0.7)
     images = min(available, _MOST_IMAGES)
-    course = Course(met.raw, met.image_size, met.channels, _WIDTHS, images, _MOST_EPOCHS, met.flip)
+    course = Course(met.raw, _WIDTHS, images, _MOST_EPOCHS, Augment(_padding(met), met.flip))
     patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
     pilots = train_pilots(course, _SIZES[0].architectures, met.accuracy, say=say, **patience)
     budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
@@ -258,7 +258,7 @@ def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, image
             else {"kind": "scribbles", "images": min(kept, 4000)},
             "image_size": met.image_size,
             "channels": met.channels,
-            "padding": max(2, met.image_size // 8),
+            "padding": _padding(met),
             "flip": met.flip,
         },
         "zoo": {
@@ -333,6 +333,11 @@ def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, image
     }
 
 
+def _padding(met: Introduction) -> int:
+    """Pixels by which training images are shifted at most."""
+    return max(2, met.image_size // 8)
+
+
 def _own(own: OwnModelConfig) -> dict[str, Any]:
     weights = {"weights": str(Path(own.weights).absolute())} if own.weights else {}
     place = own.open
@@ -362,21 +367,19 @@ def parse_profile(section: Mapping[str, Any], name: str) -> Profile:
 
 def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
     """Seconds of one core for all models of the profile."""
-    profile = parse_profile(section, name)
-    images = profile.data.source.images or 0
+    plan = ZooPlan(parse_profile(section, name), {})
+    images = plan.profile.data.source.images or 0
     images = images if met.others else images // 2
-    test = images // 2
     seconds = 0.0
-    kinds = Counter((spec.architecture, spec.attack) for spec in fingerbench(profile.zoo).trained().specs)
-    for (architecture, attack), count in kinds.items():
-        rate = pilots[architecture].seconds if architecture in pilots else met.copy_seconds
-        if attack in ("train", *STUDENT_ATTACKS):
-            epochs = profile.zoo.overrides.get(architecture, {}).get("epochs", profile.zoo.training.epochs)
-            learned = epochs * images
+    for spec in plan.lineage.specs:
+        rate = pilots[spec.architecture].seconds if spec.architecture in pilots else met.copy_seconds
+        if spec.id == SOURCE_ID:
+            continue
+        if spec.attack in ("train", *STUDENT_ATTACKS):
+            learned = plan.schedule(spec).epochs * images
         else:
-            learned = profile.zoo.attacks["finetune"]["epochs"] * test
-        factor = {"adversarial": 4.0, "distill": 1.4}.get(attack, 1.0)
-        seconds += count * learned * rate * factor if architecture != OWN or attack != "train" else 0.0
+            learned = plan.attack_section(spec)["epochs"] * (images // 2)
+        seconds += learned * rate * {"adversarial": 4.0, "distill": 1.4}.get(spec.attack, 1.0)
     if met.own.remembered:
         seconds += 3 * images * met.seconds
     return seconds

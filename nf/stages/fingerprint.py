@@ -36,7 +36,6 @@ _UNUSUAL = 0.1
 """Share of the calibration models that may get fewer control images right than is called usual, and of honest ones more
 than is called best."""
 
-
 _GOOD = 0.75
 """Quantile of the honest calibration models' accuracies that is held against the source's: some are made worse."""
 
@@ -84,9 +83,9 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
 
 def warn_of_weak_models(controls: Controls) -> None:
     """Say before somebody relies on it that honest calibration models are worse than the source, or much worse."""
-    if controls.source is None:
+    if controls.source_accuracy is None:
         return
-    right = round(controls.source * len(controls))
+    right = round(controls.source_accuracy * len(controls))
     if controls.too_good(right, len(controls)):
         _logger.warning(
             "the source gets %d of %d control images right, where one in ten honest calibration models gets %d: no "
@@ -108,7 +107,8 @@ def _with_accuracies(controls: Controls, run: Run, pool: CalibrationPool | None)
         read_json(run.layout.zoo / name / CARD_FILE, advice="build the model with `nf zoo`")["test_accuracy"]
         for name in (SOURCE_ID, *honest)
     )
-    return replace(controls, source=source, honest=round(float(np.quantile(others, _GOOD)), 6) if others else None)
+    honest_accuracy = round(float(np.quantile(others, _GOOD)), 6) if others else None
+    return replace(controls, source_accuracy=source, honest_accuracy=honest_accuracy)
 
 
 def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:

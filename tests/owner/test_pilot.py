@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nf.data import LabelledImages, RawData
+from nf.data import Augment, LabelledImages, RawData
 from nf.owner import pilot
 from nf.owner.pilot import MOST_PASSES, Course, needed, train_pilots
 from tests.owner.conftest import CLASSES, draw
@@ -15,10 +15,8 @@ def course(train=400, test=200, **changes):
     raw = RawData(
         LabelledImages(*draw(train, 1, SIZE)), LabelledImages(*draw(test, 2, SIZE)) if test else None, CLASSES
     )
-    return Course(raw, **{"images": 300, "most_epochs": 40, "flip": False} | changes, **REST)
-
-
-REST = {"image_size": SIZE, "channels": 3, "widths": {"default": 0.125}}
+    usual = {"widths": {"default": 0.125}, "images": 300, "most_epochs": 40, "augment": Augment(2, flip=False)}
+    return Course(raw, **usual | changes)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +57,10 @@ def test_what_takes_too_long_is_not_tried():
 
 
 def test_no_image_is_learned_from_and_asked():
-    train, test = course(test=0).parts
+    train, test = course(test=0).parts()
     assert (len(train), len(test)) == (300, 80)
     seen = {image.tobytes() for image in train.images}
     assert not any(image.tobytes() in seen for image in test.images)
-    train, test = course(most_epochs=1).parts
+    train, test = course(most_epochs=1).parts()
     assert (len(train), len(test)) == (300, 200)
     assert set(np.unique(test.labels)) == set(range(len(CLASSES)))

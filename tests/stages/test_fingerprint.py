@@ -82,7 +82,7 @@ def test_calibration_models_say_how_many_controls_are_usual_and_honest_ones_how_
     ],
 )
 def test_honest_models_worse_than_the_source_are_warned_of(graded, caplog, best, source, honest, warning):
-    warn_of_weak_models(replace(graded[1], best=best, source=source, honest=honest))
+    warn_of_weak_models(replace(graded[1], best=best, source_accuracy=source, honest_accuracy=honest))
     assert caplog.text.count("WARNING") == bool(warning)
     assert warning in caplog.text
 

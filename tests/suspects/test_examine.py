@@ -186,7 +186,9 @@ def test_a_set_made_with_weak_honest_models_says_so_beside_each_verdict(
     queries: QuerySet, tmp_path: Path, write: Write, learned: str, honest: float | None, cautious: bool
 ) -> None:
     assert queries.controls is not None
-    replace(queries, controls=replace(queries.controls, source=1.0, honest=honest)).save(tmp_path / "queries")
+    replace(queries, controls=replace(queries.controls, source_accuracy=1.0, honest_accuracy=honest)).save(
+        tmp_path / "queries"
+    )
     line = "caution        the better honest calibration models get 80% of the test images right, the source 100%"
     arguments = "--queries", tmp_path / "queries", "--input", "unit"
     assert (line in _verify(write(learned), *arguments).output) == cautious
