@@ -1,7 +1,7 @@
 """Conventions that a classifier may have, put before and behind a network that takes (N, C, H, W) in [0, 1].
 
-Those of the kind ``searched`` are ways of asking that ``nf.suspects`` tries; to one of the kind ``unknown`` nobody asks
-rightly, and ``broken`` ones are no classifiers of the owner's classes.
+Those of the kind ``searched`` are ways of asking that ``nf.suspects`` tries, and ``rare`` ones it tries where these do
+poorly; to one of the kind ``unknown`` nobody asks rightly, and ``broken`` ones do not tell the owner's classes apart.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from nf.suspects.onnx import OnnxNetwork
 from nf.suspects.signature import Port, Signature
 
 Numbers = NDArray[np.float64]
-Kind = Literal["searched", "unknown", "broken"]
+Kind = Literal["searched", "rare", "unknown", "broken"]
 Shape = tuple[int, ...]
 Dimensions = tuple[int | None, ...]
 
@@ -115,6 +115,7 @@ def conventions(image: Shape, controls: Controls, num_classes: int) -> list[Conv
         *_scales(image, controls),
         *_forms(image),
         *_answers(image, num_classes),
+        *_rare(image),
         *_unknown(image),
         *_broken(num_classes),
     ]
@@ -217,17 +218,24 @@ def _answers(image: Shape, num_classes: int) -> Iterator[Convention]:
         yield Convention(name, answered=answered, port=(kind, form), taken=_unscaled(PRESETS["imagenet"], image[0]))
 
 
-def _unknown(image: Shape) -> Iterator[Convention]:
+def _rare(image: Shape) -> Iterator[Convention]:
+    usual = PRESETS["imagenet"]
     scales = {
         "[-2, 2]": Interface(mean=(0.5,), std=(0.25,)),
         "[0, 2]": Interface(range=(0, 2)),
-        "[0, 15]": Interface(range=(0, 15)),
         "[0, 127]": Interface(range=(0, 127)),
-        "ImageNet's deviation alone": Interface(std=PRESETS["imagenet"].std),
-        "inverted, ImageNet's mean and deviation": replace(PRESETS["imagenet"], range=(1, 0)),
+        "ImageNet's deviation alone": Interface(std=usual.std),
+        "ImageNet's mean alone": Interface(mean=usual.mean),
+        "means of bytes alone": Interface(range=(0, 255), mean=(123.68, 116.779, 103.939)),
+        "inverted, ImageNet's mean and deviation": replace(usual, range=(1, 0)),
     }
     for name, way in scales.items():
-        yield Convention(name, kind="unknown", taken=_unscaled(way, image[0]), scale=True)
+        yield Convention(name, kind="rare", taken=_unscaled(way, image[0]), scale=True)
+
+
+def _unknown(image: Shape) -> Iterator[Convention]:
+    sixteenths = _unscaled(Interface(range=(0, 15)), image[0])
+    yield Convention("[0, 15]", kind="unknown", taken=sixteenths, scale=True)
 
     def linear(given: Numbers) -> Numbers:
         return np.asarray(np.clip(given, 0, 1) ** (1 / 2.2))

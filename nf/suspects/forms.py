@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nf.core.controls import Controls
 from nf.core.interface import PRESETS, Channels, Interface, Layout
@@ -15,6 +16,17 @@ SIZES = (28, 32, 64, 96, 128, 224)
 
 _SCALING = ("range", "mean", "std")
 _NAMED = {(way.mean, way.std) for way in PRESETS.values()}
+
+_IMAGENET = PRESETS["imagenet"]
+_RARE = (
+    Interface(range=(0, 1), std=_IMAGENET.std),
+    Interface(range=(0, 1), mean=_IMAGENET.mean),
+    Interface(range=(0, 255), mean=(123.68, 116.779, 103.939)),
+    replace(_IMAGENET, range=(1, 0)),
+    Interface(range=(-2, 2)),
+    Interface(range=(0, 2)),
+    Interface(range=(0, 127)),
+)
 
 
 def forms(port: Port, image: Shape, stated: Interface) -> list[Interface]:
@@ -110,6 +122,15 @@ def scales(form: Interface, image: Shape, controls: Controls, stated: Interface)
     ] + ([PRESETS["caffe"].over(form)] if coloured and stated.channels is None and _is_float(form) else [])
 
 
+def rare_scales(how: Interface, image: Shape, stated: Interface) -> list[Interface]:
+    """``how`` with ways of scaling pixels that few people use; none where a way is ``stated`` or pixels are whole."""
+    if any(getattr(stated, name) is not None for name in _SCALING) or not _is_float(how):
+        return []
+    bare = {name: value for name, value in how.stated().items() if name not in _SCALING}
+    ways = _RARE if how.channels_taken(image[0]) == 3 else tuple(map(_averaged, _RARE))
+    return [Interface.of(**{**bare, **way.stated()}) for way in ways]
+
+
 def _is_float(form: Interface) -> bool:
     return form.dtype in (None, "float16", "float32", "float64")
 
@@ -135,8 +156,11 @@ def _of_floats(controls: Controls, coloured: bool) -> list[Interface]:
 
 def _for_channels(way: Interface, channels: int) -> Interface:
     """Named means and deviations of three channels become one where a suspect sees grey."""
-    if channels == 3 or (way.mean, way.std) not in _NAMED:
-        return way
+    return way if channels == 3 or (way.mean, way.std) not in _NAMED else _averaged(way)
+
+
+def _averaged(way: Interface) -> Interface:
+    """With one mean and deviation for all channels."""
     stated = way.stated()
     for name in ("mean", "std"):
         if name in stated and len(stated[name]) == 3:

@@ -16,7 +16,7 @@ from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
 from nf.core.interface import Interface
 from nf.core.printing import printable
-from nf.suspects.forms import SIZES, scales
+from nf.suspects.forms import SIZES, rare_scales, scales
 from nf.suspects.interpret import Raw
 from nf.suspects.readings import MIN_ACCURACY, Reading, read
 
@@ -29,7 +29,8 @@ _WITHIN = 0.25  # of the screened images that a finalist may be behind the best
 _CLOSE = 0.05  # of the control images that a rival may be behind the best
 _RIVALS = 3
 _SHOWN = 60  # characters of an output's name
-_GOOD = 0.8  # below, other sizes are tried where a suspect takes any
+_GOOD = 0.8  # below, other sizes are tried where a suspect takes any, and rare ways of scaling pixels
+_CLEARLY = 0.1  # of the control images that a rare way has to get right beyond the best of the usual ones
 
 Ask = Callable[[NDArray[np.uint8], Interface], Mapping[str, Raw]]
 
@@ -108,6 +109,8 @@ def find(
         best = _better(best, search.best(larger))
     if best is not None and best.how.size not in (None, _shape(controls)[1:]) and stated.resize is None:
         best = _better(best, search.best(_resized(best.how, stated), screen=False))
+    if best is not None and best.right < max(_GOOD * len(controls), controls.usual or 0):
+        best = search.clearly_better(best, rare_scales(best.how, _shape(controls), stated))
     if best is None or best.right < MIN_ACCURACY * len(controls):
         best = _better(best, search.best(ways, reorder=True))
     if best is None:
@@ -180,6 +183,14 @@ class _Search:
         for way in ways:
             best = _better(best, self._try(way, len(self._controls), reorder=reorder))
         return best
+
+    def clearly_better(self, best: Reading, ways: list[Interface]) -> Reading:
+        """The best of ``ways`` where it is clearly better than ``best``, which else stays and has no rival in them."""
+        aside = _Search(self._ask, self._controls, self._num_classes)
+        other = aside.best(ways)
+        self.tried += aside.tried
+        clearly = other is not None and other.right >= best.right + _CLEARLY * len(self._controls)
+        return other if other is not None and clearly else best
 
     def _try(self, way: Interface, count: int, *, reorder: bool) -> Reading | None:
         self.tried += 1

@@ -9,6 +9,7 @@ from tools.results.records import Record, load
 
 KINDS = {
     "searched": "conventions that the search tries",
+    "rare": "conventions that it tries where these do poorly",
     "unknown": "conventions that it does not try",
     "broken": "classifiers that answer nonsense",
 }

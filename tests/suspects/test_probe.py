@@ -1,0 +1,67 @@
+"""The search for how a suspect wants to be asked: rare ways of scaling pixels, where the usual ones do poorly."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nf.core.controls import Controls
+from nf.core.interface import PRESETS, Interface
+from nf.suspects.forms import rare_scales
+from nf.suspects.interpret import Raw
+from nf.suspects.probe import Ask, all_ways, find
+
+COLOUR, GREY = (3, 4, 4), (1, 4, 4)
+
+
+def scale(how: Interface) -> tuple[object, ...]:
+    return how.range, how.mean, how.std
+
+
+RARE = {scale(way) for way in rare_scales(Interface(), COLOUR, Interface())}
+
+
+@pytest.fixture
+def controls() -> Controls:
+    """Forty images whose first pixel is their number, of four classes."""
+    images = np.zeros((40, *COLOUR), np.uint8)
+    images[:, 0, 0, 0] = np.arange(40)
+    return Controls(images, np.arange(40) % 4)
+
+
+def suspect(right: Callable[[Interface], int]) -> tuple[Ask, list[Interface]]:
+    """One that answers so many of the controls rightly, by how it is asked, and a list of how it was."""
+    asked = []
+
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        asked.append(how)
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        wrong = numbers * 7 % 40 >= right(how)  # spread over all, so that a few tell
+        return {"labels": (numbers + wrong) % 4}
+
+    return ask, asked
+
+
+@pytest.mark.parametrize("wanted", sorted(RARE, key=str), ids=str)
+def test_a_rare_scale_is_found_where_it_is_clearly_better(controls: Controls, wanted: tuple[object, ...]) -> None:
+    ask, _ = suspect(lambda how: 38 if scale(how) == wanted else 28)
+    found = find(ask, all_ways([Interface()], controls, Interface()), controls, 4, Interface())
+    assert (scale(found.how), found.right, found.rivals) == (wanted, 38, ())
+
+
+def test_a_rare_scale_that_is_hardly_better_is_neither_taken_nor_a_rival(controls: Controls) -> None:
+    ask, asked = suspect(lambda how: 31 if scale(how) in RARE else 28 if how.range == (-1, 1) else 20)
+    found = find(ask, all_ways([Interface()], controls, Interface()), controls, 4, Interface())
+    assert (found.how.range, found.right, found.rivals) == ((-1, 1), 28, ())
+    assert set(map(scale, asked)) > RARE
+
+
+def test_rare_scales_are_not_tried_where_a_usual_one_does_well_or_is_stated(controls: Controls) -> None:
+    for right, stated in ((36, Interface()), (28, PRESETS["unit"])):
+        ask, asked = suspect(lambda how, right=right: right)  # type: ignore[misc]
+        find(ask, all_ways([stated], controls, stated), controls, 4, stated)
+        assert not RARE & set(map(scale, asked))
+    assert rare_scales(Interface(dtype="uint8"), COLOUR, Interface()) == []
+    grey = rare_scales(Interface(), GREY, Interface())
+    assert {len(values) for way in grey for values in (way.mean, way.std) if values} == {1}
