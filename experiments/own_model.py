@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,21 @@ from nf.stages.provenance import git_commit, machine, versions
 CLASSES = ("airplane", "automobile", "bird", "deer", "horse", "ship")
 _NUMBERS = (0, 1, 2, 4, 7, 8)  # of these among CIFAR-10's
 _IMAGES = 1500  # of a class: the owner's, and as many that the owner never saw
+_ELSEWHERE = 2000  # of a class: others', which neither the owner nor the owner's honest models ever saw
 _TEST = 400
+_MORE = tuple(
+    enumerate(
+        (
+            "timm:regnetx_002",
+            "timm:dla46_c",
+            "timm:resnet14t",
+            "squeezenet1_1",
+            "timm:repvgg_a0",
+            "timm:mobilenetv2_050",
+        )
+    )
+)
+"""Suspects that were trained when all else was settled, of architectures that no model before was of."""
 _MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
 
@@ -110,6 +125,10 @@ def fresh(name: str, seed: int) -> nn.Module:
     return plain
 
 
+def _plain(name: str) -> str:
+    return name.removeprefix("timm:")
+
+
 def pruned(source: nn.Module, part: Part, size: int) -> nn.Module:
     """Half of the weights away by torch's own pruning, then a little training."""
     layers = [(module, "weight") for module in source.modules() if isinstance(module, nn.Conv2d)]
@@ -145,6 +164,7 @@ class Outside:
     def suspects(self) -> dict[str, Make]:
         """How each suspect is made; the first letters say what it is: thief, independent or twin."""
         own, others, few = self._parts["train"], self._parts["others"], self._parts["test"].every(2)
+        elsewhere = self._parts["elsewhere"]
         size, epochs = self._size, self._epochs
 
         def tuned() -> nn.Module:
@@ -172,6 +192,9 @@ class Outside:
             "independent-regnet": lambda: scratch("regnet_y_400mf", others, 18),
             "twin-resnet": lambda: scratch("timm:resnet10t", own, 19),
             "thief-distilled-regnet": lambda: student("regnet_y_400mf", own, 20),
+            **{f"thief-distilled-{_plain(name)}": partial(student, name, own, 30 + n) for n, name in _MORE[:3]},
+            **{f"independent-{_plain(name)}": partial(scratch, name, elsewhere, 40 + n) for n, name in _MORE},
+            **{f"twin-{_plain(name)}": partial(scratch, name, own, 50 + n) for n, name in _MORE[3:]},
         }
 
     def export(self, name: str, make: Make) -> float:
@@ -198,7 +221,12 @@ def read_parts(path: Path) -> dict[str, Part]:
     """The owner's images, as many that the owner never saw, and the test images, from a file of all of CIFAR-10."""
     with np.load(path) as file:
         known = {"train": (file["x"], file["y"]), "test": (file["xt"], file["yt"])}
-    places = {"train": ("train", 0, _IMAGES), "others": ("train", _IMAGES, 2 * _IMAGES), "test": ("test", 0, _TEST)}
+    places = {
+        "train": ("train", 0, _IMAGES),
+        "others": ("train", _IMAGES, 2 * _IMAGES),
+        "elsewhere": ("train", 2 * _IMAGES, 2 * _IMAGES + _ELSEWHERE),
+        "test": ("test", 0, _TEST),
+    }
     parts = {}
     for name, (source, first, last) in places.items():
         pixels, numbers = known[source]
@@ -209,8 +237,9 @@ def read_parts(path: Path) -> dict[str, Part]:
 
 
 def write_folders(out: Path, parts: dict[str, Part]) -> None:
-    """PNG files, a folder for each class."""
-    for name, part in parts.items():
+    """PNG files, a folder for each class, of what the owner has."""
+    for name in ("train", "test", "others"):
+        part = parts[name]
         root = out / ("others" if name == "others" else f"images/{name}")
         if root.exists():
             continue

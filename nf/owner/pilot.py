@@ -7,15 +7,16 @@ else's answers like a thief, for it is right where they are wrong. So they have 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nf.core.config import TrainingConfig
+from nf.core.config import NetworkConfig, TrainingConfig
 from nf.data import Augment, LabelledImages, RawData
-from nf.models import Classifier, accuracy, build_classifier, fit
+from nf.models import Classifier, accuracy, build_network, fit
 
 TRIES = (12_000, 36_000)
 """Images that a network learns from in each try, each time counted."""
@@ -47,6 +48,11 @@ class Pilot:
     seconds: float
     reached: float | None
 
+    @property
+    def model_seconds(self) -> float:
+        """Seconds of one core for a model as good as the owner's."""
+        return self.passes * self.seconds
+
 
 @dataclass(frozen=True)
 class Course:
@@ -58,6 +64,7 @@ class Course:
         images: number of images that there will be to learn from.
         most_epochs: largest number of times that each of them may be learned from.
         augment: how they are shifted and mirrored.
+        networks: architectures from outside, by name.
     """
 
     raw: RawData
@@ -65,6 +72,7 @@ class Course:
     images: int
     most_epochs: int
     augment: Augment
+    networks: Mapping[str, NetworkConfig] = field(default_factory=dict)
 
     def parts(self) -> tuple[LabelledImages, LabelledImages]:
         """As many images to learn from as there will be, and others to be asked."""
@@ -80,18 +88,23 @@ class Course:
     def train(self, architecture: str, images: LabelledImages, epochs: int) -> tuple[Classifier, float]:
         """A network that learned from ``images``, and the seconds that it took for one of them."""
         channels = images.images.shape[1]
-        model = build_classifier(
-            architecture,
-            width=self.widths.get(architecture, self.widths["default"]),
-            in_channels=channels,
-            num_classes=len(self.raw.class_names),
-            mean=(0.5,) * channels,
-            std=(0.25,) * channels,
-            seed=0,
-        )
+        build = {
+            **self._network(architecture),
+            "in_channels": channels,
+            "num_classes": len(self.raw.class_names),
+            "mean": (0.5,) * channels,
+            "std": (0.25,) * channels,
+        }
+        model = build_network(build, seed=0)
         took = stopwatch()
         fit(model, *_tensors(images), TrainingConfig(epochs, BATCH, RATE), seed=0, augment=self.augment)
         return model, took() / (epochs * len(images))
+
+    def _network(self, architecture: str) -> dict[str, Any]:
+        if architecture in self.networks:
+            outside = self.networks[architecture]
+            return {"open": outside.open, "interface": outside.interface.to_json()}
+        return {"architecture": architecture, "width": self.widths.get(architecture, self.widths["default"])}
 
 
 def train_pilots(

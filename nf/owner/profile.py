@@ -3,15 +3,16 @@
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from nf.core.config import OwnModelConfig, Profile, SourceConfig
+from nf.core.config import NetworkConfig, OwnModelConfig, Profile, SourceConfig
 from nf.core.files import write_text
+from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
 from nf.core.version import VERSION
@@ -19,7 +20,7 @@ from nf.data import Augment
 from nf.gan import find_gan, train_gan
 from nf.models import network_digest
 from nf.owner.introduce import Introduction
-from nf.owner.pilot import BATCH, RATE, Course, Pilot, stopwatch, train_pilots
+from nf.owner.pilot import BATCH, MOST_PASSES, RATE, Course, Pilot, stopwatch, train_pilots
 from nf.zoo import ZooPlan, fingerbench
 
 
@@ -38,6 +39,11 @@ class _Size:
     suspects: tuple[str, ...]
     training: tuple[tuple[str, ...], int]
     calibration: Mapping[str, int]
+
+    def with_networks(self, names: tuple[str, ...]) -> "_Size":
+        """With architectures from outside among all but the suspects; the number of calibration models stays."""
+        honest, students = self.training
+        return replace(self, architectures=self.architectures + names, training=(honest + names, students))
 
 
 _SIZES = (
@@ -74,6 +80,12 @@ _SHARES = {"zoo": 0.5, "gan": 0.2}
 
 _EFFORTS = (1.0, 0.5)
 """Parts of what a model needs to be as good as the owner's that honest calibration models learn: some are worse."""
+
+_USUAL = NetworkConfig("torchvision:resnet18", interface=Interface(channels="rgb"))
+"""How most people's networks begin: a stem that halves the image twice. This project's see small images whole."""
+
+_MOST_COSTLY = 3.0
+"""A model of an architecture from outside may take as many times longer than one of any of this project's."""
 
 _MOST_IMAGES = 10_000
 _MOST_EPOCHS = 40
@@ -162,17 +174,21 @@ def plan_profile(
     if met.data.test is None:
         available = int(available * 0.7)
     images = min(available, _MOST_IMAGES)
-    course = Course(met.raw, _WIDTHS, images, _MOST_EPOCHS, Augment(_padding(met), met.flip))
+    networks = _networks(met)
+    course = Course(met.raw, _WIDTHS, images, _MOST_EPOCHS, Augment(_padding(met), met.flip), networks)
     patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
-    pilots = train_pilots(course, _SIZES[0].architectures, met.accuracy, say=say, **patience)
+    pilots = train_pilots(course, (*_SIZES[0].architectures, *networks), met.accuracy, say=say, **patience)
+    for name, reason in _unfit(pilots, networks).items():
+        say(f"pilot      {name} {reason}: no models of it")
+        del networks[name]
     budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
     a_step = _seconds_a_step(met)
 
     def planned(size: _Size, enough: float, steps: int) -> tuple[dict[str, Any], float]:
-        section = _section(met, size, _epochs(size, pilots, images, enough), images=images, steps=steps)
+        section = _section(met, size, _epochs(size, pilots, images, enough), networks, images=images, steps=steps)
         return section, _zoo_seconds(section, name, pilots, met)
 
-    for size in _SIZES:
+    for size in (each.with_networks(tuple(networks)) for each in _SIZES):
         seconds = planned(size, 1.0, 1)[1]
         if seconds <= budget:
             break
@@ -195,6 +211,32 @@ def plan_profile(
     expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
     section["seconds"] = {stage: round(60 * each) for stage, each in expected.items()}
     return section, costs
+
+
+def _networks(met: Introduction) -> dict[str, NetworkConfig]:
+    """Architectures from outside for honest models and students: the owner's, and one as most people's.
+
+    Whoever solves the same task takes networks like the owner's, and these err alike: where no honest model of such a
+    kind has been seen, one is taken for a thief.
+    """
+    own = met.untrained
+    alike = own is not None and own.open == _USUAL.open and own.interface.size in (None, (met.image_size,) * 2)
+    return {
+        **({} if alike else {"torchvision_resnet18": _USUAL}),
+        **({"own_architecture": own} if own else {}),
+    }
+
+
+def _unfit(pilots: Mapping[str, Pilot], networks: Mapping[str, NetworkConfig]) -> dict[str, str]:
+    """Networks from outside that are too slow, or that do not get as good as the owner's model, and why."""
+    most = max(pilot.model_seconds for name, pilot in pilots.items() if name not in networks)
+    reasons = {}
+    for name in networks:
+        if pilots[name].model_seconds > _MOST_COSTLY * most:
+            reasons[name] = f"takes {pilots[name].model_seconds / 60:.0f} minutes a model"
+        elif pilots[name].passes >= MOST_PASSES:
+            reasons[name] = "is not as good as your model by then"
+    return reasons
 
 
 def _epochs(size: _Size, pilots: Mapping[str, Pilot], images: int, enough: float) -> dict[str, int]:
@@ -235,7 +277,15 @@ class _Readable(yaml.SafeDumper):
         return super().represent_sequence(tag, sequence, flow_style=short or flow_style)
 
 
-def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, images: int, steps: int) -> dict[str, Any]:
+def _section(
+    met: Introduction,
+    size: _Size,
+    epochs: Mapping[str, int],
+    networks: Mapping[str, NetworkConfig],
+    *,
+    images: int,
+    steps: int,
+) -> dict[str, Any]:
     """The section for models that learn from each of ``images`` as often as ``epochs`` says of their architecture."""
     kept, own = max(1, images), met.own
     usual = sorted(epochs.values())[len(epochs) // 2]
@@ -265,6 +315,9 @@ def _section(met: Introduction, size: _Size, epochs: Mapping[str, int], *, image
             "own": _own(own),
             "source": size.suspects[0],
             "architectures": list(size.architectures),
+            "networks": {
+                name: {"open": each.open, "interface": each.interface.to_json()} for name, each in networks.items()
+            },
             "suspects": list(size.suspects),
             "widths": dict(_WIDTHS),
             "training": {"epochs": usual, "batch_size": BATCH, "learning_rate": RATE},
@@ -390,7 +443,7 @@ def _seconds_a_step(met: Introduction) -> float:
     shape = (64, met.channels, met.image_size, met.image_size)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(64) % len(met.class_names)
-    section = _section(met, _SIZES[-1], {"resnet18": 1}, images=1, steps=1)["gans"]["sagan"]
+    section = _section(met, _SIZES[-1], {"resnet18": 1}, {}, images=1, steps=1)["gans"]["sagan"]
     seconds = []
     for steps in (1, 6):
         config = parse_section(find_gan("sagan").config, {**section, "steps": steps}, "gans.sagan")

@@ -53,6 +53,13 @@ def train_outside(network, images, labels, epochs=6):
     return network.eval()
 
 
+def small(num_classes):
+    """A network that learns what ``draw`` draws at once."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 7 * 7, num_classes)
+    )
+
+
 @pytest.fixture(scope="session")
 def owner(tmp_path_factory):
     """A folder with ``images/train``, ``images/test``, ``others`` and ``model.pt``, a checkpoint of ResNet18."""

@@ -1,5 +1,6 @@
 """``nf init``: what it finds out, what it writes, and what it says of input that cannot be used."""
 
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -34,6 +35,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plans, "train_pilots", pilots(1e-4))
     monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 0.1)
+    monkeypatch.setattr(importlib.import_module("nf.owner.introduce"), "_seconds_of_training", lambda *_: 1e-3)
     return tmp_path
 
 
@@ -50,6 +52,7 @@ def init(*arguments):
 
 
 def written(project, name):
+    """The profile, as the pipeline reads it."""
     settings = load_settings(project / "params.yaml")
     return settings.load_profile(name)
 
@@ -147,6 +150,54 @@ def test_each_architecture_learns_for_as_long_as_it_needs(owner, project, monkey
     assert (zoo.training.epochs, zoo.overrides) == (10, {"vgg13_bn": {"epochs": 40}})
     assert zoo.suspects == ("resnet18", "vgg16_bn")
     assert {spec.architecture for spec in fingerbench(zoo).specs if spec.id.startswith("scratch-")} > set(zoo.suspects)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "cost", "names"),
+    [
+        (["torchvision:resnet18", "--weights", "model.pt"], "32", 1.0, {"own_architecture"}),  # as most people's, too
+        (["torchvision:resnet18", "--weights", "model.pt"], "48", 1.0, {"own_architecture", "torchvision_resnet18"}),
+        (["torchvision:resnet18", "--weights", "model.pt"], "48", 9.0, {"torchvision_resnet18"}),
+    ],
+)
+def test_honest_models_are_of_the_owner_s_architecture_too(owner, project, monkeypatch, model, size, cost, names):
+    def tried(course, architectures, *_, **__):
+        assert {name: network.weights for name, network in course.networks.items()} == dict.fromkeys(
+            set(architectures) - set(plans._SIZES[0].architectures)
+        )
+        return {each: Pilot(1_600, 1e-4 * (cost if each == "own_architecture" else 1), 0.9) for each in architectures}
+
+    monkeypatch.setattr(plans, "train_pilots", tried)
+    monkeypatch.chdir(owner)
+    monkeypatch.setattr("nf.cli.init._FOLDER", project / "profiles")
+    result = init("mine", "--model", *model, "--data", "images", "--others", "others", "--input", f"imagenet,{size}")
+    assert result.exit_code == 0, result.exception
+    assert ("own_architecture takes" in result.output) == (cost > 3)
+    zoo = written(project, "mine").zoo
+    assert set(zoo.networks) == names
+    assert not names & set(zoo.suspects)
+    made = {spec.id for spec in fingerbench(zoo).specs}
+    for name in names:
+        assert {f"scratch-{name}-c1", f"twin-{name}-c1", f"scratch-{name}-t1", f"distill-{name}-source-t1"} <= made
+
+
+def test_an_architecture_that_brings_its_weights_makes_no_honest_models(owner, project, monkeypatch):
+    """Such as a function that loads them: what it returns is the owner's model each time."""
+    code = f"""
+import torch
+from torchvision import models
+
+def make(num_classes):
+    network = models.resnet18(num_classes=num_classes)
+    network.load_state_dict(torch.load({str(owner / "model.pt")!r}, weights_only=True)["state_dict"])
+    return network
+"""
+    (project / "brought.py").write_text(code)
+    result = init("mine", "--model", "brought:make", "--data", owner / "images", "--input", "imagenet,32")
+    assert result.exit_code == 0, result.exception
+    zoo = written(project, "mine").zoo
+    assert zoo.own.copied
+    assert set(zoo.networks) == {"torchvision_resnet18"}
 
 
 def test_what_is_there_is_not_written_over(owner, project):

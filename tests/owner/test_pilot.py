@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
+from nf.core.config import NetworkConfig
+from nf.core.interface import Interface
 from nf.data import Augment, LabelledImages, RawData
 from nf.owner import pilot
 from nf.owner.pilot import MOST_PASSES, Course, needed, train_pilots
@@ -47,6 +50,14 @@ def test_a_network_learns_until_it_is_good_enough(monkeypatch):
     assert 600 < hard.passes <= MOST_PASSES
     assert 0 < hard.seconds < 0.1
     assert lines == [f"pilot      resnet18 gets {easy.reached:.0%} right, will learn from 600 images"]
+
+
+def test_a_network_from_outside_is_tried_as_it_wants_to_be_asked():
+    alike = NetworkConfig("torchvision:shufflenet_v2_x0_5", interface=Interface(channels="rgb", size=(32, 32)))
+    found = train_pilots(course(networks={"outside": alike}), ["outside"], 0.1)["outside"]
+    assert found.model_seconds == found.passes * found.seconds > 0
+    model, _ = course(networks={"outside": alike}).train("outside", course().parts()[0].take(np.arange(32)), 1)
+    assert model.prepared(torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 3, 32, 32)
 
 
 def test_what_takes_too_long_is_not_tried():

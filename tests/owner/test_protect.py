@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import nf
+from nf.core.config import NetworkConfig
 from nf.core.errors import ConfigError
 from nf.owner import profile as plans
 from nf.owner.pilot import Pilot
-from tests.owner.conftest import CLASSES, draw, train_outside
+from tests.owner.conftest import CLASSES, draw, small, train_outside
 
 SIZE = 16
 
@@ -23,7 +23,8 @@ def hasty(monkeypatch):
     one = ("resnet18",)
     tiny = replace(plans._SIZES[-1], architectures=one, suspects=one, training=(one, 1), calibration=few)
     monkeypatch.setattr(plans, "_SIZES", (tiny,))
-    monkeypatch.setattr(plans, "train_pilots", lambda *_, **__: {"resnet18": Pilot(600, 1e-3, 0.9)})
+    monkeypatch.setattr(plans, "train_pilots", lambda _, names, *__, **___: dict.fromkeys(names, Pilot(600, 1e-3, 0.9)))
+    monkeypatch.setattr(plans, "_USUAL", NetworkConfig("tests.owner.conftest:small"))
     monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 1.0)
     whole = plans._section
 
@@ -39,9 +40,7 @@ def hasty(monkeypatch):
 
 def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
     images, labels = draw(240, 1, SIZE)
-    network = nn.Sequential(
-        nn.Conv2d(3, 16, 3, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 7 * 7, len(CLASSES))
-    )
+    network = small(len(CLASSES))
     train_outside(network, images, labels, epochs=8)
     queries = nf.protect(
         network,
@@ -57,6 +56,8 @@ def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
     assert len(queries) == 10
     assert queries.calibration is not None
     assert {model.group for model in queries.calibration.models} == {"thief", "twin"}
+    honest = {model.id.split("-")[1] for model in queries.calibration.models if model.group == "twin"}
+    assert honest == {"resnet18", "torchvision_resnet18"}
     assert {model.kind for model in queries.calibration.models if model.group == "thief"} == {"distill", "knockoff"}
     with torch.no_grad():
         x = torch.from_numpy(queries.images).float() / 255
