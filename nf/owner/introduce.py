@@ -76,7 +76,7 @@ class Introduction:
         seconds: seconds that it takes to answer an image.
         copy_seconds: seconds that a step of training a copy of it takes for an image; infinite without copies.
         flip: whether it knows the images in a mirror, too, so that models may be trained on mirrored ones.
-        untrained: its architecture with other weights, for honest models; ``None`` where there is no such thing.
+        untrained: the model's architecture with other weights, for honest models; ``None`` where that cannot be had.
         raw: the images, ``image_size`` pixels of a side.
     """
 
