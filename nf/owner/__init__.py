@@ -1,7 +1,8 @@
 """An owner's own model and images become a profile: what ``nf init`` and ``nf.protect`` do."""
 
 from nf.owner.introduce import Introduction, Wishes, introduce
-from nf.owner.profile import notes, plan_profile, write_profile
+from nf.owner.plan import plan_profile
 from nf.owner.protect import protect
+from nf.owner.write import notes, write_profile
 
 __all__ = ["Introduction", "Wishes", "introduce", "notes", "plan_profile", "protect", "write_profile"]

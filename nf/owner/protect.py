@@ -14,7 +14,8 @@ from nf.core.paths import Layout
 from nf.core.progress import show_progress
 from nf.core.queries import QuerySet
 from nf.owner.introduce import Wishes, introduce
-from nf.owner.profile import parse_profile, plan_profile
+from nf.owner.plan import plan_profile
+from nf.owner.section import parse_profile
 from nf.stages.costs import CostLog, Utilisation
 from nf.stages.deadline import Deadline
 from nf.stages.graph import Wanted, all_parts, select

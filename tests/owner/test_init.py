@@ -18,7 +18,7 @@ from nf.cli.commands import cli
 from nf.core.config import Profile, load_settings
 from nf.core.errors import NFError
 from nf.core.paths import Layout
-from nf.owner import profile as plans
+from nf.owner import plan as plans
 from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
 from nf.stages.run import Run
@@ -163,7 +163,7 @@ def test_each_architecture_learns_for_as_long_as_it_needs(owner, project, monkey
 def test_honest_models_are_of_the_owner_s_architecture_too(owner, project, monkeypatch, model, size, cost, names):
     def tried(course, architectures, *_, **__):
         assert {name: network.weights for name, network in course.networks.items()} == dict.fromkeys(
-            set(architectures) - set(plans._SIZES[0].architectures)
+            set(architectures) - set(plans.SIZES[0].architectures)
         )
         return {each: Pilot(1_600, 1e-4 * (cost if each == "own_architecture" else 1), 0.9) for each in architectures}
 

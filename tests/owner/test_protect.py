@@ -9,7 +9,7 @@ import torch
 import nf
 from nf.core.config import NetworkConfig
 from nf.core.errors import ConfigError
-from nf.owner import profile as plans
+from nf.owner import plan as plans
 from nf.owner.pilot import Pilot
 from tests.owner.conftest import CLASSES, draw, small, train_outside
 
@@ -21,12 +21,12 @@ def hasty(monkeypatch):
     """The plan of an owner in a hurry, with a tenth of its models, GAN and candidates."""
     few = {"copies": 0, "students": 5, "independent": 3, "independent_offspring": 0, "twins": 3, "twin_offspring": 0}
     one = ("resnet18",)
-    tiny = replace(plans._SIZES[-1], architectures=one, suspects=one, training=(one, 1), calibration=few)
-    monkeypatch.setattr(plans, "_SIZES", (tiny,))
+    tiny = replace(plans.SIZES[-1], architectures=one, suspects=one, training=(one, 1), calibration=few)
+    monkeypatch.setattr(plans, "SIZES", (tiny,))
     monkeypatch.setattr(plans, "train_pilots", lambda _, names, *__, **___: dict.fromkeys(names, Pilot(600, 1e-3, 0.9)))
     monkeypatch.setattr(plans, "_USUAL", NetworkConfig("tests.owner.conftest:small"))
     monkeypatch.setattr(plans, "_seconds_a_step", lambda *_: 1.0)
-    whole = plans._section
+    whole = plans.profile_section
 
     def less(*arguments, **settings):
         section = whole(*arguments, **settings)
@@ -35,7 +35,7 @@ def hasty(monkeypatch):
         section["zoo"]["levels"] = {key: [] for key in ("finetune", "prune", "noise", "adversarial")}
         return {**section, "queries": 10, "levels": {"independent": 0.3, "trained": 0.3}}
 
-    monkeypatch.setattr(plans, "_section", less)
+    monkeypatch.setattr(plans, "profile_section", less)
 
 
 def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):

@@ -11,7 +11,7 @@ from nf.core.errors import ArtifactError, ConfigError
 from nf.core.interface import parse_input
 from nf.core.paths import Layout
 from nf.models import AnsweringClassifier, load_model, predict, weights_hash
-from nf.owner.profile import parse_profile
+from nf.owner.section import parse_profile
 from nf.stages.detectors import detectors
 from nf.stages.fingerprint import fingerprint
 from nf.stages.own_model import load_source, open_own_model, own_digest

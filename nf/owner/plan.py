@@ -1,0 +1,223 @@
+"""The plan for an owner's model: as much of a zoo, a GAN and a scheme as the time allows, and what that will cost."""
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nf.core.config import NetworkConfig
+from nf.core.interface import Interface
+from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
+from nf.core.sections import parse_section
+from nf.data import Augment
+from nf.gan import find_gan, train_gan
+from nf.owner.introduce import Introduction
+from nf.owner.pilot import MOST_PASSES, Course, Pilot, stopwatch, train_pilots
+from nf.owner.section import WIDTHS, padding, parse_profile, profile_section
+from nf.owner.sizes import SIZES, Size
+from nf.zoo import ZooPlan, fingerbench
+
+_SHARES = {"zoo": 0.5, "gan": 0.2}
+"""Parts of the owner's time; the rest is for making queries and for all that is short."""
+
+_USUAL = NetworkConfig("torchvision:resnet18", interface=Interface(channels="rgb"))
+"""How most people's networks begin: a stem that halves the image twice. This project's see small images whole."""
+
+_MOST_COSTLY = 3.0
+"""A model of an architecture from outside may take as many times longer than one of any of this project's."""
+
+_MOST_IMAGES = 10_000
+_MOST_EPOCHS = 40
+_PATIENCE = 0.02
+"""Part of the owner's time that a try of a network may take."""
+_GAN_STEPS = (400, 3_500)
+_BYTES_OF_MODEL = 4e6
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a profile will take on this machine.
+
+    Attributes:
+        models: number of models that are trained.
+        zoo_minutes: minutes for these.
+        gan_minutes: minutes for the GAN.
+        query_minutes: minutes for the queries, which are guessed from the other two.
+        gigabytes: space of all artifacts.
+        asked: images that the owner's model is asked, each once, if its answers are remembered; else ``None``.
+        lineages: number of independent models from scratch, or of twins, that an error rate rests on.
+        enough: part of what they must learn from to be as good as the owner's model that there is time for, in (0, 1].
+    """
+
+    models: int
+    zoo_minutes: float
+    gan_minutes: float
+    query_minutes: float
+    gigabytes: float
+    asked: int | None
+    lineages: int
+    enough: float
+
+    @property
+    def warning(self) -> str | None:
+        """What an owner should know before relying on verdicts of such a zoo."""
+        if self.enough < 1:
+            return (
+                f"models learn {self.enough:.0%} of what they need to be as good as yours: verdicts may accuse good "
+                "models of other people's; --minutes gives them more"
+            )
+        if self.lineages < SIZES[0].calibration["independent"]:
+            return (
+                f"honest models of {self.lineages} lineages tell little of rare errors, and fewer thieves are found; "
+                "--minutes gives it more"
+            )
+        return None
+
+    @property
+    def minutes(self) -> float:
+        """All in all."""
+        return self.zoo_minutes + self.gan_minutes + self.query_minutes
+
+    def __str__(self) -> str:
+        asked = f", {self.asked:,} images to ask the model" if self.asked is not None else ""
+        return (
+            f"about {self.minutes:.0f} minutes: {self.models} models in {self.zoo_minutes:.0f}, a GAN in "
+            f"{self.gan_minutes:.0f}, queries in {self.query_minutes:.0f}; {self.gigabytes:.1f} GB{asked}"
+        )
+
+
+def plan_profile(
+    met: Introduction,
+    name: str,
+    *,
+    minutes: float | None = None,
+    workers: int = 2,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], Costs]:
+    """The section of a profile for the model, and its costs on this machine.
+
+    How good models are goes before how many there are: verdicts that rest on few models accuse nobody, those that rest
+    on models worse than other people's accuse these people.
+
+    Args:
+        met: what is known of the model and its images.
+        name: name of the profile.
+        minutes: time that there is; ``None`` takes what the largest zoo needs.
+        workers: processes that train models.
+        say: called with a line for each thing that is found.
+    """
+    available = sum(met.counts) if met.others else sum(met.counts) // 2
+    if met.data.test is None:
+        available = int(available * 0.7)
+    images = min(available, _MOST_IMAGES)
+    networks = _networks(met)
+    course = Course(met.raw, WIDTHS, images, _MOST_EPOCHS, Augment(padding(met), met.flip), networks)
+    patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
+    pilots = train_pilots(course, (*SIZES[0].architectures, *networks), met.accuracy, say=say, **patience)
+    for name, reason in _unfit(pilots, networks).items():
+        say(f"pilot      {name} {reason}: no models of it")
+        del networks[name]
+    budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
+    a_step = _seconds_a_step(met)
+
+    def planned(size: Size, enough: float, steps: int) -> tuple[dict[str, Any], float]:
+        section = profile_section(
+            met, size, _epochs(size, pilots, images, enough), networks, images=images, steps=steps
+        )
+        return section, _zoo_seconds(section, name, pilots, met)
+
+    for size in (each.with_networks(tuple(networks)) for each in SIZES):
+        seconds = planned(size, 1.0, 1)[1]
+        if seconds <= budget:
+            break
+    enough = min(1.0, budget / seconds)
+    gan_seconds = (seconds * enough / workers) * _SHARES["gan"] / _SHARES["zoo"]
+    steps = int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step)))
+    section, seconds = planned(size, enough, steps)
+    zoo, gan = seconds / workers / 60, steps * a_step / 60
+    models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
+    costs = Costs(
+        models=models,
+        zoo_minutes=zoo,
+        gan_minutes=gan,
+        query_minutes=0.3 * (zoo + gan) + 2,
+        gigabytes=models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
+        asked=images * 3 if met.own.remembered else None,
+        lineages=size.calibration["independent" if met.others else "twins"],
+        enough=enough,
+    )
+    expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
+    section["seconds"] = {stage: round(60 * each) for stage, each in expected.items()}
+    return section, costs
+
+
+def _networks(met: Introduction) -> dict[str, NetworkConfig]:
+    """Architectures from outside for honest models and students: the owner's, and one as most people's.
+
+    Whoever solves the same task takes networks like the owner's, and these err alike: where no honest model of such a
+    kind has been seen, one is taken for a thief.
+    """
+    own = met.untrained
+    alike = own is not None and own.open == _USUAL.open and own.interface.size in (None, (met.image_size,) * 2)
+    return {
+        **({} if alike else {"torchvision_resnet18": _USUAL}),
+        **({"own_architecture": own} if own else {}),
+    }
+
+
+def _unfit(pilots: Mapping[str, Pilot], networks: Mapping[str, NetworkConfig]) -> dict[str, str]:
+    """Networks from outside that are too slow, or that do not get as good as the owner's model, and why."""
+    most = max(pilot.model_seconds for name, pilot in pilots.items() if name not in networks)
+    reasons = {}
+    for name in networks:
+        if pilots[name].model_seconds > _MOST_COSTLY * most:
+            reasons[name] = f"takes {pilots[name].model_seconds / 60:.0f} minutes a model"
+        elif pilots[name].passes >= MOST_PASSES:
+            reasons[name] = "is not as good as your model by then"
+    return reasons
+
+
+def _epochs(size: Size, pilots: Mapping[str, Pilot], images: int, enough: float) -> dict[str, int]:
+    """How often each of the ``images`` is learned from, by architecture."""
+    times = {each: round(enough * pilots[each].passes / images) for each in size.architectures}
+    return {each: max(1, min(_MOST_EPOCHS, epochs)) for each, epochs in times.items()}
+
+
+def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
+    """Seconds of one core for all models of the profile."""
+    plan = ZooPlan(parse_profile(section, name), {})
+    images = plan.profile.data.source.images or 0
+    images = images if met.others else images // 2
+    seconds = 0.0
+    for spec in plan.lineage.specs:
+        rate = pilots[spec.architecture].seconds if spec.architecture in pilots else met.copy_seconds
+        if spec.id == SOURCE_ID:
+            continue
+        if spec.attack in ("train", *STUDENT_ATTACKS):
+            learned = plan.schedule(spec).epochs * images
+        else:
+            learned = plan.attack_section(spec)["epochs"] * (images // 2)
+        seconds += learned * rate * {"adversarial": 4.0, "distill": 1.4}.get(spec.attack, 1.0)
+    if met.own.remembered:
+        seconds += 3 * images * met.seconds
+    return seconds
+
+
+def _seconds_a_step(met: Introduction) -> float:
+    """Seconds of a step of the GAN, measured on noise."""
+    shape = (64, met.channels, met.image_size, met.image_size)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    labels = torch.arange(64) % len(met.class_names)
+    section = profile_section(met, SIZES[-1], {"resnet18": 1}, {}, images=1, steps=1)["gans"]["sagan"]
+    seconds = []
+    for steps in (1, 6):
+        config = parse_section(find_gan("sagan").config, {**section, "steps": steps}, "gans.sagan")
+        with tempfile.TemporaryDirectory() as folder:
+            took = stopwatch()
+            train_gan("sagan", config, images, labels, num_classes=len(met.class_names), seed=0, folder=Path(folder))
+            seconds.append(took())
+    return max(1e-3, (seconds[1] - seconds[0]) / 5)
