@@ -40,7 +40,6 @@ _MORE = tuple(
             "timm:regnetx_002",
             "timm:dla46_c",
             "timm:resnet14t",
-            "squeezenet1_1",
             "timm:repvgg_a0",
             "timm:mobilenetv2_050",
         )
@@ -192,7 +191,7 @@ class Outside:
             "independent-regnet": lambda: scratch("regnet_y_400mf", others, 18),
             "twin-resnet": lambda: scratch("timm:resnet10t", own, 19),
             "thief-distilled-regnet": lambda: student("regnet_y_400mf", own, 20),
-            **{f"thief-distilled-{_plain(name)}": partial(student, name, own, 30 + n) for n, name in _MORE[:3]},
+            **{f"thief-distilled-{_plain(name)}": partial(student, name, own, 30 + n) for n, name in _MORE[:2]},
             **{f"independent-{_plain(name)}": partial(scratch, name, elsewhere, 40 + n) for n, name in _MORE},
             **{f"twin-{_plain(name)}": partial(scratch, name, own, 50 + n) for n, name in _MORE[3:]},
         }

@@ -17,7 +17,13 @@ SMALLEST = 1e-6
 """No smaller p-value is stated: nobody has seen that far into the tail."""
 
 EVEN = 0.5
-"""No smaller p-value is stated of a suspect whose answers fit an honest model at least as well as a thief."""
+"""No smaller p-value is stated of a suspect that fits honest models at least as well as thieves, or neither of them."""
+
+UNLIKE = 0.01
+"""Below, a chance that a thief scores as low as the suspect says that it is no thief like those that are known."""
+
+_NEAR = 0.75
+"""Part of the way from honest models to thieves beyond which nothing is unlike a thief, however alike these are."""
 
 _FEWEST = 5
 """Models of a kind that its mean is estimated from; kinds of fewer are taken together."""
@@ -54,7 +60,8 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     of freedom than lineages. Below the highest lineage that was seen, ranks have to agree.
 
     Where honest models score alike, one that is honest in another way lies far out in their tail, and still far from
-    any thief. So at log odds of 0 or less the p-value is no less than ``EVEN``, whatever the tail says.
+    any thief. So the p-value is no less than ``EVEN``, whatever the tail says, at log odds of 0 or less, and where the
+    score is ``unexplained``.
     """
     places = calibration.select(group)
     if len(places) == 0:
@@ -67,10 +74,34 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     as_high = int(sum(value >= score for value in highest.values()))
     ranks = (1 + as_high) / (1 + len(highest))
     tails = _tails(score, _by_kind(models, scores), len(highest))
-    least = EVEN if score <= 0 else SMALLEST
+    least = EVEN if score <= 0 or unexplained(score, look, calibration, group) else SMALLEST
     value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, least)
     kind = max(tails, key=lambda name: tails[name])
     return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest))
+
+
+def unexplained(score: float, look: Look, calibration: Calibration, group: Group) -> bool:
+    """Whether a model that is none of ``group`` would not score so either, as far as models are known.
+
+    Thieves of any known kind score as low in fewer than ``UNLIKE`` of the cases, and the score lies short of three
+    quarters of the way from the mean of the group's scores to that of thieves'. For independent models, a model that
+    learned from the owner's data has to be as unlikely to score as high.
+    """
+    held_out = np.array(look.held_out)
+
+    def of(other: Group) -> tuple[list[CalibrationModel], NDArray[np.float64]]:
+        places = calibration.select(other)
+        return [calibration.models[place] for place in places], held_out[places]
+
+    thieves, stolen = of("thief")
+    if not thieves or score >= (1 - _NEAR) * of(group)[1].mean() + _NEAR * stolen.mean():
+        return False
+    likeliest = max(_tails(-score, _by_kind(thieves, -stolen), len(thieves)).values())
+    twins, trained = of("twin")
+    if twins and group == "independent":
+        lineages = len({model.lineage for model in twins})
+        likeliest = max(likeliest, *_tails(score, _by_kind(twins, trained), lineages).values())
+    return likeliest < UNLIKE
 
 
 def _by_kind(models: Sequence[CalibrationModel], scores: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:

@@ -148,3 +148,47 @@ def test_answers_that_fit_an_honest_model_better_than_a_thief_are_no_sign_of_the
     models = [("train", f"l{place}", -3.0 + place / 100) for place in range(12)]
     far, even, beyond = (p(score, *models) for score in (-2.0, 0.0, 1e-9))
     assert (far.value, even.value, beyond.value) == (EVEN, EVEN, SMALLEST)
+
+
+def grouped(**held_out):
+    """A calibration of models from scratch by group, each a lineage, and its one look."""
+    known = [
+        (group, f"{group}{place}", value) for group, values in held_out.items() for place, value in enumerate(values)
+    ]
+    models = tuple(CalibrationModel(name, group, "train", name) for group, name, _ in known)
+    look = Look(1, (1.0,), 0.0, tuple(value for *_, value in known))
+    return Calibration(models, (look,), Levels(), candidates=1, folds=5), look
+
+
+HONEST, STOLEN = np.linspace(-4, -3, 8), np.linspace(3, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("score", "thieves", "explained"),
+    [
+        (3.0, STOLEN, True),
+        (1.0, STOLEN, False),  # as far from thieves as from honest models
+        (1.0, np.linspace(0, 7, 8), True),  # thieves differ that much
+        (2.5, np.full(8, 3.5) + np.arange(8) / 1e4, True),  # however alike they are, this is near enough
+        (1.5, np.full(8, 3.5) + np.arange(8) / 1e4, False),
+    ],
+)
+def test_a_score_that_neither_thieves_nor_honest_models_have_is_no_sign_of_theft(score, thieves, explained):
+    known, look = grouped(thief=thieves, independent=HONEST)
+    found = p_value(score, look, known, "independent")
+    assert found.value < 0.01 if explained else found.value == EVEN
+
+
+def test_a_model_of_the_same_data_explains_what_independent_ones_do_not():
+    known, look = grouped(thief=STOLEN, independent=HONEST, twin=np.linspace(0.5, 1.5, 8))
+    independent, trained = (p_value(1.0, look, known, group) for group in ("independent", "twin"))
+    assert independent.value < 0.01
+    assert trained.value >= EVEN
+
+
+@settings(max_examples=50, deadline=None)
+@given(scores, scores)
+def test_with_thieves_too_a_higher_score_is_never_less_surprising(one, other):
+    known, look = grouped(thief=STOLEN, independent=HONEST)
+    low, high = (p_value(score, look, known, "independent").value for score in sorted((one, other)))
+    assert high <= low * (1 + 1e-9)
