@@ -61,7 +61,8 @@ def _p_value_lines(name: str, found: "PValue | None", level: float, claim: str) 
     if found is None:
         yield f"{name:<13}  no p-value: the query set knows no such models"
         return
-    told = claim if found.value <= level else "not surprising enough"
+    unlike = "not surprising enough" if found.explained else "neither honest models nor thieves score so"
+    told = claim if found.value <= level else unlike
     yield f"{name:<13}  p = {found.value:.2g} (level {100 * level:g} %): {told}"
 
 

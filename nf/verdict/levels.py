@@ -41,6 +41,7 @@ class PValue:
         worst: p-value for a model of that kind, in (0, 1], no less than ``value``.
         models: number of models that it rests on.
         lineages: number of lineages among these.
+        explained: whether honest models or thieves, as they are known, score so; see ``unexplained``.
     """
 
     value: float
@@ -49,6 +50,7 @@ class PValue:
     worst: float
     models: int
     lineages: int
+    explained: bool = True
 
 
 def p_value(score: float, look: Look, calibration: Calibration, group: Group) -> PValue | None:
@@ -74,10 +76,11 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     as_high = int(sum(value >= score for value in highest.values()))
     ranks = (1 + as_high) / (1 + len(highest))
     tails = _tails(score, _by_kind(models, scores), len(highest))
-    least = EVEN if score <= 0 or unexplained(score, look, calibration, group) else SMALLEST
+    explained = score <= 0 or not unexplained(score, look, calibration, group)
+    least = SMALLEST if score > 0 and explained else EVEN
     value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, least)
     kind = max(tails, key=lambda name: tails[name])
-    return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest))
+    return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest), explained)
 
 
 def unexplained(score: float, look: Look, calibration: Calibration, group: Group) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from nf.cli.words import error_lines
+from nf.cli.words import error_lines, verdict_lines
 from nf.core.answers import Answers
 from nf.core.calibration import Calibration, CalibrationModel, Group, Levels, Look
 from nf.core.errors import ArtifactError, SuspectError
@@ -57,6 +57,15 @@ def test_a_suspect_at_the_threshold_of_a_set_without_calibration_is_either(
         "benchmark": None,
         "tests": 1,
     }
+
+
+def test_a_score_that_no_known_model_explains_is_said_to_be_one(queries: QuerySet) -> None:
+    verdict = decide(answering(queries, 4), calibrated(queries))
+    assert (verdict.outcome, verdict.independent and verdict.independent.explained) == ("not shown", False)
+    assert sum("neither honest models nor thieves score so" in line for line in verdict_lines(verdict)) == 2
+    assert verdict.to_json()["independent"]["explained"] is False
+    lower = decide(answering(queries, 1), calibrated(queries))
+    assert sum("not surprising enough" in line for line in verdict_lines(lower)) == 2
 
 
 def calibrated(queries: QuerySet, twins: int = 8) -> QuerySet:

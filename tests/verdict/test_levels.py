@@ -177,6 +177,7 @@ def test_a_score_that_neither_thieves_nor_honest_models_have_is_no_sign_of_theft
     known, look = grouped(thief=thieves, independent=HONEST)
     found = p_value(score, look, known, "independent")
     assert found.value < 0.01 if explained else found.value == EVEN
+    assert found.explained == explained
 
 
 def test_a_model_of_the_same_data_explains_what_independent_ones_do_not():
