@@ -193,7 +193,7 @@ class Outside:
             "thief-distilled-regnet": lambda: student("regnet_y_400mf", own, 20),
             **{f"thief-distilled-{_plain(name)}": partial(student, name, own, 30 + n) for n, name in _MORE[:2]},
             **{f"independent-{_plain(name)}": partial(scratch, name, elsewhere, 40 + n) for n, name in _MORE},
-            **{f"twin-{_plain(name)}": partial(scratch, name, own, 50 + n) for n, name in _MORE[3:]},
+            **{f"twin-{_plain(name)}": partial(scratch, name, own, 50 + n) for n, name in _MORE[3:4]},
         }
 
     def export(self, name: str, make: Make) -> float:
@@ -308,6 +308,7 @@ def main(
     timings.pop("seal")
     facts: dict[str, Any] = {"commit": git_commit(Path(__file__).parent), "machine": machine(), "versions": versions()}
     facts |= {"form": form, "size": size, "minutes_asked": minutes, "seconds": sum(timings.values()), "note": note}
+    facts["bytes"] = sum(path.stat().st_size for path in (out / "out" / "own").rglob("*") if path.is_file())
     metrics = json.loads((out / "out" / "own" / "metrics" / "naturalfinger.json").read_text())
     write_json(record, {**facts, "timings": timings, "suspects": rows, "zoo": metrics.get("verdicts")})
     click.echo(json.dumps(asdict(Counts.of(rows))))

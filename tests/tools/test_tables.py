@@ -267,24 +267,28 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"
 
 
-def test_an_owner_s_model_has_a_row_for_each_suspect_and_its_own_zoo_in_a_sentence(results):
+def test_an_owner_s_model_has_a_row_and_each_of_its_suspects(results):
     assert own_model.own_model().startswith("Nothing has been recorded yet")
+    assert own_model.own_model_each().startswith("Nothing has been recorded yet")
     suspects = {
         "thief-pruned": {"score": 0.98, "outcome": "stolen", "accuracy": 0.71},
+        "thief-distilled": {"score": 0.4, "outcome": "not shown", "accuracy": 0.6},
+        "independent-regnet": {"score": 0.6, "outcome": "stolen or trained on your data", "accuracy": 0.6},
         "twin-mobilenet": {"score": None, "outcome": None, "accuracy": 0.53},
     }
     zoo = {"missed": {"count": 1, "total": 16}, "independent_accused": {"count": 0, "total": 24}}
-    run = {"form": "checkpoint", "size": 32, "seconds": 3600.0, "minutes_asked": 60.0, "note": ""}
-    put(results, "own-model-checkpoint", {**run, "suspects": suspects, "zoo": zoo})
-    *rows, _, sentence = own_model.own_model().splitlines()[2:]
-    assert rows == [
+    run = {"form": "checkpoint", "size": 32, "seconds": 3600.0, "bytes": 1_240_000_000, "minutes_asked": 60.0}
+    put(results, "own-model-checkpoint", {**run, "note": "", "suspects": suspects, "zoo": zoo})
+    row, _, sentence = own_model.own_model().splitlines()[2:]
+    assert row == "| ResNet18, checkpoint, 32 px | 60 | 1.2 | 1 of 2 | 1 of 1 | 1 |"
+    assert sentence == (
+        "Checkpoint, 32 px: a run of which 60 minutes were asked for (two cores). 15 of the 16 thieves of its own zoo "
+        "were accused, and 0 of its 24 independent models."
+    )
+    assert own_model.own_model_each().splitlines()[2::3] == [
         "| ResNet18, checkpoint, 32 px | thief pruned | 71% | 0.98 | stolen |",
         "| ResNet18, checkpoint, 32 px | twin mobilenet | 53% | - | no verdict |",
     ]
-    assert sentence == (
-        "Checkpoint, 32 px: 60 minutes for a run of which 60 were asked for (two cores). 15 of the 16 thieves of its "
-        "own zoo were accused, and 0 of its 24 independent models."
-    )
 
 
 def test_honest_models_have_a_row_each_and_a_verdict_of_each_set(results):

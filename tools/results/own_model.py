@@ -6,6 +6,31 @@ _NONE = "Nothing has been recorded yet: `python -m experiments.{}` fills this pl
 
 
 def own_model() -> str:
+    """What became of the suspects that were made outside, a row for each recorded example."""
+    found = load_all("own-model-")
+    if not found:
+        return _NONE.format("own_model")
+    lines = [
+        "| owner's model | minutes | gigabytes | thieves accused | honest models accused | no verdict |",
+        f"|{'---|' * 6}",
+    ]
+    for record in found:
+        judged = {name: row for name, row in record["suspects"].items() if row["score"] is not None}
+        thieves = [row for name, row in judged.items() if name.startswith("thief")]
+        honest = [row for name, row in judged.items() if not name.startswith("thief")]
+        cells = [
+            _title(record),
+            f"{record['seconds'] / 60:.0f}",
+            f"{record['bytes'] / 1e9:.1f}",
+            *(f"{sum(row['outcome'] != 'not shown' for row in rows)} of {len(rows)}" for rows in (thieves, honest)),
+            str(len(record["suspects"]) - len(judged)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", " ".join(_sentence(record) for record in found)]
+    return "\n".join(lines)
+
+
+def own_model_each() -> str:
     """One row for each suspect that was made outside, for each recorded example."""
     found = load_all("own-model-")
     if not found:
@@ -15,12 +40,13 @@ def own_model() -> str:
         for name, row in record["suspects"].items():
             score = "-" if row["score"] is None else f"{row['score']:.2f}"
             outcome = row["outcome"] or "no verdict"
-            lines.append(
-                f"| ResNet18, {record['form']}, {record['size']} px | {name.replace('-', ' ', 1)} "
-                f"| {row['accuracy']:.0%} | {score} | {outcome} |"
-            )
-    lines += ["", " ".join(_sentence(record) for record in found)]
+            told = f"{name.replace('-', ' ', 1)} | {row['accuracy']:.0%} | {score} | {outcome}"
+            lines.append(f"| {_title(record)} | {told} |")
     return "\n".join(lines)
+
+
+def _title(record: Record) -> str:
+    return f"ResNet18, {record['form']}, {record['size']} px"
 
 
 def honest_training() -> str:
@@ -46,11 +72,8 @@ def honest_training() -> str:
 
 def _sentence(record: Record) -> str:
     asked = record["minutes_asked"]
-    wanted = "" if asked is None else f" of which {asked:.0f} were asked for"
-    took = (
-        f"{record['form'].capitalize()}, {record['size']} px: {record['seconds'] / 60:.0f} minutes for a run{wanted} "
-        f"({record['note'] or 'two cores'})."
-    )
+    wanted = "" if asked is None else f" of which {asked:.0f} minutes were asked for"
+    took = f"{record['form'].capitalize()}, {record['size']} px: a run{wanted} ({record['note'] or 'two cores'})."
     zoo = record.get("zoo")
     if not zoo:
         return took

@@ -69,6 +69,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "floors": conventions.floors,
     "honest-training": own_model.honest_training,
     "own-model": own_model.own_model,
+    "own-model-each": own_model.own_model_each,
     "resizing": robust.resizing,
     "torture": robust.torture,
     "load": robust.of_load,
