@@ -15,6 +15,12 @@ from nf.core.files import restore, sha256_bytes, write_bytes
 from nf.core.paths import CONTROLS_FILE
 from nf.core.sections import parse_section
 
+MIN_ACCURACY = 0.6
+"""Share of the control images that a suspect has to get right before it is asked a query, if the source gets many."""
+
+_OF_SOURCE = 0.8
+"""What it has to get right where the source gets few: this part of the source's share."""
+
 _WEAKER = 0.05
 """Share of the test images by which the better honest calibration models may fall behind the source."""
 
@@ -85,6 +91,11 @@ class Controls:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def floor(self) -> float:
+        """Share of the images, in (0, 1], that a suspect has to get right: a hard task has few right answers."""
+        return MIN_ACCURACY if self.source_accuracy is None else min(MIN_ACCURACY, _OF_SOURCE * self.source_accuracy)
 
     @property
     def weakness(self) -> str | None:

@@ -30,6 +30,10 @@ _SLOW_SECONDS = 2e-3
 _COPY_SECONDS = 0.02
 """Seconds an image of training, above which no copies of the model are made."""
 
+_MANY_CLASSES = 10
+_LEAST_EXPECTED = 0.4
+"""Share of images that a model of so many classes is taken to get right at least, as nobody has asked it yet."""
+
 Say = Callable[[str], None]
 
 
@@ -185,7 +189,9 @@ def _controls(images: LabelledImages, raw: RawData) -> Controls:
     places = draw_controls(images.labels, CONTROLS, 0)
     pixels = raw.train.images
     mean, std = (np.round(function(pixels, axis=(0, 2, 3)) / 255, 6).tolist() for function in (np.mean, np.std))
-    return Controls(images.images[places], images.labels[places], raw.class_names, tuple(mean), tuple(std))
+    expected = _LEAST_EXPECTED if len(raw.class_names) >= _MANY_CLASSES else None
+    shown, labels = images.images[places], images.labels[places]
+    return Controls(shown, labels, raw.class_names, tuple(mean), tuple(std), source_accuracy=expected)
 
 
 def _own(

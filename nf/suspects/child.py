@@ -86,7 +86,15 @@ def _predict(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
 
 
 def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
-    controls = Controls(arrays[0], arrays[1], tuple(header["class_names"]), tuple(header["mean"]), tuple(header["std"]))
+    controls = Controls(
+        arrays[0],
+        arrays[1],
+        tuple(header["class_names"]),
+        tuple(header["mean"]),
+        tuple(header["std"]),
+        usual=header["usual"],
+        source_accuracy=header["source_accuracy"],
+    )
     found = open_network(path).find(controls, header["num_classes"], _interface(header))
     return pack(found.to_json())
 

@@ -21,7 +21,6 @@ from nf.suspects.csv import CsvSuspect
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import MAX_CHANGED, Found, find
 from nf.suspects.query import ask
-from nf.suspects.readings import MIN_ACCURACY
 from nf.suspects.served import ServedSuspect, choose
 
 Claim = Callable[[Answers], str]
@@ -324,7 +323,7 @@ def _check_comparable(found: Found, controls: Controls) -> None:
 def _check_controls(given: NDArray[np.int64], controls: Controls, found: Found) -> None:
     changed = float((given != np.array(found.labels)[: len(given)]).mean())
     right = float((given == controls.labels[: len(given)]).mean())
-    if changed > MAX_CHANGED or right < MIN_ACCURACY:
+    if changed > MAX_CHANGED or right < controls.floor:
         raise NoVerdictError(
             f"it answers {changed:.0%} of the control images otherwise when they are asked among queries, "
             f"{right:.0%} rightly"

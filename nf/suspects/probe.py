@@ -18,7 +18,7 @@ from nf.core.interface import Interface
 from nf.core.printing import printable
 from nf.suspects.forms import SIZES, rare_scales, scales
 from nf.suspects.interpret import Raw
-from nf.suspects.readings import MIN_ACCURACY, Reading, read
+from nf.suspects.readings import Reading, read
 
 MAX_CHANGED = 0.1
 """The share of control images that a suspect may answer otherwise when it is asked again."""
@@ -98,8 +98,8 @@ def find(
         any_size: whether it takes images of any size.
 
     Raises:
-        NoVerdictError: no way of asking gets ``MIN_ACCURACY`` of the control images right, or it answers the same image
-            differently.
+        NoVerdictError: no way of asking gets ``Controls.floor`` of the control images right, or it answers the same
+            image differently.
         SuspectError: it answers in no way at all, or in a form that cannot be read.
     """
     search = _Search(ask, controls, num_classes)
@@ -111,7 +111,7 @@ def find(
         best = _better(best, search.best(_resized(best.how, stated), screen=False))
     if best is not None and best.right < max(_GOOD * len(controls), controls.usual or 0):
         best = search.clearly_better(best, rare_scales(best.how, _shape(controls), stated))
-    if best is None or best.right < MIN_ACCURACY * len(controls):
+    if best is None or best.right < controls.floor * len(controls):
         best = _better(best, search.best(ways, reorder=True))
     if best is None:
         raise search.failure or SuspectError(
@@ -122,19 +122,19 @@ def find(
         raise NoVerdictError(
             f"it answers {again:.0%} of the control images otherwise when asked again, so its answers say nothing"
         )
-    if best.right < MIN_ACCURACY * len(controls):
-        raise NoVerdictError(_reason(best, search.tried, len(controls)))
+    if best.right < controls.floor * len(controls):
+        raise NoVerdictError(_reason(best, search.tried, controls))
     labels = tuple(best.answers.labels.tolist())
     return Found(best.how, best.right, len(controls), search.tried, labels, search.rivals(best))
 
 
-def _reason(best: Reading, tried: int, count: int) -> str:
+def _reason(best: Reading, tried: int, controls: Controls) -> str:
     if len(set(best.answers.labels.tolist())) == 1:
         return f"it gives every control image the same class, in the best of {tried} ways of asking"
     return (
-        f"it gets {best.right} of {count} control images right in the best of {tried} ways of asking, fewer than "
-        f"{MIN_ACCURACY:.0%}: it is for another task, or wants to be asked in another way; say how with --input, "
-        "--size and --labels"
+        f"it gets {best.right} of {len(controls)} control images right in the best of {tried} ways of asking, "
+        f"fewer than {controls.floor:.0%}: it is for another task, or wants to be asked in another way; say how with "
+        "--input, --size and --labels"
     )
 
 
@@ -212,7 +212,7 @@ class _Search:
 
     def rivals(self, best: Reading) -> tuple[Interface, ...]:
         """The best of the other ways of asking that all control images were tried on and that are close to ``best``."""
-        least = max(best.right - _CLOSE * len(self._controls), MIN_ACCURACY * len(self._controls))
+        least = max(best.right - _CLOSE * len(self._controls), self._controls.floor * len(self._controls))
         others = [one for one in self._full if one.how != best.how and one.right >= least]
         apart = [one for one in others if (one.answers.labels != best.answers.labels).any()]
         return tuple(one.how for one in sorted(apart, key=lambda one: one.rank, reverse=True)[:_RIVALS])

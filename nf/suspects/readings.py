@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.answers import Answers
+from nf.core.controls import MIN_ACCURACY
 from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.suspects.answers import look_like_probabilities
 from nf.suspects.interpret import Raw, interpret
-
-MIN_ACCURACY = 0.6
-"""The share of control images that a suspect must answer rightly before it is asked a query."""
 
 PER_CLASS = 4
 """Control images of each class without which an order of classes is not looked for."""

@@ -1,12 +1,14 @@
 """The search for how a suspect wants to be asked: rare ways of scaling pixels, where the usual ones do poorly."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
+from nf.core.errors import NoVerdictError
 from nf.core.interface import PRESETS, Interface
 from nf.suspects.forms import rare_scales
 from nf.suspects.interpret import Raw
@@ -65,3 +67,20 @@ def test_rare_scales_are_not_tried_where_a_usual_one_does_well_or_is_stated(cont
     assert rare_scales(Interface(dtype="uint8"), COLOUR, Interface()) == []
     grey = rare_scales(Interface(), GREY, Interface())
     assert {len(values) for way in grey for values in (way.mean, way.std) if values} == {1}
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "judged"), [(None, 23, False), (0.95, 23, False), (0.7, 23, True), (0.7, 22, False)]
+)
+def test_where_the_source_gets_few_right_a_suspect_may_too(
+    controls: Controls, source: float | None, right: int, judged: bool
+) -> None:
+    """Four fifths of what the source gets, and never more than 60 %."""
+    known = replace(controls, source_accuracy=source)
+    ask, _ = suspect(lambda how: right)
+    ways = all_ways([PRESETS["unit"]], known, PRESETS["unit"])
+    if judged:
+        assert find(ask, ways, known, 4, PRESETS["unit"]).right == right
+    else:
+        with pytest.raises(NoVerdictError, match=f"it gets {right} of 40 control images right .* fewer than"):
+            find(ask, ways, known, 4, PRESETS["unit"])
