@@ -61,6 +61,7 @@ def page_of(queries: QuerySet, folder: Path, record: dict[str, Any]) -> str:
             "an honest model that was trained on the same data may score like this",
         ),
         (0, "Not shown: ", "It is no proof of innocence"),
+        (12, "Not shown: ", "Neither models made from yours nor honest models score like it"),
     ],
 )
 def test_the_answer_comes_first(calibrated: QuerySet, tmp_path: Path, matches: int, title: str, sentence: str) -> None:
