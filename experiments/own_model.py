@@ -34,18 +34,14 @@ _NUMBERS = (0, 1, 2, 4, 7, 8)  # of these among CIFAR-10's
 _IMAGES = 1500  # of a class: the owner's, and as many that the owner never saw
 _ELSEWHERE = 2000  # of a class: others', which neither the owner nor the owner's honest models ever saw
 _TEST = 400
-_MORE = tuple(
-    enumerate(
-        (
-            "timm:regnetx_002",
-            "timm:dla46_c",
-            "timm:resnet14t",
-            "timm:repvgg_a0",
-            "timm:mobilenetv2_050",
-        )
-    )
-)
-"""Suspects that were trained when all else was settled, of architectures that no model before was of."""
+_ELSEWHERE_TRAINED = {
+    "timm:regnetx_002": 40,
+    "timm:dla46_c": 41,
+    "timm:resnet14t": 42,
+    "timm:repvgg_a0": 43,
+    "timm:mobilenetv2_050": 44,
+}
+"""Independent networks that learn elsewhere, and their seeds."""
 _MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
 
@@ -124,10 +120,6 @@ def fresh(name: str, seed: int) -> nn.Module:
     return plain
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("timm:")
-
-
 def pruned(source: nn.Module, part: Part, size: int) -> nn.Module:
     """Half of the weights away by torch's own pruning, then a little training."""
     layers = [(module, "weight") for module in source.modules() if isinstance(module, nn.Conv2d)]
@@ -191,9 +183,13 @@ class Outside:
             "independent-regnet": lambda: scratch("regnet_y_400mf", others, 18),
             "twin-resnet": lambda: scratch("timm:resnet10t", own, 19),
             "thief-distilled-regnet": lambda: student("regnet_y_400mf", own, 20),
-            **{f"thief-distilled-{_plain(name)}": partial(student, name, own, 30 + n) for n, name in _MORE[:2]},
-            **{f"independent-{_plain(name)}": partial(scratch, name, elsewhere, 40 + n) for n, name in _MORE},
-            **{f"twin-{_plain(name)}": partial(scratch, name, own, 50 + n) for n, name in _MORE[3:4]},
+            "thief-distilled-regnetx_002": lambda: student("timm:regnetx_002", own, 30),
+            "thief-distilled-dla46_c": lambda: student("timm:dla46_c", own, 31),
+            **{
+                f"independent-{name.removeprefix('timm:')}": partial(scratch, name, elsewhere, seed)
+                for name, seed in _ELSEWHERE_TRAINED.items()
+            },
+            "twin-repvgg_a0": lambda: scratch("timm:repvgg_a0", own, 53),
         }
 
     def export(self, name: str, make: Make) -> float:

@@ -176,8 +176,10 @@ def _unfit(pilots: Mapping[str, Pilot], networks: Mapping[str, NetworkConfig]) -
     for name in networks:
         if pilots[name].model_seconds > _MOST_COSTLY * most:
             reasons[name] = f"takes {pilots[name].model_seconds / 60:.0f} minutes a model"
+        elif pilots[name].reached is None:
+            reasons[name] = "is too slow to try in the time that there is"
         elif pilots[name].passes >= MOST_PASSES:
-            reasons[name] = "is not as good as your model by then"
+            reasons[name] = f"is not as good as your model after {MOST_PASSES:,} images"
     return reasons
 
 

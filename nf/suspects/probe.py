@@ -109,7 +109,8 @@ def find(
         best = _better(best, search.best(larger))
     if best is not None and best.how.size not in (None, _shape(controls)[1:]) and stated.resize is None:
         best = _better(best, search.best(_resized(best.how, stated), screen=False))
-    if best is not None and best.right < max(_GOOD * len(controls), controls.usual or 0):
+    scales_tried = {(way.range, way.mean, way.std) for way in ways}
+    if best is not None and len(scales_tried) > 1 and best.right < max(_GOOD * len(controls), controls.usual or 0):
         best = search.clearly_better(best, rare_scales(best.how, _shape(controls), stated))
     if best is None or best.right < controls.floor * len(controls):
         best = _better(best, search.best(ways, reorder=True))

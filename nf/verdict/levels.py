@@ -88,7 +88,8 @@ def unexplained(score: float, look: Look, calibration: Calibration, group: Group
 
     Thieves of any known kind score as low in fewer than ``UNLIKE`` of the cases, and the score lies short of three
     quarters of the way from the mean of the group's scores to that of thieves'. For independent models, a model that
-    learned from the owner's data has to be as unlikely to score as high.
+    learned from the owner's data has to be as unlikely to score as high: where that is likely, a higher score may be
+    unexplained.
     """
     held_out = np.array(look.held_out)
 

@@ -6,7 +6,7 @@ from nf.core.calibration import Calibration, Group, Look
 from nf.verdict.decision import outcome
 from nf.verdict.levels import p_value
 
-_STEPS = 60  # halvings of an interval, after which nothing of it is left
+_STEPS = 60  # parts of an interval, and halvings after which nothing of one is left
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,19 @@ def critical_score(look: Look, calibration: Calibration, group: Group, level: fl
         low, high = high, high + 2 * (high - low)
     else:
         return None
+
+    def beyond(score: float) -> bool:
+        found = p_value(score, look, calibration, group)
+        return found is not None and found.value <= level
+
+    # From above: a score that a model of the owner's data explains may be beyond it, and a higher one not.
+    step = (high - low) / _STEPS
+    while high - step > low and beyond(high - step):
+        high -= step
+    low = high - step
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        found = p_value(middle, look, calibration, group)
-        beyond = found is not None and found.value <= level
-        low, high = (low, middle) if beyond else (middle, high)
+        low, high = (low, middle) if beyond(middle) else (middle, high)
     return high
 
 

@@ -18,6 +18,7 @@ from nf.cli.commands import cli
 from nf.core.config import Profile, load_settings
 from nf.core.errors import NFError
 from nf.core.paths import Layout
+from nf.data import LabelledImages, RawData
 from nf.owner import plan as plans
 from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
@@ -275,6 +276,15 @@ def test_a_model_of_other_classes_is_refused(owner, project):
         *("--input", "imagenet,32"),
     )
     assert "model: expected one that knows these 4 classes, but it gets" in str(result.exception)
+
+
+@pytest.mark.parametrize(("classes", "floor"), [(9, 0.6), (10, 0.32), (100, 0.32)])
+def test_a_model_of_many_classes_may_get_fewer_right(classes, floor):
+    """Whether it is the right model at all is in question; what it guesses would be right in one case of ten."""
+    images = LabelledImages(np.zeros((4 * classes, 3, 8, 8), np.uint8), np.arange(4 * classes) % classes)
+    met = importlib.import_module("nf.owner.introduce")
+    controls = met._controls(images, RawData(images, None, tuple(map(str, range(classes)))))
+    assert controls.floor == pytest.approx(floor)
 
 
 def test_where_nothing_can_be_written_is_said_before_any_work(owner, project, monkeypatch):

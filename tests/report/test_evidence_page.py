@@ -129,6 +129,23 @@ def test_the_level_is_drawn_where_the_p_value_passes_it(calibrated: QuerySet) ->
     assert critical_score(known.full, known, "twin", 1e-9) is None  # no p-value is so small
 
 
+def test_the_level_is_drawn_where_no_higher_score_is_within_it(calibrated: QuerySet) -> None:
+    """Twins score 1, beyond the level for independent models; what lies between them and thieves is within it."""
+    known = calibrated.calibration
+    assert known is not None
+
+    def beyond(score: float) -> bool:
+        found = p_value(score, known.full, known, "independent")
+        return found is not None and found.value <= 0.01
+
+    at = critical_score(known.full, known, "independent", 0.01)
+    assert at is not None
+    assert beyond(1.0)
+    assert not beyond(at - 1e-6)
+    assert all(beyond(at + 1e-6 + step) for step in np.linspace(0, 20, 100))
+    assert at > 1.0
+
+
 def test_the_picture_puts_the_suspect_among_the_models(calibrated: QuerySet) -> None:
     known = calibrated.calibration
     assert known is not None

@@ -65,6 +65,17 @@ def test_rare_scales_are_not_tried_where_a_usual_one_does_well_or_is_stated(cont
         find(ask, all_ways([stated], controls, stated), controls, 4, stated)
         assert not RARE & set(map(scale, asked))
     assert rare_scales(Interface(dtype="uint8"), COLOUR, Interface()) == []
+
+
+def test_who_sees_no_numbers_is_asked_once_however_few_it_gets_right(controls: Controls) -> None:
+    """A table, or a server that is sent images as files: scales mean nothing to it, and each question may cost."""
+    ask, asked = suspect(lambda how: 28)
+    found = find(ask, [Interface()], controls, 4, Interface())
+    assert (found.right, found.tried) == (28, 1)
+    assert len(asked) == 2  # and once more, for whether it answers alike
+
+
+def test_rare_scales_for_grey_images_have_one_number() -> None:
     grey = rare_scales(Interface(), GREY, Interface())
     assert {len(values) for way in grey for values in (way.mean, way.std) if values} == {1}
 
