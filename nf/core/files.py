@@ -6,6 +6,7 @@ file by file which of it is secret. All of it is readable by its owner alone; to
 """
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
@@ -21,10 +22,10 @@ from typing import IO, Any
 
 from nf.core.errors import ArtifactError
 
-TEMPORARY_SUFFIX = ".tmp"
 SEAL = "seal"
 """Key of the digest over all others in a JSON file that is sealed."""
 
+_TEMPORARY_SUFFIX = ".tmp"
 _SEAL_LINE = "# sha256 "
 PRIVATE_FOLDER = 0o700
 _OTHERS = 0o077  # the bits of a mode that let anybody but the owner in
@@ -79,7 +80,8 @@ def is_exposed(path: Path) -> bool:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is flushed to disk and renamed, otherwise removed.
 
-    The file, and folders that are made for it, are readable by their owner alone.
+    The file, and folders that are made for it, are readable by their owner alone. What a process that was killed while
+    it wrote the same file has left is removed, too.
 
     Raises:
         ArtifactError: the disk is full or the folder is not writable; what was at ``path`` is untouched.
@@ -87,18 +89,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         make_folder(path.parent)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=path.parent)
-        os.close(descriptor)
+        prefix = f".{path.name}."
+        _remove_left_over(path.parent, prefix)
+        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=_TEMPORARY_SUFFIX, dir=path.parent)
         temporary = Path(name)  # with mode 0600, which goes along when it is renamed
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with os.fdopen(descriptor) as held:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(held, fcntl.LOCK_EX)  # until this process ends, whatever ends it
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left_over(folder: Path, prefix: str) -> None:
+    """Remove the temporary files that begin with ``prefix`` and whose writer is gone: nobody holds their lock."""
+    for path in folder.iterdir():
+        if path.name.startswith(prefix) and path.name.endswith(_TEMPORARY_SUFFIX):
+            with suppress(OSError), path.open("rb") as left:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 class _NotKeptError(Exception):

@@ -11,7 +11,6 @@ import torch
 
 from nf.attacks import Job, Outcome, run_attack
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import TEMPORARY_SUFFIX
 from nf.core.lineage import OWN, SOURCE_ID, STUDENT_ATTACKS, ModelSpec
 from nf.core.version import VERSION
 from nf.data import Augment, Splits
@@ -159,12 +158,10 @@ def _identity(spec: ModelSpec) -> Mapping[str, Any]:
 
 
 def remove_unlisted(plan: ZooPlan, folder: Path) -> list[str]:
-    """Delete model folders that the plan does not list, and temporary files of killed runs; return what was deleted."""
+    """Delete model folders that the plan does not list, and return their names."""
     removed = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.is_dir() and path.name not in plan.lineage:
             shutil.rmtree(path)
             removed.append(path.name)
-    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
-        path.unlink()
     return removed

@@ -38,6 +38,20 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
+def test_what_a_killed_process_left_goes_with_the_next_write_and_what_a_living_one_writes_stays(tmp_path):
+    path = tmp_path / "a.bin"
+    script = "import os, sys; from nf.core.files import *\nwith atomic_path(Path(sys.argv[1])): os._exit(1)"
+    subprocess.run([sys.executable, "-c", script, path], check=False)
+    (left,) = tmp_path.iterdir()
+    with atomic_path(path) as temporary:
+        assert not left.exists()
+        temporary.write_bytes(b"old")
+        write_bytes(path, b"new")
+        assert temporary.exists()
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
 def test_json_round_trip_and_hashes(tmp_path):
     path = tmp_path / "sub" / "a.json"
     write_json(path, {"b": 1, "a": [1.5, None]})

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import yaml
 
 from nf.core.files import read_json, sha256_file, write_json
 from nf.stages.provenance import git_commit, machine
@@ -38,6 +39,9 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """By stage: the command of ``nf``, and patterns of what is forgotten, so that it has to be made again."""
 
+MOST_WRITES = {"zoo": 6, "fingerprint": 6, "export": 20, "score": 3, "evaluate": 6}
+"""Files that one process of a stage writes, or more: before one of these it is killed."""
+
 UNLIKE = ("timings.json", "report", ".locks", "comparison", "unpacked")
 """What differs from run to run, or is not made by these stages."""
 
@@ -53,14 +57,16 @@ class Trial:
     """
 
     def __init__(self, finished: Path, place: Path, stage: str, rng: random.Random) -> None:
-        self.out, self.rng = place / "out", rng
+        self.out, self.rng, self.stage = place / "out", rng, stage
+        self.params = place / "params.yaml"
+        shutil.copy(ROOT / "params.yaml", self.params)
         command, forgotten = STAGES[stage]
         shutil.copytree(finished, self.out)
         self.digests = digests(self.out)
         for pattern in forgotten:
             for path in list((self.out / "smoke").glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        params = ("--profile", "smoke", "--params", str(ROOT / "params.yaml"), "--out", str(self.out))
+        params = ("--profile", "smoke", "--params", str(self.params), "--out", str(self.out))
         self.command = [sys.executable, "-m", "nf", *command, *params]
         self.said: list[str] = []
 
@@ -120,6 +126,27 @@ def kill_all(trial: Trial) -> str:
         os.killpg(process.pid, signal.SIGKILL)
     trial.finish(process)
     return trial.fault()
+
+
+def kill_between_writes(trial: Trial) -> str:
+    """SIGKILL for a process, or a worker, right before it writes a file; the folders that it leaves are as they are."""
+    search = os.pathsep.join([str(Path(__file__).parent / "at_start"), str(ROOT)])
+    write = str(trial.rng.randrange(MOST_WRITES[trial.stage]))
+    trial.finish(trial.start(PYTHONPATH=search, KILL_BEFORE_WRITE=write))
+    return trial.fault()
+
+
+def settings_edited(trial: Trial) -> str:
+    """Other settings in ``params.yaml`` while the stage is at work, and the old ones before it runs again."""
+    before = trial.params.read_text()
+    settings = yaml.safe_load(before)
+    settings["profiles"]["smoke"]["seed"] += 1
+    process = trial.start()
+    time.sleep(trial.rng.expovariate(1 / 8))
+    trial.params.write_text(yaml.safe_dump(settings))
+    status = trial.finish(process)
+    trial.params.write_text(before)
+    return _told(trial, status) or trial.fault()
 
 
 def interrupt(trial: Trial) -> str:
@@ -206,7 +233,10 @@ def _mounted(options: str) -> Iterator[Path]:
 
 FAULTS: dict[str, Callable[[Trial], str]] = {
     each.__name__.replace("_", " "): each
-    for each in (kill_one, kill_all, interrupt, twice_at_once, no_home, no_temporary_space, full_disk, read_only)
+    for each in (
+        *(kill_one, kill_all, kill_between_writes, interrupt, twice_at_once),
+        *(settings_edited, no_home, no_temporary_space, full_disk, read_only),
+    )
 }
 OF_ROOT = ("no temporary space", "full disk", "read only")
 """Those that mount something."""
@@ -222,7 +252,7 @@ def run(count: int, seed: int, record: Path, finished: Path, stages: tuple[str, 
     for number in range(found["trials"], count):
         started, rng = time.monotonic(), random.Random(f"{seed}-{number}")
         # Kills are most of them: their moments are what chance decides.
-        name = rng.choice([*["kill one"] * 6, *["kill all"] * 4, *faults])
+        name = rng.choice([*["kill one"] * 6, *["kill all"] * 3, *["kill between writes"] * 3, *faults])
         stage = rng.choice(stages)
         with tempfile.TemporaryDirectory() as place:
             fault = FAULTS[name](Trial(finished, Path(place), stage, rng))
