@@ -1,7 +1,7 @@
 """Does an owner's own model get a query set that finds thieves made outside, and spares honest models made outside?
 
 Everything but `nf` is plain torch, as owners and thieves write it: images in folders, ImageNet's normalisation, models
-of torchvision and timm, ONNX by torch's exporter.
+of torchvision and timm, ONNX by torch's exporter. ``--owner`` says what the owner has (``experiments.owners``).
 
 ``python -m experiments.own_model --images FILE.npz --out DIR --record FILE`` trains the owner's model and the suspects,
 runs `nf init` and `nf run`, asks every suspect, and writes a record. What is there is kept, so that a run that was cut
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 from torchvision import models
 
+from experiments.owners import MEAN, OWNERS, STD, Owner, export
 from nf.core.files import write_json
 from nf.stages.provenance import git_commit, machine, versions
 
@@ -34,6 +35,10 @@ _NUMBERS = (0, 1, 2, 4, 7, 8)  # of these among CIFAR-10's
 _IMAGES = 1500  # of a class: the owner's, and as many that the owner never saw
 _ELSEWHERE = 2000  # of a class: others', which neither the owner nor the owner's honest models ever saw
 _TEST = 400
+SUSPECTS_EPOCHS = 10
+COPIES = ("thief-itself", "thief-fine-tuned", "thief-pruned")
+"""Suspects that are the owner's model, changed: in its own form."""
+
 _ELSEWHERE_TRAINED = {
     "timm:regnetx_002": 40,
     "timm:dla46_c": 41,
@@ -42,7 +47,6 @@ _ELSEWHERE_TRAINED = {
     "timm:mobilenetv2_050": 44,
 }
 """Independent networks that learn elsewhere, and their seeds."""
-_MEAN, _STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def prepared(images: NDArray[np.uint8], size: int) -> Tensor:
     x = torch.from_numpy(images).float() / 255
     if size != x.shape[-1]:
         x = nn.functional.interpolate(x, (size, size), mode="bilinear", align_corners=False)
-    return (x - _MEAN.view(1, 3, 1, 1)) / _STD.view(1, 3, 1, 1)
+    return (x - MEAN.view(1, 3, 1, 1)) / STD.view(1, 3, 1, 1)
 
 
 def train(
@@ -136,43 +140,37 @@ Make = Callable[[], nn.Module]
 class Outside:
     """The owner's model and the suspects, each trained once and kept as ONNX."""
 
-    def __init__(self, out: Path, parts: dict[str, Part], size: int, epochs: int) -> None:
-        self._out, self._parts, self._size, self._epochs = out, parts, size, epochs
-
-    def source(self) -> nn.Module:
-        """The owner's ResNet18, from its checkpoint."""
-        network = fresh("resnet18", 0)
-        network.load_state_dict(torch.load(self._out / "model.pt", weights_only=True))
-        return network.eval()
+    def __init__(self, owner: Owner, parts: dict[str, Part], epochs: int) -> None:
+        self._owner, self._parts, self._epochs = owner, parts, epochs
 
     def owners(self) -> None:
         """Train the owner's model, if that is not done."""
-        if (self._out / "model.pt").exists():
+        owner = self._owner
+        if (owner.out / "model.pt").exists():
             return
-        network = train(fresh("resnet18", 0), self._parts["train"], size=self._size, epochs=self._epochs, rate=0.05)
-        torch.save(network.state_dict(), self._out / "model.pt")
+        own = self._parts["train"]
+        owner.write(train(owner.fresh(), own, size=owner.size, epochs=self._epochs, rate=owner.rate))
 
     def suspects(self) -> dict[str, Make]:
         """How each suspect is made; the first letters say what it is: thief, independent or twin."""
         own, others, few = self._parts["train"], self._parts["others"], self._parts["test"].every(2)
         elsewhere = self._parts["elsewhere"]
-        size, epochs = self._size, self._epochs
+        source, size, first = self._owner.source, self._owner.size, self._owner.first
+        learn = partial(train, size=size, epochs=SUSPECTS_EPOCHS, rate=0.05)
 
         def tuned() -> nn.Module:
-            return train(self.source(), few, size=size, epochs=3, rate=0.01, seed=1)
+            return train(source(), few, size=size, epochs=3, rate=self._owner.rate / 5, seed=first + 1)
 
         def student(name: str, part: Part, seed: int) -> nn.Module:
-            return train(
-                fresh(name, seed), part, size=size, epochs=2 * epochs, rate=0.05, teacher=self.source(), seed=seed
-            )
+            return learn(fresh(name, first + seed), part, teacher=source(), seed=first + seed)
 
         def scratch(name: str, part: Part, seed: int) -> nn.Module:
-            return train(fresh(name, seed), part, size=size, epochs=2 * epochs, rate=0.05, seed=seed)
+            return learn(fresh(name, first + seed), part, seed=first + seed)
 
         return {
-            "thief-itself": self.source,
+            "thief-itself": source,
             "thief-fine-tuned": tuned,
-            "thief-pruned": lambda: pruned(self.source(), few, size),
+            "thief-pruned": lambda: pruned(source(), few, size),
             "thief-distilled-mobilenet": lambda: student("timm:mobilenetv3_small_050", own, 11),
             "thief-distilled-shufflenet": lambda: student("shufflenet_v2_x0_5", own, 12),
             "independent-shufflenet": lambda: scratch("shufflenet_v2_x0_5", others, 13),
@@ -194,21 +192,16 @@ class Outside:
 
     def export(self, name: str, make: Make) -> float:
         """Train and write one suspect, if that is not done; its accuracy on the test images."""
-        path = self._out / "suspects" / f"{name}.onnx"
+        path = self._owner.out / "suspects" / f"{name}.onnx"
         note = path.with_suffix(".json")
         if not note.exists():
             network = make()
             path.parent.mkdir(exist_ok=True)
-            torch.onnx.export(
-                network,
-                (torch.zeros(2, 3, self._size, self._size),),
-                path,
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1 << 12)},),
-            )
-            write_json(note, {"accuracy": round(accuracy(network, self._parts["test"], self._size), 4)})
+            if name in COPIES:
+                self._owner.export(network, path)
+            else:
+                export(network, path, self._owner.size)
+            write_json(note, {"accuracy": round(accuracy(network, self._parts["test"], self._owner.size), 4)})
         return float(json.loads(note.read_text())["accuracy"])
 
 
@@ -255,31 +248,29 @@ def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @click.option("--images", type=click.Path(path_type=Path, exists=True), required=True, help="CIFAR-10 as x, y, xt, yt.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--record", type=click.Path(path_type=Path), required=True)
-@click.option("--form", type=click.Choice(["checkpoint", "onnx"]), default="checkpoint", show_default=True)
+@click.option("--owner", "kind", type=click.Choice(list(OWNERS)), default="checkpoint", show_default=True)
 @click.option("--size", default=32, show_default=True, help="Pixels that the owner's model takes.")
-@click.option("--epochs", default=5, show_default=True)
+@click.option("--epochs", default=5, show_default=True, help="Of the owner's model.")
 @click.option("--minutes", type=float, help="Time for `nf init` to plan with. [default: what it needs]")
 @click.option("--note", default="")
 def main(
-    images: Path, out: Path, record: Path, form: str, size: int, epochs: int, minutes: float | None, note: str
+    images: Path, out: Path, record: Path, kind: str, size: int, epochs: int, minutes: float | None, note: str
 ) -> None:
-    """Protect a ResNet18 of torchvision that was trained outside, and ask suspects that were made outside."""
+    """Protect a model that was trained outside, and ask suspects that were made outside."""
     out.mkdir(parents=True, exist_ok=True)
     parts = read_parts(images)
     write_folders(out, parts)
-    outside = Outside(out, parts, size, epochs)
+    owner = OWNERS[kind](out, len(CLASSES), size)
+    outside = Outside(owner, parts, epochs)
     outside.owners()
     suspects = outside.suspects()
     accuracies = {"source": outside.export("thief-itself", suspects["thief-itself"])}
     (out / "params.yaml").write_text((Path(__file__).parents[1] / "params.yaml").read_text())
-    model = (
-        ["torchvision:resnet18", "--weights", "model.pt"] if form == "checkpoint" else ["suspects/thief-itself.onnx"]
-    )
     if not (out / "profiles" / "own.yaml").exists():
         met = nf(
             out,
-            *("init", "own", "--model", *model, "--data", "images", "--others", "others"),
-            *("--input", f"rgb,imagenet,{size}", *(() if minutes is None else ("--minutes", str(minutes)))),
+            *("init", "own", "--data", "images", "--others", "others", "--model", *owner.arguments()),
+            *(() if minutes is None else ("--minutes", str(minutes))),
         )
         click.echo(met.stdout + met.stderr)
     ran = nf(out, "run", "report", "--profile", "own")
@@ -288,10 +279,9 @@ def main(
     queries = out / "out" / "own" / "fingerprints" / "naturalfinger"
     for name, make in suspects.items():
         accuracies[name] = outside.export(name, make)
+        stated = owner.stated() if name in COPIES else ("--input", f"rgb,imagenet,{size}")
         asked = nf(
-            out,
-            *("verify", f"suspects/{name}.onnx", "--queries", str(queries.relative_to(out))),
-            *("--input", f"rgb,imagenet,{size}", "--json"),
+            out, "verify", f"suspects/{name}.onnx", "--queries", str(queries.relative_to(out)), *stated, "--json"
         )
         click.echo(f"{name}: {asked.returncode} {asked.stderr.strip()}")
         found = json.loads(asked.stdout) if asked.stdout.strip() else {}
@@ -303,7 +293,14 @@ def main(
     timings = json.loads((out / "out" / "own" / "timings.json").read_text())
     timings.pop("seal")
     facts: dict[str, Any] = {"commit": git_commit(Path(__file__).parent), "machine": machine(), "versions": versions()}
-    facts |= {"form": form, "size": size, "minutes_asked": minutes, "seconds": sum(timings.values()), "note": note}
+    facts |= {
+        "owner": owner.name,
+        "form": owner.form,
+        "size": size,
+        "minutes_asked": minutes,
+        "seconds": sum(timings.values()),
+        "note": note,
+    }
     facts["bytes"] = sum(path.stat().st_size for path in (out / "out" / "own").rglob("*") if path.is_file())
     metrics = json.loads((out / "out" / "own" / "metrics" / "naturalfinger.json").read_text())
     write_json(record, {**facts, "timings": timings, "suspects": rows, "zoo": metrics.get("verdicts")})

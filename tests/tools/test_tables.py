@@ -277,17 +277,24 @@ def test_an_owner_s_model_has_a_row_and_each_of_its_suspects(results):
         "twin-mobilenet": {"score": None, "outcome": None, "accuracy": 0.53},
     }
     zoo = {"missed": {"count": 1, "total": 16}, "independent_accused": {"count": 0, "total": 24}}
-    run = {"form": "checkpoint", "size": 32, "seconds": 3600.0, "bytes": 1_240_000_000, "minutes_asked": 60.0}
-    put(results, "own-model-checkpoint", {**run, "note": "", "suspects": suspects, "zoo": zoo})
+    run = {
+        "owner": "Keras CNN",
+        "form": "ONNX alone",
+        "size": 32,
+        "seconds": 3600.0,
+        "bytes": 1_240_000_000,
+        "minutes_asked": 60.0,
+    }
+    put(results, "own-model-keras", {**run, "note": "", "suspects": suspects, "zoo": zoo})
     row, _, sentence = own_model.own_model().splitlines()[2:]
-    assert row == "| ResNet18, checkpoint, 32 px | 60 | 1.2 | 1 of 2 | 1 of 1 | 1 |"
+    assert row == "| Keras CNN, ONNX alone, 32 px | 60 | 1.2 | 1 of 2 | 1 of 1 | 1 |"
     assert sentence == (
-        "Checkpoint, 32 px: a run of which 60 minutes were asked for (two cores). 15 of the 16 thieves of its own zoo "
-        "were accused, and 0 of its 24 independent models."
+        "Keras CNN, ONNX alone, 32 px: a run of which 60 minutes were asked for (two cores). 15 of the 16 thieves of its "
+        "own zoo were accused, and 0 of its 24 independent models."
     )
     assert own_model.own_model_each().splitlines()[2::3] == [
-        "| ResNet18, checkpoint, 32 px | thief pruned | 71% | 0.98 | stolen |",
-        "| ResNet18, checkpoint, 32 px | twin mobilenet | 53% | - | no verdict |",
+        "| Keras CNN, ONNX alone, 32 px | thief pruned | 71% | 0.98 | stolen |",
+        "| Keras CNN, ONNX alone, 32 px | twin mobilenet | 53% | - | no verdict |",
     ]
 
 

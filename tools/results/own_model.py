@@ -46,7 +46,7 @@ def own_model_each() -> str:
 
 
 def _title(record: Record) -> str:
-    return f"ResNet18, {record['form']}, {record['size']} px"
+    return f"{record.get('owner', 'ResNet18')}, {record['form']}, {record['size']} px"
 
 
 def honest_training() -> str:
@@ -73,7 +73,7 @@ def honest_training() -> str:
 def _sentence(record: Record) -> str:
     asked = record["minutes_asked"]
     wanted = "" if asked is None else f" of which {asked:.0f} minutes were asked for"
-    took = f"{record['form'].capitalize()}, {record['size']} px: a run{wanted} ({record['note'] or 'two cores'})."
+    took = f"{_title(record)}: a run{wanted} ({record['note'] or 'two cores'})."
     zoo = record.get("zoo")
     if not zoo:
         return took
