@@ -131,6 +131,8 @@ class Keras(Owner):
     def export(self, network: nn.Module, path: Path) -> None:
         """By Keras's own exporter."""
         assert isinstance(network, _KerasNetwork)
+        with torch.no_grad():
+            network(torch.zeros(1, 3, self.size, self.size))  # Keras exports nothing that was never called
         network.body.export(str(path), format="onnx", verbose=False)
 
     def stated(self) -> tuple[str, ...]:

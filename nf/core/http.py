@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -75,6 +76,8 @@ class Tls:
         Raises:
             ConfigError: a file is missing or holds something else.
         """
+        if self == Tls():
+            return _usual_context()
         try:
             context = ssl.create_default_context(cafile=self.ca)
         except OSError as error:
@@ -89,6 +92,12 @@ class Tls:
         elif self.key is not None:
             raise ConfigError(f"{self.key}: expected a certificate for this key, got none")
         return context
+
+
+@cache
+def _usual_context() -> ssl.SSLContext:
+    """One for the whole process: it holds the authorities of the system, half a megabyte for each suspect otherwise."""
+    return ssl.create_default_context()
 
 
 def _why(error: OSError) -> str:

@@ -289,8 +289,8 @@ def test_an_owner_s_model_has_a_row_and_each_of_its_suspects(results):
     row, _, sentence = own_model.own_model().splitlines()[2:]
     assert row == "| Keras CNN, ONNX alone, 32 px | 60 | 1.2 | 1 of 2 | 1 of 1 | 1 |"
     assert sentence == (
-        "Keras CNN, ONNX alone, 32 px: a run of which 60 minutes were asked for (two cores). 15 of the 16 thieves of its "
-        "own zoo were accused, and 0 of its 24 independent models."
+        "Keras CNN, ONNX alone, 32 px: a run of which 60 minutes were asked for (two cores). 15 of the 16 thieves of "
+        "its own zoo were accused, and 0 of its 24 independent models."
     )
     assert own_model.own_model_each().splitlines()[2::3] == [
         "| Keras CNN, ONNX alone, 32 px | thief pruned | 71% | 0.98 | stolen |",
