@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nf.core.config import NetworkConfig, TrainingConfig
+from nf.core.errors import TrainingError
 from nf.data import Augment, LabelledImages, RawData
 from nf.models import Classifier, accuracy, build_network, fit
 
@@ -24,7 +25,9 @@ TRIES = (12_000, 36_000)
 MOST_PASSES = 150_000
 """No network learns from more: what is not as good as the owner's model by then will hardly be."""
 
-BATCH, RATE = 64, 0.1
+BATCH = 64
+RATES = (0.2, 0.05, 0.0125)
+"""Peaks of the learning rate. At the first, this project's networks learn most from few images; others are tried."""
 
 _SLOPE = 0.3
 """How fast the error falls at least: as this power of the images that were learned from."""
@@ -42,11 +45,13 @@ class Pilot:
         passes: images that it must learn from, each time counted, to be as good as the owner's model.
         seconds: seconds of one core for an image of these.
         reached: share of held-back images that it got right in its longest try; ``None`` where a try takes too long.
+        rate: peak of the learning rate at which it learns.
     """
 
     passes: int
     seconds: float
     reached: float | None
+    rate: float = RATES[0]
 
     @property
     def model_seconds(self) -> float:
@@ -85,8 +90,14 @@ class Course:
             test = raw.test.take(rng.permutation(len(raw.test)))
         return raw.train.take(order[: self.images]), test.take(np.arange(min(len(test), _MOST_TESTS)))
 
-    def train(self, architecture: str, images: LabelledImages, epochs: int) -> tuple[Classifier, float]:
-        """A network that learned from ``images``, and the seconds that it took for one of them."""
+    def train(
+        self, architecture: str, images: LabelledImages, epochs: int, rate: float = RATES[0]
+    ) -> tuple[Classifier, float]:
+        """A network that learned from ``images``, and the seconds that it took for one of them.
+
+        Raises:
+            TrainingError: training diverged.
+        """
         channels = images.images.shape[1]
         build = {
             **self._network(architecture),
@@ -97,7 +108,7 @@ class Course:
         }
         model = build_network(build, seed=0)
         took = stopwatch()
-        fit(model, *_tensors(images), TrainingConfig(epochs, BATCH, RATE), seed=0, augment=self.augment)
+        fit(model, *_tensors(images), TrainingConfig(epochs, BATCH, rate), seed=0, augment=self.augment)
         return model, took() / (epochs * len(images))
 
     def _network(self, architecture: str) -> dict[str, Any]:
@@ -146,21 +157,39 @@ def _try(
     wanted: float | None,
     patience: float,
 ) -> Pilot:
-    """Train a network ever longer, until it is as good as it has to be."""
+    """Train a network ever longer, until it is as good as it has to be; one from outside at several rates at first."""
     few = train.take(np.arange(min(len(train), _TIMED_IMAGES)))
     seconds = min(course.train(architecture, few, 1)[1] for _ in range(2))
     errors: dict[int, float] = {}
+    rates = RATES if architecture in course.networks else RATES[:1]
     for passes in TRIES:
         epochs = min(course.most_epochs, max(1, round(passes / len(train))))
         if epochs * len(train) * seconds > patience or epochs * len(train) in errors:
             break
-        model, seconds = course.train(architecture, train, epochs)
-        error = 1 - accuracy(model, *_tensors(test))
+        error, rate, seconds = min(_tried(course, architecture, train, test, epochs, rate, seconds) for rate in rates)
+        rates = (rate,)
         errors[epochs * len(train)] = error
         if wanted is not None and error <= 1 - wanted:
             break
     reached = 1 - min(errors.values()) if errors else None
-    return Pilot(needed(errors, None if wanted is None else 1 - wanted), seconds, reached)
+    return Pilot(needed(errors, None if wanted is None else 1 - wanted), seconds, reached, rates[0])
+
+
+def _tried(
+    course: Course,
+    architecture: str,
+    train: LabelledImages,
+    test: LabelledImages,
+    epochs: int,
+    rate: float,
+    seconds: float,
+) -> tuple[float, float, float]:
+    """Error of a network at ``rate``, the rate, and seconds for an image: those that are known where it diverges."""
+    try:
+        model, seconds = course.train(architecture, train, epochs, rate)
+    except TrainingError:
+        return 1.0, rate, seconds
+    return 1 - accuracy(model, *_tensors(test)), rate, seconds
 
 
 def needed(errors: Mapping[int, float], wanted: float | None) -> int:

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from nf.core.config import NetworkConfig
+from nf.core.config import NetworkConfig, TrainingConfig
 from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
 from nf.data import Augment
 from nf.gan import find_gan, train_gan
 from nf.owner.introduce import Introduction
-from nf.owner.pilot import MOST_PASSES, Course, Pilot, stopwatch, train_pilots
+from nf.owner.pilot import BATCH, MOST_PASSES, RATES, Course, Pilot, stopwatch, train_pilots
 from nf.owner.section import WIDTHS, padding, parse_profile, profile_section
 from nf.owner.sizes import SIZES, Size
 from nf.zoo import ZooPlan, fingerbench
@@ -126,7 +126,7 @@ def plan_profile(
 
     def planned(size: Size, enough: float, steps: int) -> tuple[dict[str, Any], float]:
         section = profile_section(
-            met, size, _epochs(size, pilots, images, enough), networks, images=images, steps=steps
+            met, size, _schedules(size, pilots, images, enough), networks, images=images, steps=steps
         )
         return section, _zoo_seconds(section, name, pilots, met)
 
@@ -183,10 +183,13 @@ def _unfit(pilots: Mapping[str, Pilot], networks: Mapping[str, NetworkConfig]) -
     return reasons
 
 
-def _epochs(size: Size, pilots: Mapping[str, Pilot], images: int, enough: float) -> dict[str, int]:
-    """How often each of the ``images`` is learned from, by architecture."""
-    times = {each: round(enough * pilots[each].passes / images) for each in size.architectures}
-    return {each: max(1, min(_MOST_EPOCHS, epochs)) for each, epochs in times.items()}
+def _schedules(size: Size, pilots: Mapping[str, Pilot], images: int, enough: float) -> dict[str, TrainingConfig]:
+    """How often each of the ``images`` is learned from, and at which rate, by architecture."""
+    tried = {each: pilots[each] for each in size.architectures}
+    times = {each: round(enough * pilot.passes / images) for each, pilot in tried.items()}
+    return {
+        each: TrainingConfig(max(1, min(_MOST_EPOCHS, times[each])), BATCH, pilot.rate) for each, pilot in tried.items()
+    }
 
 
 def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
@@ -214,7 +217,8 @@ def _seconds_a_step(met: Introduction) -> float:
     shape = (64, met.channels, met.image_size, met.image_size)
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(64) % len(met.class_names)
-    section = profile_section(met, SIZES[-1], {"resnet18": 1}, {}, images=1, steps=1)["gans"]["sagan"]
+    schedules = {"resnet18": TrainingConfig(1, BATCH, RATES[0])}
+    section = profile_section(met, SIZES[-1], schedules, {}, images=1, steps=1)["gans"]["sagan"]
     seconds = []
     for steps in (1, 6):
         config = parse_section(find_gan("sagan").config, {**section, "steps": steps}, "gans.sagan")

@@ -5,11 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nf.core.config import NetworkConfig, OwnModelConfig, Profile, SourceConfig
+from nf.core.config import NetworkConfig, OwnModelConfig, Profile, SourceConfig, TrainingConfig
 from nf.core.sections import parse_section
 from nf.models import network_digest
 from nf.owner.introduce import Introduction
-from nf.owner.pilot import BATCH, RATE
 from nf.owner.sizes import Size
 
 WIDTHS = {"default": 0.25, "squeezenet": 0.5}
@@ -17,24 +16,26 @@ WIDTHS = {"default": 0.25, "squeezenet": 0.5}
 _EFFORTS = (1.0, 0.5)
 """Parts of what a model needs to be as good as the owner's that honest calibration models learn: some are worse."""
 
+_TOLD = ("epochs", "batch_size", "learning_rate")
 _GAN_CHANNELS = {16: 32, 32: 64, 64: 32, 128: 16}
 
 
 def profile_section(
     met: Introduction,
     size: Size,
-    epochs: Mapping[str, int],
+    schedules: Mapping[str, TrainingConfig],
     networks: Mapping[str, NetworkConfig],
     *,
     images: int,
     steps: int,
 ) -> dict[str, Any]:
-    """The section for models that learn from each of ``images`` as often as ``epochs`` says of their architecture."""
+    """The section for models that learn from ``images`` as ``schedules`` says of their architecture."""
     kept, own = max(1, images), met.own
-    usual = sorted(epochs.values())[len(epochs) // 2]
+    usual = sorted(schedules.values(), key=lambda each: (each.epochs, each.learning_rate))[len(schedules) // 2]
+    told = {each: {key: getattr(schedule, key) for key in _TOLD} for each, schedule in schedules.items()}
     copies = own.copied
     every = {"finetune": ["FTAL", "RTAL"], "prune": ["0.5"], "noise": ["5"], "adversarial": ["0.5"]}
-    tune = {"epochs": max(2, min(10, usual // 2)), "batch_size": 64, "learning_rate": 0.005}
+    tune = {"epochs": max(2, min(10, usual.epochs // 2)), "batch_size": 64, "learning_rate": 0.005}
     honest, students = size.training
     unlabelled = met.unlabelled or met.others
     return {
@@ -63,8 +64,12 @@ def profile_section(
             },
             "suspects": list(size.suspects),
             "widths": dict(WIDTHS),
-            "training": {"epochs": usual, "batch_size": BATCH, "learning_rate": RATE},
-            "overrides": {each: {"epochs": number} for each, number in epochs.items() if number != usual},
+            "training": {key: getattr(usual, key) for key in _TOLD},
+            "overrides": {
+                each: changed
+                for each, values in told.items()
+                if (changed := {key: value for key, value in values.items() if value != getattr(usual, key)})
+            },
             "levels": every,
             "attacks": {
                 "finetune": tune,
@@ -130,8 +135,8 @@ def profile_section(
 
 
 def padding(met: Introduction) -> int:
-    """Pixels by which training images are shifted at most."""
-    return max(2, met.image_size // 8)
+    """Pixels by which training images are shifted at most: few, as models of an owner without time see each rarely."""
+    return max(1, met.image_size // 16)
 
 
 def _own(own: OwnModelConfig) -> dict[str, Any]:

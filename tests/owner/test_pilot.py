@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from nf.core.config import NetworkConfig
+from nf.core.errors import TrainingError
 from nf.core.interface import Interface
 from nf.data import Augment, LabelledImages, RawData
 from nf.owner import pilot
@@ -58,6 +59,28 @@ def test_a_network_from_outside_is_tried_as_it_wants_to_be_asked():
     assert found.model_seconds == found.passes * found.seconds > 0
     model, _ = course(networks={"outside": alike}).train("outside", course().parts()[0].take(np.arange(32)), 1)
     assert model.prepared(torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 3, 32, 32)
+
+
+def test_a_network_from_outside_learns_at_the_rate_that_suits_it(monkeypatch):
+    """Errors as of a network that the first rate breaks, and that learns most at the last."""
+    monkeypatch.setattr(pilot, "TRIES", (600, 1_200))
+    asked = []
+
+    def train(self, architecture, images, epochs, rate=pilot.RATES[0]):
+        if len(images) == 300:
+            asked.append((architecture, epochs, rate))
+            if rate == pilot.RATES[0] and architecture == "outside":
+                raise TrainingError("the loss is nan")
+        return rate, 1e-3
+
+    monkeypatch.setattr(Course, "train", train)
+    monkeypatch.setattr(pilot, "accuracy", lambda rate, *_: 0.5 - rate)
+    networks = {"outside": NetworkConfig("torchvision:shufflenet_v2_x0_5")}
+    found = train_pilots(course(networks=networks), ["resnet18", "outside"], 0.9)
+    assert [found[name].rate for name in ("resnet18", "outside")] == [pilot.RATES[0], pilot.RATES[-1]]
+    assert found["outside"].reached == pytest.approx(0.5 - pilot.RATES[-1])
+    tried = [("resnet18", 2, 0.2), ("resnet18", 4, 0.2), *(("outside", 2, rate) for rate in pilot.RATES)]
+    assert asked == [*tried, ("outside", 4, pilot.RATES[-1])]
 
 
 def test_what_takes_too_long_is_not_tried():

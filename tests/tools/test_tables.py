@@ -267,6 +267,21 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"
 
 
+def test_published_settings_have_a_row_each_and_say_where_queries_ran_out(results, record):
+    found = with_rates(record)["naturalfinger"]
+    variants = [
+        {"variant": "ipguard-paper", "queries": 20, "metrics": found},
+        {"variant": "paper", "shortage": "found 3 of 20"},
+    ]
+    put(results, "published-digits", {**record, "variants": variants})
+    assert schemes.published("digits").splitlines()[2:] == [
+        "| `ipguard-paper` | 20 | 0.870, 0.860 to 0.890 | 0.900 | 0.800 | 63 of 63 | 1 of 91 |",
+        "| `paper` | too few | none | none | none | none | none |",
+        "",
+        "`paper`: found 3 of 20. One seed.",
+    ]
+
+
 def test_an_owner_s_model_has_a_row_and_each_of_its_suspects(results):
     assert own_model.own_model().startswith("Nothing has been recorded yet")
     assert own_model.own_model_each().startswith("Nothing has been recorded yet")

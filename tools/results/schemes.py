@@ -235,6 +235,32 @@ def variants(profile: str, record: str | None = None, *, only: Callable[[Variant
     return "\n".join([*lines, "", f"{size}. {spread}."])
 
 
+def published(profile: str) -> str:
+    """The variants at the publications' own settings, one row each; which of them found too few queries, and why."""
+    run = load(f"published-{profile}")
+    if run is None:
+        return f"No variant at published settings of this profile has been recorded yet: {_RECORDING}."
+    lines = ["| variant | queries | ARUC (95 % interval) | AUC | TPR at FPR 0 | stolen found | honest accused |"]
+    lines += [f"|{'---|' * 7}"]
+    short = []
+    for variant in run["variants"]:
+        name, found = variant["variant"], variant.get("metrics")
+        if found is None:
+            lines.append(f"| `{name}` | too few |{' none |' * 5}")
+            short.append(f"`{name}`: {variant['shortage']}.")
+            continue
+        wrong = found["at_threshold"]
+        cells = [
+            interval(found, "aruc"),
+            f"{found['roc_auc']:.3f}",
+            f"{found['tpr_at_fpr_0']:.3f}",
+            f"{wrong['positives'] - wrong['false_negatives']} of {wrong['positives']}",
+            f"{wrong['false_positives']} of {wrong['negatives']}",
+        ]
+        lines.append(f"| `{name}` | {variant['queries']} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", " ".join([*short, "One seed."])])
+
+
 def _on(part: bool) -> str:
     return "on" if part else "off"
 

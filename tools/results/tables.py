@@ -46,6 +46,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "detection-cifar10-brief": partial(schemes.detection, "cifar10-brief"),
     "detection-cifar10-small": partial(schemes.detection, "cifar10-small"),
     "variants-digits": partial(schemes.variants, "digits"),
+    "published-digits": partial(schemes.published, "digits"),
     "gan-kinds": partial(schemes.variants, "digits", only=lambda row: row.gan_alone),
     "remedy": partial(schemes.variants, "digits", only=lambda row: row.name in _REMEDY),
     "variants-cifar10-small": partial(schemes.variants, "cifar10-small", "cifar10-small-earlier"),
