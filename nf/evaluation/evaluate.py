@@ -50,7 +50,7 @@ class Evaluation:
         at_threshold: wrong verdicts at ``threshold``.
         mean_positive: mean score of positives, in [0, 1].
         mean_negative: mean score of negatives, in [0, 1].
-        margin: mean and lowest margin by attack.
+        margin: mean, with its interval, and lowest margin by attack.
     """
 
     scheme: str
@@ -83,6 +83,9 @@ class Evaluation:
         record["at_threshold"] = asdict(self.at_threshold)
         record["margin"] = {attack: summary.mean for attack, summary in self.margin.items()}
         record["margin_min"] = {attack: summary.minimum for attack, summary in self.margin.items()}
+        known = {attack: summary.interval for attack, summary in self.margin.items() if summary.interval is not None}
+        record["margin_low"] = {attack: interval.low for attack, interval in known.items()}
+        record["margin_high"] = {attack: interval.high for attack, interval in known.items()}
         return record
 
 
@@ -131,7 +134,7 @@ def evaluate(
         ),
         mean_positive=float(np.mean(pos)),
         mean_negative=float(np.mean(neg)),
-        margin=summarise(margins(suspects)),
+        margin=summarise(margins(suspects), confidence=confidence),
     )
 
 

@@ -3,8 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from nf.core.errors import ArtifactError
 from nf.core.scores import ScoreTable
+from nf.core.seeds import derive_seed
+from nf.evaluation.intervals import Interval
+
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,14 @@ class MarginSummary:
         mean: mean margin, in [-1, 1].
         minimum: lowest margin, in [-1, 1].
         pairs: number of pairs.
+        interval: of the mean, over further models that are made of the same source and the same mirror; ``None`` for a
+            single pair. All pairs are of one lineage on either side, so that it says nothing of another mirror.
     """
 
     mean: float
     minimum: float
     pairs: int
+    interval: Interval | None
 
 
 def margins(table: ScoreTable) -> tuple[Margin, ...]:
@@ -68,12 +77,30 @@ def margins(table: ScoreTable) -> tuple[Margin, ...]:
     return tuple(pairs)
 
 
-def summarise(pairs: Iterable[Margin]) -> dict[str, MarginSummary]:
-    """Mean and lowest margin by attack, in the order in which attacks first occur."""
+def summarise(pairs: Iterable[Margin], *, confidence: float = 0.95) -> dict[str, MarginSummary]:
+    """Mean and lowest margin by attack, in the order in which attacks first occur.
+
+    Args:
+        pairs: positives beside their mirrors.
+        confidence: confidence of the intervals, in (0, 1).
+    """
     by_attack: dict[str, list[float]] = {}
     for pair in pairs:
         by_attack.setdefault(pair.attack, []).append(pair.margin)
     return {
-        attack: MarginSummary(sum(values) / len(values), min(values), len(values))
+        attack: MarginSummary(
+            sum(values) / len(values), min(values), len(values), _interval(attack, values, confidence)
+        )
         for attack, values in by_attack.items()
     }
+
+
+def _interval(attack: str, values: list[float], confidence: float) -> Interval | None:
+    """Percentile bootstrap of the mean."""
+    if len(values) == 1:
+        return None
+    rng = np.random.default_rng(derive_seed(0, "margin", attack))
+    means = rng.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(low), float(high))

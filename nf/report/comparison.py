@@ -114,7 +114,10 @@ def _context(inputs: ComparisonInputs) -> dict[str, Any]:
         "behind": standings(inputs.schemes, inputs.detection),
         "reach": {scheme_name(s.name): reach(s) for s in inputs.schemes},
         "failures": {scheme_name(s.name): failures(s) for s in inputs.schemes},
-        "margins": {scheme_name(s.name): summarise(margins(s.table.select(pool="suspects"))) for s in inputs.schemes},
+        "margins": {
+            scheme_name(s.name): summarise(margins(s.table.select(pool="suspects")), confidence=confidence)
+            for s in inputs.schemes
+        },
         "groups": {group: attack_name(group) for group in EXTENDED_GROUPS.values()},
         "twins": _twins(inputs.schemes),
         "zoo": _zoo(inputs.schemes[0].table),

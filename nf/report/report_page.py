@@ -69,7 +69,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "measure": scheme.queries.measure,
         "rows": suspect_rows(suspects, threshold, inputs.accuracies),
         "tiles": query_tiles(scheme.queries, inputs.class_names),
-        "margins": summarise(margins(suspects)),
+        "margins": summarise(margins(suspects), confidence=float(scheme.evaluation["confidence"])),
         "curves": svg_markup(
             figures.curves_figure(tables, {name: threshold}), "curves", "Robustness and uniqueness over the threshold"
         ),

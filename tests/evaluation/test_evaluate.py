@@ -11,7 +11,7 @@ from nf.core.scores import Score, ScoreTable
 from nf.evaluation import evaluate
 from nf.evaluation.aruc import aruc
 from nf.evaluation.budget import BudgetPoint
-from nf.evaluation.margins import margins, summarise
+from nf.evaluation.margins import Margin, margins, summarise
 from nf.evaluation.plots import write_plots
 
 SETTINGS = {"scheme": "s", "query_set": "digest", "threshold": 0.5, "resamples": 200, "confidence": 0.95, "seed": 1}
@@ -96,6 +96,17 @@ def test_missing_mirror_is_named(table):
         margins(ScoreTable((table.rows[0],)))
 
 
+def test_intervals_of_margins_narrow_with_pairs_and_hold_their_mean():
+    rng, widths = np.random.default_rng(0), []
+    for count in (10, 1000):
+        pairs = [Margin("s", "m", "prune", "", "a", 0.5 + value, 0.0) for value in rng.normal(0, 0.1, count)]
+        (found,) = summarise(pairs).values()
+        assert found.interval.low < found.mean < found.interval.high
+        widths.append(found.interval.high - found.interval.low)
+    assert widths[1] == pytest.approx(2 * 1.96 * 0.1 / 1000**0.5, rel=0.15)
+    assert 5 < widths[0] / widths[1] < 15
+
+
 def test_json_is_plain_and_keeps_every_number(table):
     result = evaluate(table, **SETTINGS)
     record = json.loads(json.dumps(result.to_json(), allow_nan=False))
@@ -107,6 +118,7 @@ def test_json_is_plain_and_keeps_every_number(table):
     assert record["at_threshold"] == {"false_positives": 1, "negatives": 4, "false_negatives": 1, "positives": 3}
     assert record["margin"] == {"train": 0.75, "prune": 0.125}
     assert record["margin_min"] == {"train": 0.75, "prune": -0.25}
+    assert (record["margin_low"], record["margin_high"]) == ({"prune": -0.25}, {"prune": 0.5})  # two pairs say little
     assert record["perfect_range"] == {"low": None, "high": None, "width": 0.0}
 
 
