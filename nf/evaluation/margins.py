@@ -49,7 +49,7 @@ class MarginSummary:
         mean: mean margin, in [-1, 1].
         minimum: lowest margin, in [-1, 1].
         pairs: number of pairs.
-        interval: of the mean, over further models that are made of the same source and the same mirror; ``None`` for a
+        interval: interval of the mean over further models made of the same source and the same mirror; ``None`` for a
             single pair. All pairs are of one lineage on either side, so that it says nothing of another mirror.
     """
 
