@@ -27,6 +27,7 @@ SEAL = "seal"
 
 _TEMPORARY_SUFFIX = ".tmp"
 _SEAL_LINE = "# sha256 "
+_DIGEST_LENGTH = 64
 PRIVATE_FOLDER = 0o700
 _OTHERS = 0o077  # the bits of a mode that let anybody but the owner in
 _CLASSES = ((stat.S_IRGRP, stat.S_IXGRP), (stat.S_IROTH, stat.S_IXOTH))
@@ -282,9 +283,15 @@ def check_seal(value: Mapping[str, Any], place: Path, *, advice: str = "") -> di
         ArtifactError: the digest is another.
     """
     rest = {key: entry for key, entry in value.items() if key != SEAL}
-    if SEAL in value and value[SEAL] != sha256_json(rest):
+    if _misnamed_seal(value) if SEAL not in value else value[SEAL] != sha256_json(rest):
         raise ArtifactError(f"{place} is damaged: its digest does not match" + (f"; {advice}" if advice else ""))
     return rest
+
+
+def _misnamed_seal(value: Mapping[str, Any]) -> bool:
+    """Whether the digest is there under another key: damage to the word itself."""
+    digests = [key for key, entry in value.items() if isinstance(entry, str) and len(entry) == _DIGEST_LENGTH]
+    return any(value[key] == sha256_json({name: value[name] for name in value if name != key}) for key in digests)
 
 
 def read_notes(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from nf.core.files import (
     sha256_json,
     write_bytes,
     write_json,
+    write_sealed,
 )
 
 
@@ -50,6 +51,17 @@ def test_what_a_killed_process_left_goes_with_the_next_write_and_what_a_living_o
         assert temporary.exists()
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_damage_to_the_word_before_the_digest_is_noticed_and_files_from_before_digests_are_read(tmp_path):
+    path, content = tmp_path / "a.json", {"a": 1, "data_hash": "0" * 64}
+    write_sealed(path, content)
+    assert read_json(path) == content
+    path.write_text(path.read_text().replace('"seal"', '"sdal"'))
+    with pytest.raises(ArtifactError, match="is damaged: its digest does not match; run it again"):
+        read_json(path, advice="run it again")
+    write_json(path, content)
+    assert read_json(path) == content
 
 
 def test_json_round_trip_and_hashes(tmp_path):
