@@ -124,9 +124,9 @@ def fresh(name: str, seed: int) -> nn.Module:
     return plain
 
 
-def pruned(source: nn.Module, part: Part, size: int) -> nn.Module:
-    """Half of the weights away by torch's own pruning, then a little training."""
-    layers = [(module, "weight") for module in source.modules() if isinstance(module, nn.Conv2d)]
+def pruned(source: nn.Module, kinds: tuple[type[nn.Module], ...], part: Part, size: int) -> nn.Module:
+    """Half of the weights of some kinds of layers away by torch's own pruning, then a little training."""
+    layers = [(module, "weight") for module in source.modules() if isinstance(module, kinds)]
     prune.global_unstructured(layers, prune.L1Unstructured, amount=0.5)
     train(source, part, size=size, epochs=1, rate=0.005)
     for module, name in layers:
@@ -156,6 +156,7 @@ class Outside:
         own, others, few = self._parts["train"], self._parts["others"], self._parts["test"].every(2)
         elsewhere = self._parts["elsewhere"]
         source, size, first = self._owner.source, self._owner.size, self._owner.first
+        kinds = self._owner.pruned
         learn = partial(train, size=size, epochs=SUSPECTS_EPOCHS, rate=0.05)
 
         def tuned() -> nn.Module:
@@ -170,7 +171,7 @@ class Outside:
         return {
             "thief-itself": source,
             "thief-fine-tuned": tuned,
-            "thief-pruned": lambda: pruned(source(), few, size),
+            **({"thief-pruned": lambda: pruned(source(), kinds, few, size)} if kinds else {}),
             "thief-distilled-mobilenet": lambda: student("timm:mobilenetv3_small_050", own, 11),
             "thief-distilled-shufflenet": lambda: student("shufflenet_v2_x0_5", own, 12),
             "independent-shufflenet": lambda: scratch("shufflenet_v2_x0_5", others, 13),

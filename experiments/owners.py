@@ -22,14 +22,16 @@ class Owner(ABC):
     Attributes:
         name: what tables call it.
         form: in what form `nf` gets the model.
-        first: added to the seeds of all suspects, which are others for each owner.
+        first: added to the seeds of all suspects, which are others for each model.
         rate: peak learning rate of SGD.
+        pruned: layers of which a thief prunes weights; without any, there is no such thief.
     """
 
     name: str
     form: str
     first: int
     rate = 0.05
+    pruned: tuple[type[nn.Module], ...] = (nn.Conv2d,)
 
     def __init__(self, out: Path, classes: int, size: int) -> None:
         self.out, self.classes, self.size = out, classes, size
@@ -96,7 +98,7 @@ class Checkpoint(Owner):
 class OnnxAlone(Checkpoint):
     """The same as nothing but an ONNX file."""
 
-    form = "onnx"
+    form = "ONNX alone"
 
     def write(self, network: nn.Module) -> None:
         """Write the file beside the weights."""
@@ -115,6 +117,7 @@ class Keras(Owner):
     """
 
     name, form, first = "Keras CNN", "ONNX alone", 100
+    pruned = ()  # its layers are not torch's
 
     def _network(self) -> nn.Module:
         return _KerasNetwork(self.classes, self.size)
@@ -182,6 +185,7 @@ class VisionTransformer(Owner):
     """A small vision transformer of Hugging Face, in the folder that ``save_pretrained`` writes."""
 
     name, form, first, rate = "ViT", "Hugging Face folder", 200, 0.02
+    pruned = (nn.Conv2d, nn.Linear)
 
     def _network(self) -> nn.Module:
         return _Vit(self.classes, self.size)

@@ -159,7 +159,7 @@ def _try(
 ) -> Pilot:
     """Train a network ever longer, until it is as good as it has to be; one from outside at several rates at first."""
     few = train.take(np.arange(min(len(train), _TIMED_IMAGES)))
-    seconds = min(course.train(architecture, few, 1)[1] for _ in range(2))
+    seconds = min(course.train(architecture, few, 1, RATES[-1])[1] for _ in range(2))  # at which nothing diverges
     errors: dict[int, float] = {}
     rates = RATES if architecture in course.networks else RATES[:1]
     for passes in TRIES:

@@ -32,7 +32,6 @@ def profile_section(
     """The section for models that learn from ``images`` as ``schedules`` says of their architecture."""
     kept, own = max(1, images), met.own
     usual = sorted(schedules.values(), key=lambda each: (each.epochs, each.learning_rate))[len(schedules) // 2]
-    told = {each: {key: getattr(schedule, key) for key in _TOLD} for each, schedule in schedules.items()}
     copies = own.copied
     every = {"finetune": ["FTAL", "RTAL"], "prune": ["0.5"], "noise": ["5"], "adversarial": ["0.5"]}
     tune = {"epochs": max(2, min(10, usual.epochs // 2)), "batch_size": 64, "learning_rate": 0.005}
@@ -65,11 +64,7 @@ def profile_section(
             "suspects": list(size.suspects),
             "widths": dict(WIDTHS),
             "training": {key: getattr(usual, key) for key in _TOLD},
-            "overrides": {
-                each: changed
-                for each, values in told.items()
-                if (changed := {key: value for key, value in values.items() if value != getattr(usual, key)})
-            },
+            "overrides": {each: changed for each, one in schedules.items() if (changed := _unlike(one, usual))},
             "levels": every,
             "attacks": {
                 "finetune": tune,
@@ -132,6 +127,11 @@ def profile_section(
         "evaluation": {"resamples": 2000, "confidence": 0.95},
         "execution": {"workers": 2},
     }
+
+
+def _unlike(schedule: TrainingConfig, usual: TrainingConfig) -> dict[str, Any]:
+    """What of ``schedule`` is not as usual."""
+    return {key: value for key in _TOLD if (value := getattr(schedule, key)) != getattr(usual, key)}
 
 
 def padding(met: Introduction) -> int:

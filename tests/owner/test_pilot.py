@@ -69,8 +69,8 @@ def test_a_network_from_outside_learns_at_the_rate_that_suits_it(monkeypatch):
     def train(self, architecture, images, epochs, rate=pilot.RATES[0]):
         if len(images) == 300:
             asked.append((architecture, epochs, rate))
-            if rate == pilot.RATES[0] and architecture == "outside":
-                raise TrainingError("the loss is nan")
+        if rate == pilot.RATES[0] and architecture == "outside":
+            raise TrainingError("the loss is nan")
         return rate, 1e-3
 
     monkeypatch.setattr(Course, "train", train)
