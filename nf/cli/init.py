@@ -5,11 +5,14 @@ from pathlib import Path
 
 import click
 
+from nf.core.config import load_settings
 from nf.core.errors import ConfigError
 from nf.core.files import check_writable
 from nf.core.interface import state_interface
 
 _FOLDER = Path("profiles")
+_SETTINGS = Path("params.yaml")
+_LONGEST = 64  # characters of a name, which stands in the names of files
 
 
 @click.command()
@@ -26,9 +29,13 @@ _FOLDER = Path("profiles")
     help="Images that it learned from: a folder with one sub-folder a class, Parquet, .npz, or a data set of Hugging "
     "Face.",
 )
-@click.option("--test", help="Images that it did not learn from. [default: what lies beside --data]")
+@click.option(
+    "--test", help="Images that it did not learn from. [default: test/ or val/ in --data, else a share of it]"
+)
 @click.option("--others", help="Images of the same classes that it never saw, for independent models.")
-@click.option("--unlabelled", help="Images of other things, which a thief may ask it about. [default: drawn ones]")
+@click.option(
+    "--unlabelled", help="Images of other things, which a thief may ask it about. [default: --others, else drawn]"
+)
 @click.option("--input", "words", help="How it is asked, as of `nf verify`. [default: found]")
 @click.option("--size", help="Pixels that it takes, as 224 or 240x320. [default: found]")
 @click.option(
@@ -36,7 +43,7 @@ _FOLDER = Path("profiles")
     type=click.Choice(["16", "32", "64", "128"]),
     help="Pixels of the queries. [default: 32; 64 with a GPU]",
 )
-@click.option("--minutes", type=click.FloatRange(min=5), help="Time for all of it. [default: what it needs]")
+@click.option("--minutes", type=click.FloatRange(min=5), help="Minutes for what follows. [default: what it needs]")
 @click.option("--force", is_flag=True, help="Write over a profile that is there.")
 def init(
     name: str,
@@ -58,8 +65,12 @@ def init(
     each architecture is trained on its images, to see how long that must learn to be as good. From that, and from the
     speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
     """
-    if not name.isidentifier() and not name.replace("-", "_").isidentifier():
-        raise ConfigError(f"name: expected letters, digits, '-' and '_', got {name!r}")
+    if not name.replace("-", "_").isidentifier() or len(name) > _LONGEST:
+        raise ConfigError(
+            f"name: expected a letter, then letters, digits, '-' and '_', at most {_LONGEST} in all, got {name[:99]!r}"
+        )
+    if _SETTINGS.exists() and name in load_settings(_SETTINGS).profiles and not (_FOLDER / f"{name}.yaml").exists():
+        raise ConfigError(f"name: {name!r} is a profile of {_SETTINGS}; choose another one")
     path = _FOLDER / f"{name}.yaml"
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; --force writes over it")

@@ -2,8 +2,8 @@
 
 from nf.data.augment import Augment
 from nf.data.pixels import to_bytes, to_float
-from nf.data.sources import LabelledImages, RawData, read_source
-from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, prepare_splits
+from nf.data.sources import LabelledImages, RawData, image_files, read_source, sub_folders
+from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, hold_back, prepare_splits
 
 __all__ = [
     "KNOCKOFF",
@@ -12,8 +12,11 @@ __all__ = [
     "LabelledImages",
     "RawData",
     "Splits",
+    "hold_back",
+    "image_files",
     "prepare_splits",
     "read_source",
+    "sub_folders",
     "to_bytes",
     "to_float",
 ]

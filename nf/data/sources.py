@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from PIL import Image, UnidentifiedImageError
 
 from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
+from nf.core.printing import printable
 from nf.data.scribbles import draw_scribble
 
 # What Pillow raises for files that are no images, or damaged, or far too large.
 _UNREADABLE = (ValueError, OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
-_LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
+_LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
+_STRAYS = ("__macosx", "@eadir", "thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ def read_source(
         DataError: a file is missing, unreadable or not of the stated kind.
         UnknownNameError: torchvision has no data set of that name here.
     """
-    return _READERS[config.kind](config, _Wanted(image_size, channels, seed, key, labelled))
+    try:
+        return _READERS[config.kind](config, _Wanted(image_size, channels, seed, key, labelled))
+    except DataError as error:  # names of classes, columns and files are other people's, and messages are one line
+        raise DataError(printable(str(error))) from error
 
 
 @dataclass(frozen=True)
@@ -158,27 +165,87 @@ def _read_torchvision(config: SourceConfig, wanted: _Wanted) -> RawData:
     return RawData(parts[0], parts[1], tuple(part.classes))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A part as it was read.
+
+    ``names`` are those of its classes, empty where nobody states any; ``textual`` says that its labels were names, not
+    numbers. ``place`` and ``column`` are for messages.
+    """
+
+    place: Path | str
+    column: str
+    data: LabelledImages
+    names: tuple[str, ...]
+    textual: bool = False
+
+
+def _join(train: _Part, test: _Part | None, wanted: _Wanted) -> RawData:
+    """Both parts, with the classes of the training part: what is named is matched by name."""
+    if not wanted.labelled:
+        return RawData(_mix_classes(train.data), None, train.names)
+    # Without names the largest label says how many classes there are, and must be one.
+    _check_labels(train, len(train.names) or len(train.data))
+    names = train.names or _names_by_number(train)
+    if test is None:
+        return RawData(_mix_classes(train.data), None, names)
+    return RawData(_mix_classes(train.data), _mix_classes(_renumber(test, names, textual=train.textual)), names)
+
+
+def _renumber(test: _Part, names: tuple[str, ...], *, textual: bool) -> LabelledImages:
+    """The test images with the numbers that the training part gives their classes."""
+    if not test.names:
+        if textual:
+            raise DataError(
+                f"{test.place}: {test.column}: expected names of classes, as the training part has them, got numbers"
+            )
+        _check_labels(test, len(names))
+        return test.data
+    strange = [name for name in test.names if name not in names]
+    if strange:
+        raise DataError(
+            f"{test.place}: expected the classes of the training part, {_listed(names)}, got {_listed(strange)}"
+        )
+    _check_labels(test, len(test.names))
+    numbers = np.array([names.index(name) for name in test.names], np.int64)
+    return LabelledImages(test.data.images, numbers[test.data.labels])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _label(place: Path | str, column: str, images: NDArray[np.uint8], labels: NDArray[Any], wanted: _Wanted) -> _Part:
+    """Images with labels that are numbers of classes, or names, which are numbered in their order."""
+    if labels.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = labels.astype(np.int64)
+        broken = np.flatnonzero(whole != labels)
+        if len(broken) and wanted.labelled:
+            row = broken[0]
+            raise DataError(f"{place}: row {row} of {column}: expected a whole number, got {labels[row]}")
+        labels = whole
+    if labels.dtype.kind in "iub":
+        return _Part(place, column, LabelledImages(images, labels.astype(np.int64)), ())
+    texts = labels.tolist()
+    if not all(isinstance(text, str) for text in texts):
+        if wanted.labelled:
+            raise DataError(f"{place}: {column}: expected numbers or names of classes, got {texts[0]!r:.60}")
+        return _Part(place, column, LabelledImages(images, np.zeros(len(images), np.int64)), ())
+    found = sorted(set(texts))
+    names = [found[index] for index in np.argsort(_ranks(found))]
+    numbers = {name: number for number, name in enumerate(names)}
+    data = LabelledImages(images, np.array([numbers[text] for text in texts], np.int64))
+    return _Part(place, column, data, tuple(names), textual=True)
+
+
 def _read_parquet(config: SourceConfig, wanted: _Wanted) -> RawData:
-    path = wanted.path(config.train, "train")
-    train, names = _read_parquet_file(path, wanted)
-    declared = bool(names)
-    if wanted.labelled:
-        # Without names the largest label says how many classes there are, and must be one.
-        _check_labels(path, train.labels, len(names) or len(train))
-        names = names or _names_by_number(path, train.labels)
-    if not config.test:
-        return RawData(_mix_classes(train), None, names)
-    path = wanted.path(config.test, "test")
-    test, test_names = _read_parquet_file(path, wanted)
-    if wanted.labelled:
-        if declared and test_names and test_names != names:
-            raise DataError(f"{path}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
-        _check_labels(path, test.labels, len(names))
-    return RawData(_mix_classes(train), _mix_classes(test), names)
+    train = _read_parquet_file(wanted.path(config.train, "train"), wanted)
+    test = _read_parquet_file(wanted.path(config.test, "test"), wanted) if config.test else None
+    return _join(train, test, wanted)
 
 
-def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
-    """Images and labels, and the names of the classes where the file declares them."""
+def _read_parquet_file(path: Path, wanted: _Wanted) -> _Part:
     import pyarrow
     from pyarrow import parquet
 
@@ -186,67 +253,90 @@ def _read_parquet_file(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tup
         table = parquet.read_table(sorted(path.parent.glob(path.name)) if "*" in path.name else path)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{path}: expected a Parquet file: {error}") from error
-    features = _hugging_face_features(table.schema.metadata)
+
+    def open_picture(value: dict[str, Any]) -> Image.Image:
+        if value.get("bytes") is None and value.get("path"):
+            return Image.open(path.parent / value["path"])
+        return Image.open(io.BytesIO(value["bytes"]))
+
+    return _read_table(path, table, _hugging_face_features(table.schema.metadata), open_picture, wanted)
+
+
+def _read_table(
+    place: Path | str,
+    table: Any,
+    features: dict[str, Any],
+    open_picture: Callable[[dict[str, Any]], Image.Image],
+    wanted: _Wanted,
+) -> _Part:
+    """Images and labels of an Arrow table, and the names of the classes where ``features`` declare them."""
+    import pyarrow
+
     image_column = next((name for name in ("img", "image") if name in table.column_names), None)
     if image_column is None:
-        raise DataError(f"{path}: expected a column 'img' or 'image', got {', '.join(table.column_names)}")
+        raise DataError(f"{place}: expected a column 'img' or 'image', got {', '.join(table.column_names)}")
     label_column = _label_column(table, features)
     if label_column is None:
-        raise DataError(f"{path}: expected a column of labels, got {', '.join(table.column_names)}")
+        raise DataError(f"{place}: expected a column 'label', got {', '.join(table.column_names)}")
     if not len(table):
-        raise DataError(f"{path}: expected images, got a table without rows")
-    labels = table[label_column]
+        raise DataError(f"{place}: expected images, got a table without rows")
+    labels, column = table[label_column], f"column {label_column!r}"
     if labels.null_count and wanted.labelled:
         row = labels.is_null().to_pylist().index(True)
-        raise DataError(
-            f"{path}: row {row} of column {label_column!r}: expected a label, got none; leave such rows out"
-        )
+        raise DataError(f"{place}: row {row} of {column}: expected a label, got none; leave such rows out")
     images = []
     for row, value in enumerate(table[image_column].to_pylist()):
         try:
-            images.append(wanted.image(Image.open(io.BytesIO(value["bytes"]))))
-        except (TypeError, KeyError, *_UNREADABLE) as error:
-            raise DataError(f"{path}: row {row} of column {image_column!r} is no image: {error}") from error
-    if not pyarrow.types.is_integer(labels.type):
-        return _named(np.stack(images), [str(label) for label in labels.to_pylist()])
-    names = features.get(label_column, {}).get("names") or ()
-    return LabelledImages(np.stack(images), labels.fill_null(0).to_numpy().astype(np.int64)), tuple(names)
-
-
-def _named(images: NDArray[np.uint8], labels: list[str]) -> tuple[LabelledImages, tuple[str, ...]]:
-    """Images whose labels are names, which are numbered in their order."""
-    found = sorted(set(labels))
-    names = [found[place] for place in np.argsort(_ranks(found))]
-    numbers = {name: number for number, name in enumerate(names)}
-    return LabelledImages(images, np.array([numbers[label] for label in labels], np.int64)), tuple(names)
+            with open_picture({"bytes": value, "path": None} if isinstance(value, bytes) else value) as picture:
+                images.append(wanted.image(picture))
+        except (AttributeError, TypeError, KeyError, *_UNREADABLE) as error:
+            raise DataError(f"{place}: row {row} of column {image_column!r} is no image: {error}") from error
+    if pyarrow.types.is_dictionary(labels.type):
+        labels = labels.cast(labels.type.value_type)
+    if pyarrow.types.is_integer(labels.type):
+        labels = labels.fill_null(0)
+    part = _label(place, column, np.stack(images), labels.to_numpy(), wanted)
+    return part if part.textual else replace(part, names=_class_names(features.get(label_column)) or ())
 
 
 def _label_column(table: Any, features: dict[str, Any]) -> str | None:
-    """The first column declared to hold classes, else one with a usual name of labels, else the first of integers."""
+    """The first column with a usual name of labels, else the first declared to hold classes, else of integers."""
     import pyarrow
 
-    declared = [name for name, feature in features.items() if feature.get("_type") == "ClassLabel"]
+    declared = [name for name, feature in features.items() if _class_names(feature) is not None]
     integers = [field.name for field in table.schema if pyarrow.types.is_integer(field.type)]
-    texts = [field.name for field in table.schema if pyarrow.types.is_string(field.type)]
-    usable = [*integers, *(name for name in _LABEL_COLUMNS if name in texts)]
-    return next((name for name in (*declared, *_LABEL_COLUMNS, *integers) if name in usable), None)
+    return next((name for name in (*_LABEL_COLUMNS, *declared, *integers) if name in table.column_names), None)
 
 
-def _names_by_number(path: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+def _class_names(feature: Any) -> tuple[str, ...] | None:
+    """The names that a declared column of classes has; ``None`` of other columns."""
+    if not isinstance(feature, dict) or feature.get("_type") != "ClassLabel":
+        return None
+    return tuple(feature.get("names") or ())
+
+
+def _names_by_number(part: _Part) -> tuple[str, ...]:
     """Names of classes that have none: their numbers, of which none may be missing."""
-    names = tuple(str(number) for number in range(int(labels.max()) + 1))
-    absent = np.setdiff1d(np.arange(len(names)), labels)
+    names = tuple(str(number) for number in range(int(part.data.labels.max()) + 1))
+    absent = np.setdiff1d(np.arange(len(names)), part.data.labels)
     if len(absent):
         raise DataError(
-            f"{path}: expected images of every class from 0 on, got none of class {absent[0]}; number them anew"
+            f"{part.place}: {part.column}: expected images of every class from 0 on, got none of class {absent[0]}; "
+            "number them anew"
         )
     return names
 
 
-def _check_labels(path: Path, labels: NDArray[np.int64], classes: int) -> None:
+def _check_labels(part: _Part, classes: int) -> None:
+    labels = part.data.labels
     strange = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(strange):
-        raise DataError(f"{path}: row {strange[0]}: expected labels 0 to {classes - 1}, got {labels[strange[0]]}")
+        row = strange[0]
+        unlabelled = ", which stands for no label; leave such images out" if labels[row] == -1 else ""
+        raise DataError(
+            f"{part.place}: row {row} of {part.column}: expected labels 0 to {classes - 1}, got "
+            f"{labels[row]}{unlabelled}"
+        )
 
 
 def _hugging_face_features(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
@@ -258,33 +348,59 @@ def _hugging_face_features(metadata: dict[bytes, bytes] | None) -> dict[str, Any
 
 
 def _read_folder(config: SourceConfig, wanted: _Wanted) -> RawData:
-    train, names = _read_class_folders(wanted.path(config.train, "train"), wanted)
-    test = None
-    if config.test:
-        test, test_names = _read_class_folders(wanted.path(config.test, "test"), wanted)
-        if test_names != names:
-            raise DataError(f"{config.test}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
-    return RawData(train, test, names)
+    train = _read_class_folders(wanted.path(config.train, "train"), wanted)
+    test = _read_class_folders(wanted.path(config.test, "test"), wanted) if config.test else None
+    return _join(train, test, wanted)
 
 
-def _read_class_folders(root: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
-    from torchvision.datasets import ImageFolder
-
+def _read_class_folders(root: Path, wanted: _Wanted) -> _Part:
     try:
-        # Whatever is not hidden is to be an image: torchvision would leave out those of other endings than it knows.
-        folder = ImageFolder(str(root), is_valid_file=lambda path: not Path(path).name.startswith("."))
+        folders = sub_folders(root)
     except OSError as error:
         raise DataError(f"{root}: expected one sub-folder of images per class: {error}") from error
-    images = []
-    for path, _ in folder.samples:
-        try:
-            with Image.open(path) as picture:
-                images.append(wanted.image(picture))
-        except _UNREADABLE as error:
-            raise DataError(f"{path}: not an image that can be read: {error}") from error
-    ranks = np.array(_ranks(folder.classes), dtype=np.int64)  # torchvision sorts numbers as text
-    data = LabelledImages(np.stack(images), ranks[np.asarray(folder.targets, dtype=np.int64)])
-    return _mix_classes(data), tuple(folder.classes[place] for place in ranks.argsort())
+    files = {folder.name: image_files(folder) for folder in folders}
+    empty = [name for name, paths in files.items() if not paths]
+    if empty or not files:
+        raise DataError(
+            f"{root}: expected one sub-folder of images per class, got "
+            f"{'no images in ' + _listed(empty) if empty else 'no sub-folders'}"
+        )
+    images, texts, failures = [], [], []
+    for name, paths in files.items():
+        for path in paths:
+            try:
+                with Image.open(path) as picture:
+                    images.append(wanted.image(picture))
+            except _UNREADABLE as error:
+                failures.append((path, error))
+            texts.append(name)
+    if failures:
+        path, reason = failures[0]
+        more = f"; nor are {len(failures) - 1} more of {len(texts)} files" if len(failures) > 1 else ""
+        raise DataError(f"{path}: not an image that can be read: {reason}{more}") from reason
+    return _label(root, "folders", np.stack(images), np.array(texts, dtype=object), wanted)
+
+
+def sub_folders(root: Path) -> list[Path]:
+    """The folders in ``root`` by name, without hidden ones and those that systems put beside images.
+
+    Raises:
+        OSError: ``root`` is no folder that can be read.
+    """
+    return sorted(each for each in root.iterdir() if each.is_dir() and not _is_stray(each.name))
+
+
+def image_files(root: Path) -> list[Path]:
+    """What is to be an image, at any depth below ``root``: no text, hidden files, and what systems put there."""
+    found = []
+    for place, folders, files in os.walk(root, followlinks=True):
+        folders[:] = [name for name in folders if not _is_stray(name)]
+        found += [(place, name) for name in files if not _is_stray(name) and not name.lower().endswith(".txt")]
+    return [Path(place, name) for place, name in sorted(found)]
+
+
+def _is_stray(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _STRAYS
 
 
 def _ranks(names: Sequence[str]) -> list[int]:
@@ -295,26 +411,32 @@ def _ranks(names: Sequence[str]) -> list[int]:
 
 
 def _read_arrays(config: SourceConfig, wanted: _Wanted) -> RawData:
-    train, names = _read_npz(wanted.path(config.train, "train"), wanted)
-    test = _read_npz(wanted.path(config.test, "test"), wanted)[0] if config.test else None
-    return RawData(_mix_classes(train), None if test is None else _mix_classes(test), names)
+    train = _read_npz(wanted.path(config.train, "train"), wanted)
+    test = _read_npz(wanted.path(config.test, "test"), wanted) if config.test else None
+    return _join(train, test, wanted)
 
 
-def _read_npz(path: Path, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
+def _read_npz(path: Path, wanted: _Wanted) -> _Part:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: expected a .npz file, as np.savez writes it, got something else")
     try:
         with np.load(path, allow_pickle=False) as file:
-            pixels, labels = file["images"], file["labels"].astype(np.int64)
-            names = tuple(map(str, file["names"])) if "names" in file else ()
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            pixels, labels = file["images"], file["labels"]
+            names = tuple(map(str, np.ravel(file["names"]))) if "names" in file else ()
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: expected a .npz file with images and labels: {error}") from error
-    if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[1] not in (1, 3) or len(pixels) != len(labels):
+    if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[1] not in (1, 3) or not pixels.size:
+        raise DataError(f"{path}: expected uint8 images (N, C, H, W), got {pixels.dtype} {pixels.shape}")
+    if labels.shape not in ((len(pixels),), (len(pixels), 1)):
+        one_hot = "; one-hot labels become numbers by labels.argmax(1)" if labels.ndim == 2 else ""
         raise DataError(
-            f"{path}: expected uint8 images (N, C, H, W) and as many labels, got {pixels.dtype} {pixels.shape}"
+            f"{path}: expected a number of a class for each of {len(pixels)} images, got labels of shape "
+            f"{labels.shape}{one_hot}"
         )
     pictures = (Image.fromarray(image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)) for image in pixels)
     images = np.stack([wanted.image(picture) for picture in pictures])
-    _check_labels(path, labels, len(names) or len(labels))
-    return LabelledImages(images, labels), names or _names_by_number(path, labels)
+    part = _label(path, "labels", images, labels.reshape(-1), wanted)
+    return part if part.textual else replace(part, names=names)
 
 
 def _read_hugging_face(config: SourceConfig, wanted: _Wanted) -> RawData:
@@ -333,28 +455,13 @@ def _read_hugging_face(config: SourceConfig, wanted: _Wanted) -> RawData:
     parts = dict(found) if isinstance(found, dict) else {"train": found}
     if "train" not in parts:
         raise DataError(f"{config.name}: expected a part 'train', got {', '.join(parts)}")
+
+    def read(name: str) -> _Part:
+        table, features = parts[name].with_format("arrow")[:], parts[name].features.to_dict()
+        return _read_table(f"{config.name}: part {name!r}", table, features, datasets.Image().decode_example, wanted)
+
     other = next((name for name in ("test", "validation", "valid") if name in parts), None)
-    train, names = _read_hugging_face_part(config.name, parts["train"], wanted)
-    if other is None:
-        return RawData(_mix_classes(train), None, names)
-    test, test_names = _read_hugging_face_part(config.name, parts[other], wanted)
-    if wanted.labelled and test_names != names:
-        raise DataError(f"{config.name}: expected the classes {', '.join(names)}, got {', '.join(test_names)}")
-    return RawData(_mix_classes(train), _mix_classes(test), names)
-
-
-def _read_hugging_face_part(name: str, part: Any, wanted: _Wanted) -> tuple[LabelledImages, tuple[str, ...]]:
-    image = next((key for key in ("img", "image") if key in part.column_names), None)
-    label = next((key for key in _LABEL_COLUMNS if key in part.column_names), None)
-    if image is None or label is None:
-        raise DataError(f"{name}: expected columns of images and labels, got {', '.join(part.column_names)}")
-    images = np.stack([wanted.image(picture) for picture in part[image]])
-    names = tuple(getattr(part.features[label], "names", None) or ())
-    labels = list(part[label])
-    if not names and labels and isinstance(labels[0], str):
-        return _named(images, labels)
-    found = LabelledImages(images, np.asarray(labels, np.int64))
-    return found, names or _names_by_number(Path(name), found.labels)
+    return _join(read("train"), read(other) if other else None, wanted)
 
 
 def _mix_classes(data: LabelledImages) -> LabelledImages:

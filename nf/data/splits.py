@@ -1,6 +1,6 @@
 """The four disjoint splits: A (the owner's), B (everyone else's), fine-tune (a thief's) and test (accuracy only)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from nf.core.config import DataConfig
 from nf.core.errors import ArtifactError, DataError
 from nf.core.files import read_json, sha256_bytes, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE
+from nf.core.printing import printable
 from nf.core.seeds import derive_seed
-from nf.data.sources import LabelledImages, read_source
+from nf.data.sources import LabelledImages, RawData, read_source
 
 SPLIT_NAMES = ("A", "B", "finetune", "test")
 KNOCKOFF = "knockoff"
@@ -114,10 +115,10 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         seed: the profile's seed, from which every random choice of images derives its own.
 
     Raises:
-        DataError: a source cannot be read, or a class has too few images for four splits.
+        DataError: a source cannot be read, a class has too few images for four splits, or nobody else has others.
     """
     read = partial(read_source, image_size=config.image_size, channels=config.channels)
-    raw = read(config.source, seed=derive_seed(seed, "data"))
+    raw = hold_back(read(config.source, seed=derive_seed(seed, "data")))
     if raw.test is None:
         train, test = _split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
     else:
@@ -129,10 +130,12 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     else:
         others = read(config.others, seed=derive_seed(seed, "data", "others"), key="data.others")
         if others.class_names != raw.class_names:
-            raise DataError(
-                f"data.others: expected the classes {', '.join(raw.class_names)}, got {', '.join(others.class_names)}"
-            )
-        remaining = _without(others.train, train, test)
+            wanted, got = (printable(", ".join(each.class_names)) for each in (raw, others))
+            raise DataError(f"data.others: expected the classes {wanted}, got {got}")
+        # All of the owner's: its model learned from the images beyond the limit, too.
+        remaining = _without(others.train, raw.train, *([raw.test] if raw.test is not None else []))
+        if not len(remaining):
+            raise DataError("data.others: expected images that data.source does not have, got the same")
         a, b = train, _limit(remaining, config.others.images, derive_seed(seed, "data", "limit-others"))
     finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
     own_seed = derive_seed(seed, "data", "knockoff")
@@ -162,13 +165,30 @@ def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledIm
     return data.take(np.sort(first)), data.take(np.sort(second))
 
 
+def hold_back(raw: RawData) -> RawData:
+    """The same images, without those in the test part that are in the training part, too.
+
+    Raises:
+        DataError: fewer than two test images of a class are left, as the test part is halved.
+    """
+    if raw.test is None:
+        return raw
+    test = _without(raw.test, raw.train)
+    counts = np.bincount(test.labels, minlength=len(raw.class_names))
+    if counts.min() < 2:
+        name, shared = raw.class_names[int(counts.argmin())], len(raw.test) - len(test)
+        raise DataError(
+            f"test part: expected at least 2 images of every class, got {counts.min() or 'none'} of {name!r}"
+            + (f", as {shared} of {len(raw.test)} are training images, too" if shared else "")
+        )
+    return replace(raw, test=test)
+
+
 def _without(data: LabelledImages, *others: LabelledImages) -> LabelledImages:
     """The images that are in none of ``others``: splits are disjoint, whatever their sources have in common."""
-    known = {image.tobytes() for part in others for image in part.images}
-    kept = np.array([index for index, image in enumerate(data.images) if image.tobytes() not in known], dtype=np.int64)
-    if len(kept) == 0:
-        raise DataError("data.others: expected images that data.source does not have, got the same")
-    return data.take(kept)
+    known = {sha256_bytes(image.tobytes()) for part in others for image in part.images}
+    kept = [index for index, image in enumerate(data.images) if sha256_bytes(image.tobytes()) not in known]
+    return data if len(kept) == len(data) else data.take(np.array(kept, dtype=np.int64))
 
 
 def _limit(data: LabelledImages, count: int | None, seed: int, *, stratified: bool = True) -> LabelledImages:

@@ -142,7 +142,8 @@ def rescale(images: Tensor, generator: torch.Generator, strength: Strength) -> T
     is. Here the canvas is shrunk, as not all networks take another size than their own.
     """
     size = images.shape[2]
-    canvas, smallest = round(strength.canvas * size), round(strength.smallest * size)
+    smallest = max(1, round(strength.smallest * size))
+    canvas = max(smallest + 1, round(strength.canvas * size))  # of few pixels a little more is none
     side = int(torch.randint(smallest, canvas, (), generator=generator))
     down, right = torch.randint(canvas - side + 1, (2,), generator=generator).tolist()
     resized = functional.interpolate(images, size=(side, side), mode="bilinear", align_corners=False)
@@ -157,7 +158,8 @@ def resize(images: Tensor, generator: torch.Generator, strength: Strength) -> Te
     Networks of the training pool see the old size; what is left of the enlarging is how it smoothes.
     """
     size = images.shape[2]
-    side = int(torch.randint(size + 1, round(strength.enlarged * size) + 1, (), generator=generator))
+    largest = max(size + 1, round(strength.enlarged * size))
+    side = int(torch.randint(size + 1, largest + 1, (), generator=generator))
     mode = ("bilinear", "bicubic", "nearest-exact")[int(torch.randint(3, (), generator=generator))]
     corners = None if mode == "nearest-exact" else False
     enlarged = functional.interpolate(images, size=(side, side), mode=mode, align_corners=corners)

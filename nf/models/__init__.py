@@ -14,7 +14,14 @@ from nf.models.classifier import Classifier
 from nf.models.device import resolve_device
 from nf.models.engine import ENGINES, Engine, Update, record_cuda_graph
 from nf.models.inference import agreement_mask, device_of, freeze, predicted_labels, predicted_logits, weights_hash
-from nf.models.outside import OutsideClassifier, build_outside, load_checkpoint, network_digest, open_network
+from nf.models.outside import (
+    OutsideClassifier,
+    build_outside,
+    load_checkpoint,
+    logits_of,
+    network_digest,
+    open_network,
+)
 from nf.models.registry import ARCHITECTURES, FULL_SIZE, build_body, build_classifier
 from nf.models.training import accuracy, cross_entropy, fit, predict, random_batches
 
@@ -42,6 +49,7 @@ __all__ = [
     "load_checkpoint",
     "load_model",
     "load_weights",
+    "logits_of",
     "network_digest",
     "open_network",
     "predict",

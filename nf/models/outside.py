@@ -114,8 +114,7 @@ class OutsideClassifier(Classifier):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) float32 in [0, 1] -> (N, ``num_classes``) logits."""
         answer = self.network(self.prepared(x))
-        scores = answer if isinstance(answer, Tensor) else _logits_of(answer)
-        logits = _as_logits(scores, self._interface.kind)
+        logits = _as_logits(logits_of(answer), self._interface.kind)
         return logits if self.order is None else logits[:, self.order]
 
 
@@ -172,10 +171,12 @@ def open_network(config: NetworkConfig, num_classes: int, in_channels: int) -> n
         network = _FACTORIES[kind](config.open if kind == "python" else name, num_classes, in_channels)
     except ImportError as error:
         if error.name in ("timm", "transformers"):
-            raise ConfigError(f"{config.open}: expected {error.name}: `pip install 'naturalfinger[own]'`") from error
+            raise ConfigError(f"{config.open}: expected {error.name}: `pip install '.[own]'`") from error
         raise ConfigError(f"{config.open}: cannot be imported: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OSError) as error:
-        raise ConfigError(f"{config.open}: expected a network: {_one_line(error)}") from error
+    except (Exception, SystemExit) as error:  # code of the owner's, which may fail in any way
+        raise ConfigError(
+            f"{config.open}: expected a network, got {type(error).__name__}: {_one_line(error)}"
+        ) from error
     if not isinstance(network, nn.Module):
         raise ConfigError(f"{config.open}: expected a torch.nn.Module, got {type(network).__name__}")
     if config.weights is not None:
@@ -329,11 +330,15 @@ def _as_logits(scores: Tensor, kind: Kind | None) -> Tensor:
     return -scores if kind == "distances" else scores
 
 
-def _logits_of(answer: Any) -> Tensor:
-    """The logits in what a network returns that is no tensor, such as Hugging Face's, GoogLeNet's and InceptionV3's."""
-    logits = getattr(answer, "logits", None)
-    if isinstance(answer, dict) and logits is None:
-        logits = answer.get("logits")
+def logits_of(answer: Any) -> Tensor:
+    """The logits in what a network returns: a tensor, an object or dict with ``logits``, or a tuple that begins so.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if isinstance(answer, tuple | list) and answer:
+        answer = answer[0]
+    logits = answer.get("logits") if isinstance(answer, dict) else getattr(answer, "logits", answer)
     if not isinstance(logits, Tensor):
         raise ConfigError(f"own: expected logits, or an object with logits, got {type(answer).__name__}")
     return logits
@@ -352,5 +357,5 @@ def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return values * channels if len(values) == 1 else values
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]

@@ -10,7 +10,7 @@ import torch
 
 from nf.core.config import NetworkConfig, OwnModelConfig, SourceConfig
 from nf.core.controls import Controls, draw_controls
-from nf.core.errors import ConfigError, NoVerdictError
+from nf.core.errors import ArtifactError, ConfigError, DataError, NoVerdictError, SuspectError
 from nf.core.interface import NOTHING_STATED, Interface
 from nf.data import LabelledImages, RawData, to_float
 from nf.models import OutsideClassifier, build_outside
@@ -19,7 +19,10 @@ from nf.owner.pilot import stopwatch
 from nf.stages.own_model import open_own_model
 
 CONTROLS = 200
-"""Images that the model is met with, as far as there are so many."""
+"""Images that a black box is met with, as far as there are so many: each may cost."""
+
+_CONTROLS_HERE = 1000
+"""Images that a network is met with which answers here: ways of asking that lie close together take many to tell."""
 
 _MIRRORED = 0.05
 """Share of the control images that a model may lose when they are mirrored, and mirrors still be the same class."""
@@ -106,7 +109,7 @@ class Introduction:
 
         Never all of them (Laplace's rule): few images cannot tell.
         """
-        return self.right / (self.controls + 2) if self.raw.test is not None else None
+        return (self.right + 1) / (self.controls + 2) if self.raw.test is not None else None
 
 
 def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
@@ -129,13 +132,17 @@ def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
     say(f"images     {_describe(raw, counts)}, {'grey' if channels == 1 else 'in colour'}, brought to {size}x{size}")
     config = NetworkConfig(wishes.model, wishes.weights, wishes.interface)
     shown = raw.test if raw.test is not None else raw.train
-    met = _meet(config, _controls(shown, raw), len(raw.class_names), channels)
+    controls = _controls(shown, raw, _CONTROLS_HERE if config.trainable else CONTROLS)
+    met = _meet(config, controls, len(raw.class_names), channels)
     own, copy_seconds = _own(config, met.how, met.seconds, raw, channels)
     say(f"model      {wishes.model}, asked as {met.how}")
+    if met.rivals:
+        say(
+            f"           or as {', or as '.join(map(str, met.rivals))}: about as many right; if you know, state --input"
+        )
     where = "held-back" if raw.test is not None else "its own"
     say(f"accuracy   {met.right} of {met.controls} {where} images at this size, {met.seconds * 1e3:.1f} ms an image")
-    others = with_absolute_paths(find_images(wishes.others)) if wishes.others else None
-    unlabelled = with_absolute_paths(find_images(wishes.unlabelled)) if wishes.unlabelled else None
+    others, unlabelled = _found("others", wishes.others), _found("unlabelled", wishes.unlabelled)
     return Introduction(
         own,
         source,
@@ -164,16 +171,41 @@ class _Met:
     controls: int
     seconds: float
     flip: bool
+    rivals: tuple[Interface, ...]
+
+
+def _found(option: str, place: str | None) -> SourceConfig | None:
+    """The images that an option names."""
+    try:
+        return with_absolute_paths(find_images(place)) if place else None
+    except DataError as error:
+        raise DataError(str(error).replace("data:", f"{option}:", 1)) from error
 
 
 def _meet(config: NetworkConfig, controls: Controls, classes: int, channels: int) -> _Met:
+    """Also as a network for images in colour where these are grey, and the reverse, where nobody says."""
+    try:
+        return _meet_as(config, controls, classes, channels)
+    except (SuspectError, ConfigError, ArtifactError) as error:
+        answered = isinstance(error.__cause__, NoVerdictError)
+        if answered or config.interface.channels is not None or not config.trainable:
+            raise
+        other = Interface(channels="rgb" if channels == 1 else "grey").over(config.interface)
+        try:
+            return _meet_as(replace(config, interface=other), controls, classes, channels)
+        except (SuspectError, ConfigError, ArtifactError) as second:
+            raise (second if isinstance(second.__cause__, NoVerdictError) else error) from None
+
+
+def _meet_as(config: NetworkConfig, controls: Controls, classes: int, channels: int) -> _Met:
     model = open_own_model(config, classes, channels)
     try:
         found = model.find(controls, classes)
     except NoVerdictError as error:
+        fresh = "; its weights are fresh: name a file with --weights" if config.trainable and not config.weights else ""
         raise ConfigError(
             f"model: expected one that knows these {classes} classes, but {error}; is it the right model, and are the "
-            "classes in the order in which it learned them?"
+            f"classes in the order in which it learned them?{fresh}"
         ) from error
     known = open_own_model(replace(config, interface=found.how), classes, channels)
     known.answers(controls.images[:2], classes)
@@ -182,11 +214,11 @@ def _meet(config: NetworkConfig, controls: Controls, classes: int, channels: int
     # A black box works elsewhere; a network works here, where others may be in its way.
     seconds = (took() if config.trainable else time.perf_counter() - started) / len(controls)
     lost = found.right - int((mirrored.labels == controls.labels).sum())
-    return _Met(found.how, found.right, found.controls, seconds, lost <= _MIRRORED * len(controls))
+    return _Met(found.how, found.right, found.controls, seconds, lost <= _MIRRORED * len(controls), found.rivals)
 
 
-def _controls(images: LabelledImages, raw: RawData) -> Controls:
-    places = draw_controls(images.labels, CONTROLS, 0)
+def _controls(images: LabelledImages, raw: RawData, most: int) -> Controls:
+    places = draw_controls(images.labels, most, 0)
     pixels = raw.train.images
     mean, std = (np.round(function(pixels, axis=(0, 2, 3)) / 255, 6).tolist() for function in (np.mean, np.std))
     expected = _LEAST_EXPECTED if len(raw.class_names) >= _MANY_CLASSES else None

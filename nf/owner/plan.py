@@ -9,15 +9,16 @@ from typing import Any
 
 import torch
 
-from nf.core.config import NetworkConfig, TrainingConfig
+from nf.core.config import DataConfig, NetworkConfig, TrainingConfig
+from nf.core.errors import ConfigError
 from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
-from nf.data import Augment
+from nf.data import Augment, prepare_splits
 from nf.gan import find_gan, train_gan
 from nf.owner.introduce import Introduction
 from nf.owner.pilot import BATCH, MOST_PASSES, RATES, Course, Pilot, stopwatch, train_pilots
-from nf.owner.section import WIDTHS, padding, parse_profile, profile_section
+from nf.owner.section import WIDTHS, data_section, padding, parse_profile, profile_section
 from nf.owner.sizes import SIZES, Size
 from nf.zoo import ZooPlan, fingerbench
 
@@ -109,36 +110,33 @@ def plan_profile(
         minutes: time that there is; ``None`` takes what the largest zoo needs.
         workers: processes that train models.
         say: called with a line for each thing that is found.
+
+    Raises:
+        DataError: the images cannot be dealt out, as others' are the owner's.
+        ConfigError: ``minutes`` is no time.
     """
-    available = sum(met.counts) if met.others else sum(met.counts) // 2
-    if met.data.test is None:
-        available = int(available * 0.7)
-    images = min(available, _MOST_IMAGES)
-    networks = _networks(met)
-    course = Course(met.raw, WIDTHS, images, _MOST_EPOCHS, Augment(padding(met), met.flip), networks)
-    patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
-    pilots = train_pilots(course, (*SIZES[0].architectures, *networks), met.accuracy, say=say, **patience)
-    for name, reason in _unfit(pilots, networks).items():
-        say(f"pilot      {name} {reason}: no models of it")
-        del networks[name]
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ConfigError(f"minutes: expected a number above 0, got {minutes}")
+    images = _images(met)
+    _check_images(met, images, say)
+    pilots, networks = _try_out(met, images, minutes, say)
     budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
-    a_step = _seconds_a_step(met)
 
-    def planned(size: Size, enough: float, steps: int) -> tuple[dict[str, Any], float]:
-        section = profile_section(
-            met, size, _schedules(size, pilots, images, enough), networks, images=images, steps=steps
-        )
-        return section, _zoo_seconds(section, name, pilots, met)
+    def section_of(size: Size, enough: float, steps: int = 1) -> dict[str, Any]:
+        schedules = _schedules(size, pilots, images, enough)
+        return profile_section(met, size, schedules, networks, images=images, steps=steps)
 
-    for size in (each.with_networks(tuple(networks)) for each in SIZES):
-        seconds = planned(size, 1.0, 1)[1]
-        if seconds <= budget:
-            break
+    def zoo_seconds(section: Mapping[str, Any]) -> float:
+        return _zoo_seconds(section, name, pilots, met)
+
+    sizes = [each.with_networks(tuple(networks)) for each in SIZES]
+    size = next((each for each in sizes if zoo_seconds(section_of(each, 1.0)) <= budget), sizes[-1])
+    seconds = zoo_seconds(section_of(size, 1.0))
     enough = min(1.0, budget / seconds)
+    a_step = _seconds_a_step(met)
     gan_seconds = (seconds * enough / workers) * _SHARES["gan"] / _SHARES["zoo"]
-    steps = int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step)))
-    section, seconds = planned(size, enough, steps)
-    zoo, gan = seconds / workers / 60, steps * a_step / 60
+    section = section_of(size, enough, int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step))))
+    zoo, gan = zoo_seconds(section) / workers / 60, section["gans"]["sagan"]["steps"] * a_step / 60
     models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
     costs = Costs(
         models=models,
@@ -153,6 +151,34 @@ def plan_profile(
     expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
     section["seconds"] = {stage: round(60 * each) for stage, each in expected.items()}
     return section, costs
+
+
+def _images(met: Introduction) -> int:
+    """How many images a model learns from: without others' images, half of the owner's, and of these no test part."""
+    available = sum(met.counts) if met.others else sum(met.counts) // 2
+    return min(available if met.data.test is not None else int(available * 0.7), _MOST_IMAGES)
+
+
+def _check_images(met: Introduction, images: int, say: Callable[[str], None]) -> None:
+    """Deal the images out as the pipeline will: what it would refuse is to be known before anything is trained."""
+    config = parse_section(DataConfig, data_section(met, images), "data")
+    splits = prepare_splits(config, seed=0)
+    if met.others:
+        say(f"others     {len(splits['B']):,} images that your model never saw")
+
+
+def _try_out(
+    met: Introduction, images: int, minutes: float | None, say: Callable[[str], None]
+) -> tuple[dict[str, Pilot], dict[str, NetworkConfig]]:
+    """One network of each architecture, and those of the architectures from outside that are of use."""
+    networks = _networks(met)
+    course = Course(met.raw, WIDTHS, images, _MOST_EPOCHS, Augment(padding(met), met.flip), networks)
+    patience = {} if minutes is None else {"patience": minutes * 60 * _PATIENCE}
+    pilots = train_pilots(course, (*SIZES[0].architectures, *networks), met.accuracy, say=say, **patience)
+    for network, reason in _unfit(pilots, networks).items():
+        say(f"pilot      {network} {reason}: no models of it")
+        del networks[network]
+    return pilots, networks
 
 
 def _networks(met: Introduction) -> dict[str, NetworkConfig]:

@@ -1,6 +1,9 @@
 """``nf.protect``: from a model and images in memory to a query set, in one call."""
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,12 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nf.core.errors import ConfigError, NFError
-from nf.core.files import atomic_path
+from nf.core.files import atomic_path, read_json, sha256_file, sha256_json, write_json
 from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.paths import Layout
 from nf.core.progress import show_progress
 from nf.core.queries import QuerySet
-from nf.owner.introduce import Wishes, introduce
+from nf.models import network_digest
+from nf.owner.introduce import Introduction, Wishes, introduce
 from nf.owner.plan import plan_profile
 from nf.owner.section import parse_profile
 from nf.stages.costs import CostLog, Utilisation
@@ -79,7 +83,7 @@ def protect(
         image_size=image_size,
     )
     met = introduce(wishes)
-    section, _ = plan_profile(met, name, minutes=minutes)
+    section = _planned(layout.root / "plan.json", met, places, name, minutes)
     with show_progress(name) as progress, Utilisation() as utilisation:
         run = Run(parse_profile(section, name), layout, progress)
         deadline = Deadline()
@@ -94,14 +98,30 @@ def protect(
     return QuerySet.load(layout.fingerprint(_SCHEME))
 
 
+def _planned(
+    path: Path, met: Introduction, images: Mapping[str, Path], name: str, minutes: float | None
+) -> dict[str, Any]:
+    """The section of the profile, and the same for the same model and images: a plan follows from measured times."""
+    digests = {part: sha256_file(each) for part, each in images.items()}
+    known = {"model": network_digest(met.own), "image_size": met.image_size, "minutes": minutes}
+    of = sha256_json({**digests, **known})
+    if path.exists() and (kept := read_json(path)).get("of") == of:
+        return dict(kept["section"])
+    section, _ = plan_profile(met, name, minutes=minutes)
+    write_json(path, {"of": of, "section": section})
+    return section
+
+
 def _save(path: Path, pair: Labelled, class_names: tuple[str, ...]) -> Path:
-    images, labels = pair
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+    images, labels = map(np.asarray, pair)
+    labels = labels[:, 0] if labels.shape[1:] == (1,) else labels
+    whole = labels.ndim == 1 and labels.dtype.kind in "iu"
+    if images.dtype != np.uint8 or images.ndim != 4 or not whole or not 0 < len(images) == len(labels):
         raise ConfigError(
-            f"images: expected uint8 (N, C, H, W) and as many labels, got {images.dtype} {images.shape} and "
-            f"{len(labels)} labels"
+            f"images: expected uint8 (N, C, H, W) and as many integer labels, got {images.dtype} {images.shape} and "
+            f"{labels.dtype} {labels.shape}"
         )
-    arrays = {"images": images, "labels": np.asarray(labels, np.int64)}
+    arrays: dict[str, NDArray[Any]] = {"images": images, "labels": labels.astype(np.int64)}
     if class_names:
         arrays["names"] = np.array(class_names)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -115,7 +135,7 @@ def _export(model: nn.Module, images: NDArray[np.uint8], path: Path, interface: 
     example = torch.zeros(2, how.channels_taken(images.shape[1]), *(how.size or images.shape[2:]))
     batch = torch.export.Dim("batch", min=1, max=1 << 16)
     try:
-        program = torch.export.export(model.eval(), (example,), dynamic_shapes=({0: batch},))
+        program = torch.export.export(deepcopy(model).eval(), (example,), dynamic_shapes=({0: batch},))
     except Exception as error:  # torch's errors have no closer base
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"model: expected a module that torch.export.export takes: {reason}") from error

@@ -20,6 +20,22 @@ _TOLD = ("epochs", "batch_size", "learning_rate")
 _GAN_CHANNELS = {16: 32, 32: 64, 64: 32, 128: 16}
 
 
+def data_section(met: Introduction, images: int) -> dict[str, Any]:
+    """The part of the section about images, of which a model learns from as many as ``images``."""
+    kept, unlabelled = max(1, images), met.unlabelled or met.others
+    return {
+        "source": {**_plain(met.data), "images": kept if met.others else 2 * kept},
+        **({"others": {**_plain(met.others), "images": kept}} if met.others else {}),
+        "knockoff": {**_plain(unlabelled), "images": kept}
+        if unlabelled
+        else {"kind": "scribbles", "images": min(kept, 4000)},
+        "image_size": met.image_size,
+        "channels": met.channels,
+        "padding": padding(met),
+        "flip": met.flip,
+    }
+
+
 def profile_section(
     met: Introduction,
     size: Size,
@@ -30,30 +46,19 @@ def profile_section(
     steps: int,
 ) -> dict[str, Any]:
     """The section for models that learn from ``images`` as ``schedules`` says of their architecture."""
-    kept, own = max(1, images), met.own
+    own = met.own
     usual = sorted(schedules.values(), key=lambda each: (each.epochs, each.learning_rate))[len(schedules) // 2]
     copies = own.copied
     every = {"finetune": ["FTAL", "RTAL"], "prune": ["0.5"], "noise": ["5"], "adversarial": ["0.5"]}
     tune = {"epochs": max(2, min(10, usual.epochs // 2)), "batch_size": 64, "learning_rate": 0.005}
     honest, students = size.training
-    unlabelled = met.unlabelled or met.others
     return {
         "description": f"the owner's model {own.open}",
         "seed": 0,
         "queries": 100,
         "controls": 64,
         "levels": {"independent": 0.01, "trained": 0.05},
-        "data": {
-            "source": {**_plain(met.data), "images": kept if met.others else 2 * kept},
-            **({"others": {**_plain(met.others), "images": kept}} if met.others else {}),
-            "knockoff": {**_plain(unlabelled), "images": kept}
-            if unlabelled
-            else {"kind": "scribbles", "images": min(kept, 4000)},
-            "image_size": met.image_size,
-            "channels": met.channels,
-            "padding": padding(met),
-            "flip": met.flip,
-        },
+        "data": data_section(met, images),
         "zoo": {
             "own": _own(own),
             "source": size.suspects[0],

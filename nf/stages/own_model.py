@@ -20,7 +20,15 @@ from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID
 from nf.core.paths import CARD_FILE, Layout
 from nf.core.sections import parse_section
-from nf.models import BLACK_BOX, AnsweringClassifier, Classifier, load_model, network_digest, open_network
+from nf.models import (
+    BLACK_BOX,
+    AnsweringClassifier,
+    Classifier,
+    load_model,
+    logits_of,
+    network_digest,
+    open_network,
+)
 from nf.suspects import Found, Network, Port, Raw, Searchable, Signature, choose, interpret, open_suspect
 from nf.suspects import open_network as open_file
 
@@ -47,8 +55,7 @@ class TorchNetwork(Network):
     def run(self, feeds: Mapping[str, NDArray[Any]], wanted: list[Port]) -> list[Raw]:
         """The logits of the images in ``feeds``."""
         answer = self._network(torch.from_numpy(feeds["images"]))
-        logits = answer if isinstance(answer, torch.Tensor) else answer.logits
-        return [logits.float().cpu().numpy()]
+        return [logits_of(answer).float().cpu().numpy()]
 
 
 class OwnModel:

@@ -1,5 +1,7 @@
 import io
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ from PIL import Image
 
 from nf.core.config import DataConfig, SourceConfig
 from nf.core.errors import ArtifactError, DataError, UnknownNameError
-from nf.data import Augment, Splits, prepare_splits, read_source, to_float
+from nf.data import Augment, LabelledImages, RawData, Splits, hold_back, prepare_splits, read_source, to_float
 
 SCRIBBLES = SourceConfig("scribbles", images=40)
 
@@ -37,7 +39,7 @@ def write_parquet(
             label: labels or [i % len(names) for i in range(count)],
         }
     )
-    features = {label: {"names": list(names), "_type": "ClassLabel"}, column: {"_type": "Image"}}
+    features = {label: {"names": list(names), "_type": "ClassLabel"}, column: {"_type": "Image"}, "boxes": [{"x": 1}]}
     table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
     pq.write_table(table, path)
     return images
@@ -144,7 +146,7 @@ def test_parquet_that_is_none(tmp_path):
     with pytest.raises(DataError, match="row 0 of column 'img' is no image"):
         read_source(source, image_size=32, channels=3, seed=0)
     pq.write_table(pa.table({"img": [{"bytes": b""}]}), path)
-    with pytest.raises(DataError, match="expected a column of labels, got img"):
+    with pytest.raises(DataError, match="expected a column 'label', got img"):
         read_source(source, image_size=32, channels=3, seed=0)
 
 
@@ -178,8 +180,9 @@ def test_what_is_transparent_is_white_and_no_image_is_left_out(tmp_path):
         (tmp_path / name / ".DS_Store").write_bytes(b"junk")
     images = read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0).train.images
     assert sorted(np.unique(image).tolist() for image in images) == [[0, 255], [0, 255], [90], [90]]
-    (tmp_path / "ant" / "notes.txt").write_text("text")
-    with pytest.raises(DataError, match=r"notes\.txt: not an image that can be read"):
+    for number in range(3):
+        (tmp_path / "ant" / f"notes-{number}.pdf").write_text("text")
+    with pytest.raises(DataError, match=r"notes-0\.pdf: not an image .*; nor are 2 more of 7 files$"):
         read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
 
 
@@ -220,12 +223,16 @@ def test_classes_of_the_test_file_are_those_of_the_training_file(tmp_path):
     train, test = tmp_path / "train.parquet", tmp_path / "test.parquet"
     write_parquet(train)
     write_parquet(test, names=("cat", "frog", "dog"))
-    with pytest.raises(DataError, match=r"test\.parquet: expected the classes cat, dog, frog, got cat, frog, dog"):
+    assert read_parquet(train, test).test.labels.tolist() == [0, 2, 1] * 8
+    write_parquet(test, names=("cat", "fox"))
+    with pytest.raises(DataError, match=r"test\.parquet: expected the classes .* part, cat, dog, frog, got fox"):
         read_parquet(train, test)
+    write_plain_parquet(test, label=["frog", "cat"])
+    assert read_parquet(train, test).test.labels.tolist() == [2, 0]
     write_plain_parquet(test, label=[2, 0])
     assert read_parquet(train, test).class_names == ("cat", "dog", "frog")
     write_plain_parquet(test, label=[0, 3])
-    with pytest.raises(DataError, match=r"test\.parquet: row 1: expected labels 0 to 2, got 3"):
+    with pytest.raises(DataError, match=r"test\.parquet: row 1 of column 'label': expected labels 0 to 2, got 3"):
         read_parquet(train, test)
 
 
@@ -233,8 +240,8 @@ def test_classes_of_the_test_file_are_those_of_the_training_file(tmp_path):
     ("labels", "message"),
     [
         ([0, None, 1], "row 1 of column 'label': expected a label, got none; leave such rows out"),
-        ([0, 1, -1], "row 2: expected labels 0 to 2, got -1"),
-        ([0, 1, 900_000_000_000], "row 2: expected labels 0 to 2, got 900000000000"),
+        ([0, 1, -1], "row 2 of column 'label': expected labels 0 to 2, got -1, which stands for no label; leave such"),
+        ([0, 1, 900_000_000_000], "row 2 of column 'label': expected labels 0 to 2, got 900000000000"),
     ],
 )
 def test_labels_that_are_no_classes(labels, message, tmp_path):
@@ -247,7 +254,7 @@ def test_labels_that_are_no_classes(labels, message, tmp_path):
 
 def test_labels_beyond_the_declared_classes(tmp_path):
     write_parquet(tmp_path / "a.parquet", labels=[0, 1, 2, 3] * 6)
-    with pytest.raises(DataError, match=r"a\.parquet: row 3: expected labels 0 to 2, got 3"):
+    with pytest.raises(DataError, match=r"a\.parquet: row 3 of column 'label': expected labels 0 to 2, got 3"):
         read_parquet(tmp_path / "a.parquet")
 
 
@@ -319,20 +326,202 @@ def test_a_data_set_of_hugging_face_is_read_from_its_folder(tmp_path):
     pictures = [Image.new("RGB", (16, 16), (10 * number, 0, 0)) for number in range(6)]
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])})
     part = datasets.Dataset.from_dict({"image": pictures, "label": [0, 1] * 3}, features=features)
-    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / "set"))
+    datasets.DatasetDict({"train": part, "test": part.select([1])}).save_to_disk(str(tmp_path / "set"))
     raw = read_source(SourceConfig("hugging_face", name=str(tmp_path / "set")), image_size=16, channels=3, seed=0)
     assert raw.class_names == ("ant", "bee")
-    assert raw.test is not None
+    assert raw.test.labels.tolist() == [1]
     assert [int(image[0].mean()) for image in raw.train.images] == [10 * number for number in range(6)]
     many, few = (
         datasets.Dataset.from_dict({"image": pictures[:2], "label": labels}).cast_column("image", datasets.Image())
-        for labels in (["ant", "bee"], ["bee", "bee"])
+        for labels in (["ant", "bee"], ["bee", "fly"])
     )
     datasets.DatasetDict({"train": many, "test": few}).save_to_disk(str(tmp_path / "named"))
-    with pytest.raises(DataError, match="expected the classes ant, bee, got bee"):
+    with pytest.raises(DataError, match="expected the classes of the training part, ant, bee, got fly"):
         read_source(SourceConfig("hugging_face", name=str(tmp_path / "named")), image_size=16, channels=3, seed=0)
     with pytest.raises(DataError, match="expected a data set of Hugging Face at"):
         read_source(SourceConfig("hugging_face", name=str(tmp_path)), image_size=16, channels=3, seed=0)
+
+
+def one_line(config, **arguments):
+    with pytest.raises(DataError) as caught:
+        read_source(config, **{"image_size": 16, "channels": 3, "seed": 0, **arguments})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def write_npz(path, labels, *, shape=(3, 16, 16), **names):
+    np.savez(path, images=np.zeros((len(labels), *shape), np.uint8), labels=labels, **names)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            np.eye(4),
+            r"expected a number of a class for each of 4 images, got labels of shape (4, 4); one-hot labels become",
+        ),
+        ([[[0]], [[1]]], "got labels of shape (2, 1, 1)"),
+        ([0, 0.5], "row 1 of labels: expected a whole number, got 0.5"),
+        ([0, np.nan], "row 1 of labels: expected a whole number, got nan"),
+        ([b"a", b"b"], "labels: expected numbers or names of classes, got b'a'"),
+        ([0, -1], "row 1 of labels: expected labels 0 to 1, got -1, which stands for no label"),
+    ],
+)
+def test_labels_of_arrays_that_are_no_classes(labels, message, tmp_path):
+    assert message in one_line(SourceConfig("arrays", train=write_npz(tmp_path / "a.npz", labels)))
+
+
+@pytest.mark.parametrize("labels", [[[0], [1], [0]], [0.0, 1.0, 0.0], ["a", "b", "a"], [0, 1, 0]])
+def test_labels_of_arrays_in_other_forms(labels, tmp_path):
+    config = SourceConfig("arrays", train=write_npz(tmp_path / "a.npz", labels))
+    assert read_source(config, image_size=16, channels=3, seed=0).train.labels.tolist() == [0, 1, 0]
+
+
+def test_arrays_that_are_none(tmp_path):
+    path = tmp_path / "a.npz"
+    config = SourceConfig("arrays", train=str(path))
+    for content in (b"", b"some\ntext", npy(np.zeros((2, 3, 16, 16), np.uint8))):
+        path.write_bytes(content)
+        assert "a.npz: expected a .npz file, as np.savez writes it, got something else" in one_line(config)
+    for shape, count in (((3, 16, 16), 0), ((3, 0, 16), 2)):
+        write_npz(path, np.arange(count), shape=shape)
+        assert f"expected uint8 images (N, C, H, W), got uint8 {(count, *shape)}" in one_line(config)
+    np.savez(path, images=np.zeros((2, 3, 16, 16), np.uint8), labels=3)
+    assert "got labels of shape ()" in one_line(config)
+    np.savez_compressed(path, images=np.random.default_rng(0).integers(0, 256, (9, 3, 16, 16), np.uint8), labels=[0])
+    data = bytearray(path.read_bytes())
+    data[400:900] = bytes(500)
+    path.write_bytes(data)
+    assert "expected a .npz file with images and labels" in one_line(config)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "found"),
+    [
+        (
+            {"labels": [0, 1, 2], "names": ["a", "b", "c"]},
+            {"labels": [0, 1, 2, 0], "names": ["c", "a", "b"]},
+            [2, 0, 1, 2],
+        ),
+        ({"labels": [0, 1, 2], "names": ["a", "b", "c"]}, {"labels": ["c", "a"]}, [2, 0]),
+        ({"labels": [0, 1, 2], "names": ["a", "b", "c"]}, {"labels": [2, 1]}, [2, 1]),
+        ({"labels": [0, 1, 2]}, {"labels": ["2", "1"]}, [2, 1]),
+        ({"labels": [0, 1, 2]}, {"labels": [0, 1], "names": ["a", "b"]}, "expected the classes .*, 0, 1, 2, got a, b"),
+        ({"labels": [0, 1, 2]}, {"labels": ["a", "b"]}, "expected the classes .*, 0, 1, 2, got a, b"),
+        ({"labels": ["a", "b"]}, {"labels": [0, 1]}, "labels: expected names of classes, .*, got numbers"),
+        ({"labels": [0, 1, 2]}, {"labels": [3, 1]}, "row 0 of labels: expected labels 0 to 2, got 3"),
+        (
+            {"labels": ["a", "b"]},
+            {"labels": ["b\nc"]},
+            "expected the classes .*, a, b, got b\N{REPLACEMENT CHARACTER}c",
+        ),
+    ],
+)
+def test_both_parts_mean_the_same_classes(train, test, found, tmp_path):
+    paths = [write_npz(tmp_path / f"{name}.npz", **part) for name, part in (("train", train), ("test", test))]
+    config = SourceConfig("arrays", train=paths[0], test=paths[1])
+    if isinstance(found, str):
+        assert re.search(rf"test\.npz: {found}", one_line(config))
+    else:
+        assert read_source(config, image_size=16, channels=3, seed=0).test.labels.tolist() == found
+
+
+@pytest.mark.parametrize("name", ["label", "labels", "class", "target"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pa.array(["a", "b", "a"], pa.large_string()),
+        pa.array(["a", "b", "a"]).dictionary_encode(),
+        pa.array([7, 9, 7]).dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string())),
+        pa.array([0.0, 1.0, 0.0]),
+        pa.array([False, True, False]),
+    ],
+)
+def test_a_column_of_labels_is_never_passed_over(name, labels, tmp_path):
+    write_plain_parquet(tmp_path / "a.parquet", id=[0, 1, 2], **{name: labels})
+    assert read_parquet(tmp_path / "a.parquet").train.labels.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0.5, 1, 0], "row 0 of column 'label': expected a whole number, got 0.5"),
+        ([[0, 1], [1, 0], [0, 1]], "column 'label': expected numbers or names of classes, got"),
+    ],
+)
+def test_a_column_of_other_things_is_named(labels, message, tmp_path):
+    write_plain_parquet(tmp_path / "a.parquet", id=[0, 1, 2], label=labels)
+    assert f"a.parquet: {message}" in one_line(SourceConfig("parquet", train=str(tmp_path / "a.parquet")))
+    assert len(read_parquet(tmp_path / "a.parquet", labelled=False).train) == 3
+
+
+def test_parquet_whose_images_are_bytes_or_paths(tmp_path):
+    pictures = [png(np.full((16, 16, 3), shade, np.uint8)) for shade in (10, 20)]
+    (tmp_path / "0.png").write_bytes(pictures[0])
+    (tmp_path / "1.png").write_bytes(pictures[1])
+    for column in (pictures, [{"bytes": None, "path": "0.png"}, {"bytes": None, "path": str(tmp_path / "1.png")}]):
+        pq.write_table(pa.table({"image": column, "label": [0, 1]}), tmp_path / "a.parquet")
+        assert [int(image.mean()) for image in read_parquet(tmp_path / "a.parquet").train.images] == [10, 20]
+    (tmp_path / "0.png").unlink()
+    message = one_line(SourceConfig("parquet", train=str(tmp_path / "a.parquet")))
+    assert re.search(r"row 0 of column 'image' is no image: .*0\.png", message)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda columns: columns["image"][1].update(bytes=columns["image"][1]["bytes"][:60]),
+            "1 .*'image' is no image",
+        ),
+        (lambda columns: columns["image"][1].update(bytes=png(np.zeros((16, 16), np.uint16))), "1 .*expected 8 bits"),
+        (lambda columns: columns["label"].__setitem__(2, None), "2 of column 'label': expected a label, got none"),
+        (
+            lambda columns: columns["label"].__setitem__(2, -1),
+            "2 .*got -1, which stands for no label; leave such images",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_data_set_of_hugging_face_names_its_row(spoil, message, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])})
+    whole = [{"bytes": png(np.full((16, 16, 3), shade, np.uint8)), "path": None} for shade in range(4)]
+    spoilt = {"image": [dict(each) for each in whole], "label": [0, 1, 0, 1]}
+    spoil(spoilt)
+    parts = {"train": {"image": whole, "label": [0, 1, 0, 1]}, "test": spoilt}
+    datasets.DatasetDict(
+        {name: datasets.Dataset.from_dict(columns, features=features) for name, columns in parts.items()}
+    ).save_to_disk(str(tmp_path / "set"))
+    assert re.search(f"part 'test': row {message}", one_line(SourceConfig("hugging_face", name=str(tmp_path / "set"))))
+
+
+def test_bytes_and_whole_numbers_of_a_data_set_of_hugging_face(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    pictures = [png(np.full((16, 16, 3), shade, np.uint8)) for shade in (10, 20)]
+    datasets.Dataset.from_dict({"id": [5, 6], "image": pictures, "label": [0.0, 1.0]}).save_to_disk(str(tmp_path / "s"))
+    raw = read_source(SourceConfig("hugging_face", name=str(tmp_path / "s")), image_size=16, channels=3, seed=0)
+    assert [int(image.mean()) for image in raw.train.images] == [10, 20]
+    assert raw.train.labels.tolist() == [0, 1]
+
+
+def test_what_systems_put_beside_images_is_left_out(tmp_path):
+    for name in ("ant", "bee", ".cache", "__MACOSX", "bee/.ipynb_checkpoints"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(png(np.zeros((16, 16), np.uint8)))
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._0.png", "README.txt"):
+        (tmp_path / "ant" / name).write_bytes(b"junk")
+    config = SourceConfig("folder", train=str(tmp_path))
+    raw = read_source(config, image_size=16, channels=1, seed=0)
+    assert (raw.class_names, len(raw.train)) == (("ant", "bee"), 2)
+    (tmp_path / "c\nd").mkdir()
+    assert "got no images in c\N{REPLACEMENT CHARACTER}d" in one_line(config)
 
 
 @pytest.mark.parametrize(("dtype", "mode", "suffix"), [(np.uint16, "I;16", "png"), (np.float32, "F", "tiff")])
@@ -371,11 +560,15 @@ def test_too_few_images_for_four_splits(tmp_path):
         prepare_splits(config, seed=0)
 
 
+def two_parts(folder, **limits):
+    """60 images to learn from and 60 others."""
+    for name, seed in (("a", 1), ("test", 5)):
+        write_parquet(folder / f"{name}.parquet", count=60, seed=seed)
+    return SourceConfig("parquet", train=str(folder / "a.parquet"), test=str(folder / "test.parquet"), **limits)
+
+
 def test_limits_cut_the_parts_down(tmp_path):
-    write_parquet(tmp_path / "a.parquet", count=60)
-    source = SourceConfig(
-        "parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"), images=24, test_images=12
-    )
+    source = two_parts(tmp_path, images=24, test_images=12)
     splits = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3), seed=0)
     assert {name: len(part) for name, part in splits.parts.items()} == {
         "A": 12,
@@ -392,19 +585,18 @@ def test_a_limit_may_leave_out_fewer_images_than_there_are_classes(count, tmp_pa
     source = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), images=count)
     parts = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3, test_fraction=0.2), seed=0).parts
     assert sum(len(parts[name]) for name in ("A", "B")) == min(count, 48)
-    source = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"), images=count)
+    source = two_parts(tmp_path, images=count)
     parts = prepare_splits(DataConfig(source, SCRIBBLES, 32, 3), seed=0).parts
     assert sum(len(parts[name]) for name in ("A", "B")) == count
 
 
 def test_independent_models_may_have_data_of_their_own(tmp_path):
     """An owner's model learned from all of its data: then A is all of it and B comes from elsewhere."""
-    write_parquet(tmp_path / "a.parquet", count=60)
+    own = two_parts(tmp_path)
     write_parquet(tmp_path / "b.parquet", count=30, seed=2)
     write_parquet(tmp_path / "c.parquet", names=("x", "y"))
 
-    def config(name):
-        own = SourceConfig("parquet", train=str(tmp_path / "a.parquet"), test=str(tmp_path / "a.parquet"))
+    def config(name, own=own):
         return DataConfig(own, SCRIBBLES, 32, 3, others=SourceConfig("parquet", train=str(tmp_path / name)))
 
     splits = prepare_splits(config("b.parquet"), seed=0)
@@ -414,8 +606,27 @@ def test_independent_models_may_have_data_of_their_own(tmp_path):
     write_parquet(tmp_path / "d.parquet", count=75)
     splits = prepare_splits(config("d.parquet"), seed=0)
     assert len(splits["B"]) == 15  # without the 60 that the owner's model learned from
+    for limited in (replace(own, images=24, test_images=12), SourceConfig("parquet", train=own.train, images=24)):
+        assert prepare_splits(config("d.parquet", limited), seed=0).hashes["B"] == splits.hashes["B"]
     with pytest.raises(DataError, match=r"data\.others: expected images that data\.source does not have, got the same"):
         prepare_splits(config("a.parquet"), seed=0)
+
+
+def test_images_that_were_learned_from_are_not_held_back():
+    images = np.arange(8 * 768, dtype=np.int64).reshape(8, 3, 16, 16).astype(np.uint8)
+    images[:, 0, 0, 0] = np.arange(8)
+    train, test = (LabelledImages(images[part], np.arange(8)[part] % 2) for part in (slice(4), slice(2, 8)))
+    kept = hold_back(RawData(train, test, ("ant", "bee"))).test
+    assert kept.images[:, 0, 0, 0].tolist() == [4, 5, 6, 7]
+    assert kept.labels.tolist() == [0, 1, 0, 1]
+    assert hold_back(RawData(train, None, ("ant", "bee"))).test is None
+    for raw, message in (
+        (RawData(train, train, ("ant", "bee")), "got none of 'ant', as 4 of 4 are training images, too"),
+        (RawData(train, test.take(np.arange(5)), ("ant", "bee")), "got 1 of 'bee', as 2 of 5 are training images"),
+        (RawData(train, kept.take(np.array([0, 2, 1])), ("ant", "bee")), "got 1 of 'bee'$"),
+    ):
+        with pytest.raises(DataError, match=f"test part: expected at least 2 images of every class, {message}"):
+            hold_back(raw)
 
 
 def test_strangers_learn_from_no_test_image(tmp_path):

@@ -159,6 +159,12 @@ def test_uniform_noise_is_bounded_and_the_same_for_all():
     assert torch.allclose(noise[0], noise[2], atol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "strength"), [("resize", {"enlarged": 1.02}), ("rescale", {"canvas": 0.76})])
+def test_of_few_pixels_a_little_more_is_one(name, strength):
+    few = torch.rand(2, 1, 16, 16)
+    assert TRANSFORMS[name](few, seeded(), Strength(**strength)).shape == few.shape
+
+
 def test_rescale_lays_a_smaller_or_larger_picture_on_grey():
     """White pictures: what is grey afterwards is canvas, of 1 - (side / canvas)^2 of the area."""
     white, canvas = torch.ones(1, 1, 32, 32), round(32 * STRENGTH.canvas)

@@ -38,18 +38,25 @@ def prepared(images):
     return (x - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
 
 
-def train_outside(network, images, labels, epochs=6):
-    """Plain torch, as an owner would."""
+def train_outside(network, images, labels, epochs=10, sizes=(None,)):
+    """Plain torch, as an owner would, with a rate that falls: processors round otherwise, and all are to end alike.
+
+    Batches are of ``sizes`` in turn, ``None`` for that of the images.
+    """
     x, y = prepared(images), torch.from_numpy(labels)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-len(x) // 32))
     generator = torch.Generator().manual_seed(0)
     network.train()
     for _ in range(epochs):
-        for index in torch.randperm(len(x), generator=generator).split(32):
-            loss = nn.functional.cross_entropy(network(x[index]), y[index])
+        for number, index in enumerate(torch.randperm(len(x), generator=generator).split(32)):
+            size = sizes[number % len(sizes)]
+            batch = x[index] if size is None else nn.functional.interpolate(x[index], (size, size), mode="bilinear")
+            loss = nn.functional.cross_entropy(network(batch), y[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            schedule.step()
     return network.eval()
 
 
@@ -68,6 +75,6 @@ def owner(tmp_path_factory):
         write_folder(root / place, *draw(count, seed))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = train_outside(models.resnet18(num_classes=len(CLASSES)), *draw(160, 1))
-    torch.save({"state_dict": network.state_dict(), "epoch": 6}, root / "model.pt")
+        network = train_outside(models.resnet18(num_classes=len(CLASSES)), *draw(160, 1), sizes=(None, 48))
+    torch.save({"state_dict": network.state_dict(), "epoch": 10}, root / "model.pt")
     return root

@@ -3,6 +3,7 @@
 import importlib
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from torchvision import models
 
 from nf.cli.commands import cli
 from nf.core.config import Profile, load_settings
-from nf.core.errors import NFError
+from nf.core.errors import DataError, NFError
 from nf.core.paths import Layout
 from nf.data import LabelledImages, RawData
 from nf.owner import plan as plans
+from nf.owner.images import find_images
 from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
 from nf.stages.run import Run
@@ -257,6 +259,100 @@ def test_images_that_cannot_be_used_are_said_in_a_line(owner, project, spoil, me
     assert not (project / "profiles").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("smoke", "name: 'smoke' is a profile of params.yaml; choose another one"),
+        ("1abc", "name: expected a letter, then letters"),
+        ("a" * 300, "at most 64 in all"),
+    ],
+)
+def test_names_that_cannot_be_taken_are_said_before_any_work(owner, project, name, message):
+    result = init(name, "--model", "torchvision:resnet18", "--data", owner / "images")
+    assert isinstance(result.exception, NFError)
+    assert message in str(result.exception)
+
+
+def test_time_that_is_none_is_refused(owner, project):
+    model = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt")
+    result = init("mine", *model, "--data", owner / "images", "--minutes", "nan")
+    assert "minutes: expected a number above 0, got nan" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ("nowhere", "others: expected images at nowhere, found nothing"),
+        ("images/train", "expected images that data.source does not have"),
+    ],
+)
+def test_others_images_are_looked_at_before_any_work(owner, project, monkeypatch, others, message):
+    monkeypatch.chdir(owner)
+    monkeypatch.setattr("nf.cli.init._FOLDER", project / "profiles")
+    monkeypatch.setattr(plans, "train_pilots", lambda *_, **__: pytest.fail("trained before the images were read"))
+    model = ("--model", "torchvision:resnet18", "--weights", "model.pt")
+    result = init("mine", *model, "--data", "images", "--others", others)
+    assert isinstance(result.exception, NFError), result.exception
+    assert message in str(result.exception)
+
+
+def test_weights_that_were_forgotten_are_thought_of(owner, project):
+    result = init("mine", "--model", "torchvision:resnet18", "--data", owner / "images", "--input", "imagenet,32")
+    assert "its weights are fresh: name a file with --weights" in str(result.exception)
+
+
+@pytest.mark.parametrize("fault", ["raise IndexError('gone')", "raise SystemExit(3)", "assert num_classes == 99"])
+def test_code_that_fails_is_said_in_a_line(owner, project, fault):
+    (project / "failing.py").write_text(f"def make(num_classes):\n    {fault}\n")
+    sys.modules.pop("failing", None)
+    result = init("mine", "--model", "failing:make", "--data", owner / "images")
+    assert isinstance(result.exception, NFError), result.exception
+    assert "failing:make: expected a network, got " in str(result.exception)
+
+
+def test_a_network_for_colours_is_met_with_grey_images(owner, project):
+    """As grey images are often trained on: three channels that are alike."""
+    shutil.copytree(owner / "images", project / "images")
+    for path in (project / "images").rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    code = """import torch
+
+class Mean(torch.nn.Module):
+    def __init__(self, count):
+        super().__init__()
+        self.head = torch.nn.Conv2d(3, count, 1)
+    def forward(self, x):
+        return {"logits": self.head(x).mean((2, 3))}
+
+def make(num_classes):
+    torch.manual_seed(0)
+    return Mean(num_classes)
+"""
+    (project / "coloured.py").write_text(code)
+    result = init("mine", "--model", "coloured:make", "--data", project / "images")
+    assert "control images right" in str(result.exception), result.exception
+
+
+def test_a_test_part_of_parquet_is_not_learned_from(tmp_path, monkeypatch):
+    for name in ("part-0", "test"):
+        (tmp_path / f"{name}.parquet").write_bytes(b"")
+    found = find_images(str(tmp_path))
+    assert (found.train, found.test) == (str(tmp_path / "part-0.parquet"), str(tmp_path / "test.parquet"))
+    (tmp_path / "part-1.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"expected the images to learn from in .*train\*\.parquet .*got 2 other"):
+        find_images(str(tmp_path))
+    (tmp_path / "test.parquet").unlink()
+    assert find_images(str(tmp_path)).train == str(tmp_path / "*.parquet")
+
+
+def test_a_path_that_is_mistyped_is_no_name_on_a_hub(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="expected images at data/digitz, found nothing"):
+        find_images("data/digitz")
+    assert find_images("someone/digits").kind == "hugging_face"
+
+
 def test_a_grey_image_among_colour_ones_is_taken_as_it_looks(owner, project):
     shutil.copytree(owner / "images", project / "images")
     path = next((project / "images" / "train" / CLASSES[0]).iterdir())
@@ -283,7 +379,7 @@ def test_a_model_of_many_classes_may_get_fewer_right(classes, floor):
     """Whether it is the right model at all is in question; what it guesses would be right in one case of ten."""
     images = LabelledImages(np.zeros((4 * classes, 3, 8, 8), np.uint8), np.arange(4 * classes) % classes)
     met = importlib.import_module("nf.owner.introduce")
-    controls = met._controls(images, RawData(images, None, tuple(map(str, range(classes)))))
+    controls = met._controls(images, RawData(images, None, tuple(map(str, range(classes)))), 200)
     assert controls.floor == pytest.approx(floor)
 
 

@@ -42,6 +42,7 @@ def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
     images, labels = draw(240, 1, SIZE)
     network = small(len(CLASSES))
     train_outside(network, images, labels, epochs=8)
+    was_training = network.train().training
     queries = nf.protect(
         network,
         images,
@@ -54,6 +55,7 @@ def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
         out=tmp_path,
     )
     assert len(queries) == 10
+    assert network.training == was_training
     assert queries.calibration is not None
     assert {model.group for model in queries.calibration.models} == {"thief", "twin"}
     honest = {model.id.split("-")[1] for model in queries.calibration.models if model.group == "twin"}
@@ -62,7 +64,7 @@ def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
     with torch.no_grad():
         x = torch.from_numpy(queries.images).float() / 255
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
-        given = network((x - mean) / std).argmax(1).numpy()
+        given = network.eval()((x - mean) / std).argmax(1).numpy()
     assert (given == queries.labels).all()
     verdict = nf.decide(nf.Answers(queries.labels), queries)
     assert verdict.independent is None
