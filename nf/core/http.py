@@ -242,11 +242,12 @@ class Client:
         if isinstance(answered, HttpError):
             if answered.late or answered.cut:
                 self.close()
-            answered.said = self._without_secrets(answered.said)
+            answered.said = self.without_secrets(answered.said)
             raise answered
         return answered
 
-    def _without_secrets(self, said: str) -> str:
+    def without_secrets(self, said: str) -> str:
+        """A server's words, which may repeat what it knows callers by."""
         words = [word for value in self.headers.values() for word in (value, *value.split())]
         for secret in sorted({*words, *self.secrets}, key=len, reverse=True):
             if len(secret) >= _LEAST_SECRET:

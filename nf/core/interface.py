@@ -5,8 +5,9 @@ control images may find it (``nf.suspects.probe``), and otherwise it is what thi
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -46,6 +47,7 @@ class Interface:
         mean: subtracted then, one number or one for each channel in the suspect's order, in units of ``range``.
         std: what they are divided by then, one number or one for each channel in the suspect's order.
         input_name: name, of several inputs, of the one that takes the image.
+        fill: what inputs get that take no image; where nobody says, 0 if they are of whole numbers, and otherwise 1.
         output_name: name, of several outputs, of the one that answers, or its number from 0 on.
         kind: what it answers with; ``distances`` are scores of which the lowest is the best, ``names`` are of classes,
             ``top-k`` pairs of class and score.
@@ -66,6 +68,7 @@ class Interface:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     input_name: str | None = None
+    fill: Literal[0, 1] | None = None
     output_name: str | int | None = None
     kind: Kind | None = None
     labels: tuple[str, ...] | None = None
@@ -134,7 +137,7 @@ class Interface:
             words.append("x".join(map(str, self.size)))
         words += [str(value) for value in (self.resize,) if value is not None]
         words += [f"{name}={shown(value)}" for name, value in self.stated().items() if name in _NUMBERS]
-        rest = ("input_name", "output_name", "kind", "offset")
+        rest = ("input_name", "fill", "output_name", "kind", "offset")
         words += [f"{name}={value}" for name, value in self.stated().items() if name in rest]
         if self.classes is not None:
             words.append(f"classes={'/'.join(map(str, self.classes[:_SHOWN]))}")
@@ -304,13 +307,8 @@ def state_interface(
 
 
 def plain_name(name: str) -> str:
-    """``name`` without what does not tell names apart: case, and white space around and between words."""
-    return " ".join(name.casefold().split())
-
-
-def with_classes(how: Interface, classes: Sequence[int]) -> Interface:
-    """``how`` with another map of classes."""
-    return replace(how, offset=None, classes=tuple(int(label) for label in classes))
+    """``name`` without what does not tell names apart: case, forms of Unicode, white space around and between words."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def output_of(stated: Interface) -> OutputKind:

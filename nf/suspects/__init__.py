@@ -8,7 +8,7 @@ from nf.suspects.defended import DEFENCES, DefendedSuspect
 from nf.suspects.examine import Examination, Examined, Searchable, examine
 from nf.suspects.folder import holds_suspects, suspects_in
 from nf.suspects.http import HttpSuspect
-from nf.suspects.interpret import Raw, interpret
+from nf.suspects.interpret import Raw, choose, interpret
 from nf.suspects.isolated import IsolatedSuspect
 from nf.suspects.labelling import images_to_ask, write_labelling_page
 from nf.suspects.manners import Asked
@@ -18,7 +18,7 @@ from nf.suspects.onnx import OnnxSuspect
 from nf.suspects.open import is_address, is_served, open_suspect
 from nf.suspects.probe import Found
 from nf.suspects.query import ask
-from nf.suspects.served import ServedSuspect, choose
+from nf.suspects.served import ServedSuspect
 from nf.suspects.signature import Port, Signature
 
 __all__ = [

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from nf.core.errors import ConfigError, SuspectError, UnknownNameError
 from nf.core.http import Client, Reply, Tls, basic_credentials, check_address, check_token
-from nf.core.interface import Interface, Kind, Layout, parse_interface
+from nf.core.interface import Interface, Kind, Layout, parse_interface, plain_name
 from nf.core.predictor import OutputKind
 from nf.core.sections import parse_section
 from nf.core.sheets import picture
@@ -36,8 +37,12 @@ _TENSORS: Mapping[str, Layout] = {"{nchw}": "nchw", "{nhwc}": "nhwc", "{nhw}": "
 _ENCODED = ("{base64}", "{base64:jpeg}")
 _KINDS = {"png": "image/png", "jpeg": "image/jpeg"}
 _JPEG_QUALITY = 95
-_LABEL_KEYS = ("label", "class", "className", "class_name", "tagName", "Name", "name", "displayName", "displayNames")
+_LABEL_KEYS = (
+    *("label", "class", "className", "class_name", "tagName", "Name", "name", "displayName", "displayNames"),
+    *("predicted_class", "prediction", "class_id", "class_index"),
+)
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
+_EXCUSES = {"error", "errors", "message", "detail"}
 _SHOWN = 120
 _MANNERS = ("timeout", "rate", "price", "retries", "first_wait", "longest_wait")
 
@@ -261,6 +266,11 @@ class Speaker:
         return self._adapter.address.partition("?")[0]
 
     @property
+    def advice(self) -> str:
+        """What to do where answers are read wrongly."""
+        return "say with `read:` in an adapter file where the class stands (docs/addresses.md)"
+
+    @property
     def sends_numbers(self) -> bool:
         """Whether images go out as numbers, of which a scale has to be known."""
         return self._adapter.json is not None and self._layout() is not None
@@ -283,11 +293,14 @@ class Speaker:
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """What stands where ``read`` says."""
         try:
-            found = self._path.search(json.loads(reply.body))
+            whole = _unquoted(json.loads(reply.body))
+            found = _unquoted(self._path.search(whole))
         except (ValueError, RecursionError):
             raise SuspectError(f"expected JSON, got {len(reply.body)} other bytes") from None
         except JMESPathError as error:
             raise SuspectError(f"expected an answer with {self._adapter.read!r}: {str(error)[:_SHOWN]}") from None
+        if how.kind == "top-k" and (found in ([], {}) or (found is None and not _is_excuse(whole))):
+            return {"answer": []}  # nothing was recognised
         return {"answer": self._meaning(found, how)}
 
     def _content(self, image: NDArray[np.uint8], how: Interface) -> tuple[bytes, str]:
@@ -306,9 +319,10 @@ class Speaker:
 
     def _meaning(self, found: Any, how: Interface) -> Any:
         """A name, pairs of class and score, or an array (1, ...)."""
-        if how.kind == "top-k" and found in (None, [], {}):
-            return []  # nothing was recognised
         while isinstance(found, list) and len(found) == 1 and isinstance(found[0], list | dict | str):
+            found = found[0]
+        found = self._alone(found, how)
+        if _is_ranking(found):
             found = found[0]
         if isinstance(found, str):
             return found
@@ -316,7 +330,7 @@ class Speaker:
             return np.array([found], np.int64)
         if isinstance(found, float) and found.is_integer():
             return np.array([int(found)], np.int64)
-        pairs = self._pairs(found)
+        pairs = self._pairs(found, how)
         if pairs is not None:
             return pairs
         try:
@@ -327,12 +341,22 @@ class Speaker:
             raise SuspectError(
                 f"expected a class or scores at {self._adapter.read!r}, got {json.dumps(found)[:_SHOWN]}"
             )
-        return scores.reshape(1, -1)
+        whole = np.array(found)
+        distinct = whole.dtype == np.int64 and len(np.unique(whole)) == whole.size  # maybe classes, the best first
+        return (whole if distinct else scores).reshape(1, -1)
 
-    def _pairs(self, found: Any) -> list[tuple[str, float]] | None:
+    def _alone(self, found: Any, how: Interface) -> Any:
+        """The class in an object that has no score; what was ``found`` if it is something else."""
+        name, score = self._keys(found, how) if isinstance(found, Mapping) else (None, None)
+        if name is None or score is not None or not isinstance(found[name], str | int):
+            return found
+        numbers = sum(isinstance(value, int | float) for value in found.values())
+        return found[name] if isinstance(found[name], str) or len(found) == 1 or numbers < len(found) else found
+
+    def _pairs(self, found: Any, how: Interface) -> list[tuple[str, float]] | None:
         """Of a map from names to scores, of a list of objects, or of an object with two lists."""
         if isinstance(found, Mapping):
-            name, score = self._keys(found)
+            name, score = self._keys(found, how)
             if name is not None and score is not None:
                 labels, scores = found[name], found[score]
                 if isinstance(labels, list) and isinstance(scores, list) and len(labels) == len(scores):
@@ -340,15 +364,51 @@ class Speaker:
                 return _scored([(labels, scores)])
             return _scored(found.items())
         if isinstance(found, list) and found and all(isinstance(item, Mapping) for item in found):
-            keys = self._keys(found[0])
+            keys = self._keys(found[0], how)
             if None not in keys:
                 return _scored((item.get(keys[0]), item.get(keys[1])) for item in found)
-        return None
+        return _scored(found) if isinstance(found, list) and found and all(map(_is_pair, found)) else None
 
-    def _keys(self, found: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    def _keys(self, found: Mapping[str, Any], how: Interface) -> tuple[str | None, str | None]:
+        """Those of class and score; of several classes that which has one of the names that are stated."""
         own = self._adapter.label, self._adapter.score
         names, scores = ((own[0],) if own[0] else _LABEL_KEYS), ((own[1],) if own[1] else _SCORE_KEYS)
-        return next((key for key in names if key in found), None), next((key for key in scores if key in found), None)
+        present, labels = [key for key in names if key in found], set(map(plain_name, how.labels or ()))
+        named = [key for key in present if labels & set(map(plain_name, map(str, _as_list(found[key]))))]
+        return next(iter(named or present), None), next((key for key in scores if key in found), None)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _unquoted(value: Any) -> Any:
+    """What a text is that holds JSON, as some services wrap their answers in."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+def _is_excuse(whole: Any) -> bool:
+    """Whether an answer says why there is none."""
+    return isinstance(whole, Mapping) and not _EXCUSES.isdisjoint(map(str.lower, whole))
+
+
+def _is_pair(found: Any) -> bool:
+    """Whether these are a class and its score."""
+    return isinstance(found, list) and len(found) == 2 and isinstance(found[0], str | int)
+
+
+def _is_ranking(found: Any) -> bool:
+    """Whether these are classes as text, the best first, and no scores as text."""
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        return False
+    try:
+        list(map(float, found))
+    except ValueError:
+        return True
+    return all(map(str.isdigit, found)) and len(set(found)) == len(found) > 1
 
 
 def _scored(pairs: Any) -> list[tuple[str, float]] | None:

@@ -1,12 +1,16 @@
 """Which columns of a table of answers hold what: labels, labels with their scores, or a score for each class."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nf.core.errors import SuspectError
 from nf.core.interface import Kind, plain_name
+from nf.core.printing import printable
 from nf.suspects.table import Table, read_number
 
 _SCORE_WORDS = (
@@ -19,9 +23,14 @@ _LABEL_WORDS = (
 )
 """Words in headings: English, German, French, Spanish."""
 
+_TRUTH = frozenset(("truth", "groundtruth", "target", "expected", "actual"))
+"""Of what an image shows, which is not what the suspect says."""
+
 _SCORES, _LABELS = frozenset(_SCORE_WORDS.split()), frozenset(_LABEL_WORDS.split())
 
-_SCORED = ("logits", "probabilities")
+_SCORED = ("logits", "probabilities", "distances")
+_ROUNDING = 0.01  # how far rounding, to whole per cents at most, may take the sum of a line's probabilities
+_NAMED = 5  # columns in a message
 
 
 @dataclass(frozen=True)
@@ -37,41 +46,115 @@ class Columns:
     scores: tuple[int, ...] = ()
 
 
-def find_columns(path: Path, table: Table, mark: str, kind: Kind | None) -> Columns:
-    """What the columns hold, by the header, by where there are numbers, and by what is stated."""
-    width = len(next(iter(table.rows.values())))
+def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: Collection[str] = ()) -> Columns:
+    """What the columns hold, by the header, by where there are numbers and names, and by what is stated.
+
+    Args:
+        path: for messages.
+        table: as it was read.
+        mark: decimal mark of the table.
+        kind: what its answers are stated to be.
+        names: plain names of classes, where they are known.
+
+    Raises:
+        SuspectError: the answers cannot be told from other columns.
+    """
+    places = _answering(table, names)
     scored = kind in _SCORED
-    if width == 1:
-        return Columns(scores=(0,)) if scored else Columns(answers=((0, None),))
-    numeric = [_is_numeric(table, place, mark) for place in range(width)]
-    labels, scores = _by_rank(table.header)
-    if not labels and len(scores) == 1 and width == 2:  # whatever the other is called
-        labels = dict.fromkeys(scores, 1 - next(iter(scores.values())))
-    if labels and labels.keys() == scores.keys() and not (scored and len(labels) == width):
+    if len(places) == 1:
+        return Columns(scores=tuple(places)) if scored else Columns(answers=((places[0], None),))
+    numeric = {place: _is_numeric(table, place, mark) for place in places}
+    named = [place for place in places if not numeric[place] and _has_names(table, place, names)]
+    labels, scores = _by_rank(table.header, sorted(places, key=lambda place: place not in named))
+    alternate = not labels and _alternate(list(numeric.values()))
+    if len(named) == 1 and not alternate:
+        labels[min(labels, default=0)] = named[0]
+    if not labels and len(scores) == 1 and len(places) == 2:  # whatever the other is called
+        labels = {rank: place for rank in scores for place in places if place != scores[rank]}
+    if labels and labels.keys() == scores.keys() and not (scored and len(labels) == len(places)):
         return Columns(answers=tuple((labels[rank], scores[rank]) for rank in sorted(labels)))
-    others = [place for place in range(width) if place not in labels.values()]
-    if len(labels) == 1 and len(others) > 1 and all(numeric[place] for place in others) and (scored or kind is None):
+    classes = [place for place in places if table.header and _is_class(table.header[place], names)]
+    if len(classes) > 1 and (scored or (kind is None and all(numeric[labels[rank]] for rank in labels if rank))):
+        rest = [
+            place for place in places if place not in (*classes, labels.get(0)) and _has_numbers(table, place, mark)
+        ]
+        return Columns(scores=_of_classes(path, table, mark, classes, rest))
+    others = [place for place in places if place not in labels.values()]
+    if scored and len(labels) == 1 and len(others) > 1 and all(numeric[place] for place in others):
         return Columns(scores=tuple(others))
-    if labels and not (scored or (kind is None and len(labels) > 1 and all(numeric))):
+    if labels and not (scored or (kind is None and len(labels) > 1 and all(numeric.values()))):
         best = min(labels)
         return Columns(answers=((labels[best], scores.get(best)),))
-    if not labels and _alternate(numeric):
-        text = (place for place in range(width) if not numeric[place])
-        return Columns(answers=tuple((place, place - 1 if numeric[0] else place + 1) for place in text))
-    if not scored and (kind is not None or (width == 2 and _is_whole(table, mark))):
+    if alternate:
+        pairs = zip(places[::2], places[1::2], strict=True)
+        return Columns(answers=tuple(pair[::-1] if numeric[pair[0]] else pair for pair in pairs))
+    if not scored and (kind is not None or (len(places) == 2 and _is_whole(table, places, mark))):
         raise SuspectError(
             f"{path}: expected one column beside the image, with the label, or a header that says which it is, "
-            f"got {width}"
+            f"got {len(places)}"
         )
-    return Columns(scores=tuple(range(width)))
+    return Columns(scores=tuple(places))
 
 
-def _by_rank(header: Sequence[str]) -> tuple[dict[int, int], dict[int, int]]:
-    """Columns with labels and with scores, by the number in their heading, or 0: those of ``top 2`` are second best."""
+def _answering(table: Table, names: Collection[str]) -> list[int]:
+    """Columns but those of what the images show, where others hold answers."""
+    places = range(len(next(iter(table.rows.values()))))
+    if not table.header:
+        return list(places)
+    words = [set(_words(heading)) for heading in table.header]
+    left = [
+        place
+        for place in places
+        if _is_class(table.header[place], names)
+        or not (words[place] & _TRUTH or ("true" in words[place] and len(words[place]) > 1))
+    ]
+    return left if any(not words[place] & _SCORES for place in left) else list(places)
+
+
+def _of_classes(path: Path, table: Table, mark: str, classes: list[int], rest: list[int]) -> tuple[int, ...]:
+    """``classes``, which the header names, with those of the ``rest`` that are other classes."""
+    both = sorted([*classes, *rest])
+    cells = [[read_number(row[place], mark) for place in both] for row in table.rows.values()]
+    numbers = np.array(cells, np.float64)
+    alone = numbers[:, [both.index(place) for place in classes]]
+    if not rest or any(add_up(alone, total) for total in (1, 100)):
+        return tuple(classes)
+    if any(add_up(numbers, total) for total in (1, 100)):
+        return tuple(both)
+    found = ", ".join(repr(table.header[place]) for place in rest[:_NAMED])
+    raise SuspectError(
+        f"{path}: expected numbers in columns that are headed by a class alone, got {printable(found)} beside them; "
+        "leave out what is no score, and write probabilities if they are other classes"
+    )
+
+
+def _is_class(heading: str, names: Collection[str]) -> bool:
+    """Whether it is the number of a class or one of the ``names`` that are known."""
+    name = bare_name(heading)
+    return name in names or (name.isdecimal() and len(name) < 10)
+
+
+def _has_names(table: Table, place: int, names: Collection[str]) -> bool:
+    """Whether most of a column's cells are ``names`` of classes."""
+    cells = [plain_name(cells[place]) for cells in table.rows.values() if cells[place]]
+    return 2 * sum(cell in names for cell in cells) > len(cells)
+
+
+def add_up(scores: NDArray[np.float64], total: float) -> bool:
+    """Whether the ``scores`` (N, classes) of each image are parts of ``total``, but for rounding."""
+    off = np.abs(scores.sum(axis=1) - total).max()
+    return bool(scores.shape[1] > 1 and scores.min() >= 0 and off <= _ROUNDING * total)
+
+
+def _by_rank(header: Sequence[str], places: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Columns with labels and with scores, by the number in their heading, or 0: those of ``top 2`` are second best.
+
+    Of several with one rank it is the first of ``places``.
+    """
     labels: dict[int, int] = {}
     scores: dict[int, int] = {}
-    for place, name in enumerate(header):
-        words = _words(name)
+    for place in places if header else ():
+        words = _words(header[place])
         numbers = [int(word) for word in words if word.isdecimal() and len(word) < 10]
         if len(numbers) < 2 and words:
             rank = numbers[0] if numbers else 0
@@ -99,10 +182,15 @@ def _is_numeric(table: Table, place: int, mark: str) -> bool:
     return all(not cells[place] or read_number(cells[place], mark) is not None for cells in table.rows.values())
 
 
-def _is_whole(table: Table, mark: str) -> bool:
+def _has_numbers(table: Table, place: int, mark: str) -> bool:
+    """Whether a column has numbers alone, and not empty cells alone."""
+    return _is_numeric(table, place, mark) and any(cells[place] for cells in table.rows.values())
+
+
+def _is_whole(table: Table, places: Sequence[int], mark: str) -> bool:
     """Whether one of two columns has whole numbers, as of classes, and the other has not."""
     whole = [
-        all((read_number(cells[place], mark) or 0.0).is_integer() for cells in table.rows.values()) for place in (0, 1)
+        all((read_number(cells[place], mark) or 0.0).is_integer() for cells in table.rows.values()) for place in places
     ]
     return whole[0] != whole[1]
 

@@ -1,7 +1,10 @@
 """A suspect that was asked by other means: its answers as somebody wrote them down."""
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -15,16 +18,18 @@ from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.sheets import image_hash
 from nf.suspects.answers import Answered, check_answers
-from nf.suspects.columns import Columns, bare_name, find_columns
+from nf.suspects.columns import Columns, add_up, bare_name, find_columns
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import Found, find
-from nf.suspects.table import decimal_mark, known_keys, name_some, read_number, read_table
+from nf.suspects.table import Table, decimal_mark, known_keys, name_some, read_number, read_table
 
 OTHER = "other"
 """The label of an answer that is none of the owner's classes."""
 
 _SHOWN = 40  # characters of a cell
-_PERCENT_ERROR = 1.0  # how far rounding to whole per cents may take a sum of a hundred
+_NAMED = 5  # names in a message
+_ALIKE = 0.8  # of two names, as difflib measures it, from which on one may be the other with a slip
+_WRAPPED = re.compile(r"""(=|([\w.]*[\[({])+)\s*["']?[-+.]*[0-9]""")  # how code and formulas write numbers
 
 
 class CsvSuspect:
@@ -32,7 +37,7 @@ class CsvSuspect:
 
     A line for each image in any order, in one column the name that ``nf images`` gave it, and beside it: the label, by
     number or name; labels with their scores, one or several; or a column for each class, which a header with numbers
-    or with names of ``how.labels`` tells apart, and which are otherwise in the order of the source model's.
+    or with names of classes tells apart, and which are otherwise in the order of the source model's.
 
     Args:
         path: the file.
@@ -83,7 +88,7 @@ class CsvSuspect:
             NoVerdictError: too few of them are right.
             SuspectError: it is no such table, or lacks one of them.
         """
-        _, how = self.answers(controls.images, self._how)
+        _, how = self.answers(controls.images, self._how, controls.class_names)
         return find(self._ask, [how], controls, num_classes, self._how)
 
     def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
@@ -98,23 +103,29 @@ class CsvSuspect:
         known = known_keys(self._path)
         return [place for place, image in enumerate(images) if image_hash(image) in known]
 
-    def answers(self, images: NDArray[np.uint8], how: Interface) -> tuple[Raw, Interface]:
+    def answers(
+        self, images: NDArray[np.uint8], how: Interface, class_names: Sequence[str] = ()
+    ) -> tuple[Raw, Interface]:
         """What the table says of ``images``, and ``how`` with what the table itself declares.
 
         Args:
             images: (N, C, H, W).
             how: ``kind`` and what is stated of classes.
+            class_names: the owner's, in the order of labels, which the table may use where ``how`` has no labels.
 
         Raises:
-            SuspectError: the table does not fit the images.
+            SuspectError: the table does not fit the images, or has a name that is nearly one of the known.
         """
         keys = [image_hash(image) for image in images]
         table = read_table(self._path, keys)
-        mark = decimal_mark(self._path, [cell for cells in table.rows.values() for cell in cells])
-        columns = find_columns(self._path, table, mark, how.kind)
+        mark = decimal_mark(self._path, table)
+        names = how.labels or tuple(class_names)
+        columns = find_columns(self._path, table, mark, how.kind, [plain_name(name) for name in names])
+        how = self._named(table, columns, mark, how, names)
         rows = [table.rows[key] for key in keys]
         if columns.answers:
-            return self._ranked(rows, keys, columns, mark, how)
+            others = any(cells[place] == OTHER for cells in table.rows.values() for place, _ in columns.answers)
+            return self._ranked(rows, keys, columns, mark, how, others=others)
         scores = np.array(
             [
                 [self._score(cells[place], key, mark) for place in columns.scores]
@@ -122,20 +133,46 @@ class CsvSuspect:
             ]
         )
         percent = any("%" in cells[place] for cells in rows for place in columns.scores)
-        if how.kind in (None, "probabilities") and not percent and _add_up_to_a_hundred(scores):
+        if how.kind in (None, "probabilities") and not percent and add_up(scores, 100):
             scores, percent = scores / 100, True
         declared = replace(how, kind=how.kind or ("probabilities" if percent else None))
         classes = self._classes(tuple(table.header[place] for place in columns.scores if table.header), how)
         return scores, declared if classes is None else replace(declared, classes=classes, offset=None)
 
+    def _named(self, table: Table, columns: Columns, mark: str, how: Interface, names: Sequence[str]) -> Interface:
+        """``how`` with ``names`` as labels, if none are stated and the table names classes so."""
+        known = {plain_name(name): name for name in names}
+        if not columns.answers:
+            headings = {bare_name(table.header[place]) for place in columns.scores if table.header}
+            named = any(name in known and not name.isdecimal() for name in headings)
+            return replace(how, labels=tuple(names)) if named and how.labels is None else how
+        cells = {cells[place] for cells in table.rows.values() for place, _ in columns.answers}
+        words = {cell for cell in cells if cell not in ("", OTHER) and read_number(cell, mark) is None}
+        unknown = sorted(word for word in words if plain_name(word) not in known)
+        nearly = [(word, known[near]) for word in unknown if (near := _nearly(word, known)) is not None]
+        if nearly:
+            found = ", ".join(f"{word[:_SHOWN]!r} where {name!r} may be meant" for word, name in nearly[:_NAMED])
+            raise self._unfit(
+                "names of classes as they are known",
+                f"{found}; correct them or save the table as UTF-8, or write {OTHER} for a class that is none of these",
+            )
+        return replace(how, labels=tuple(names)) if words and not unknown and how.labels is None else how
+
     def _ranked(
-        self, rows: Sequence[Sequence[str]], keys: Sequence[str], columns: Columns, mark: str, how: Interface
+        self,
+        rows: Sequence[Sequence[str]],
+        keys: Sequence[str],
+        columns: Columns,
+        mark: str,
+        how: Interface,
+        *,
+        others: bool,
     ) -> tuple[Raw, Interface]:
         """The best label of each line; with its score and those behind it, where each has one."""
         if any(score is None for _, score in columns.answers):
             place = columns.answers[0][0]
             labels = [self._label(cells[place], key, mark, how) for cells, key in zip(rows, keys, strict=True)]
-            if OTHER in labels:  # as pairs, of which there may be none
+            if others:  # as pairs, of which there may be none
                 return [[] if label == OTHER else [(label, 1.0)] for label in labels], replace(how, kind="top-k")
             return labels, replace(how, kind="names")
         pairs = []
@@ -156,15 +193,16 @@ class CsvSuspect:
         number = read_number(cell, mark) if cell.isascii() and plain_name(cell) not in known else None
         if number is not None and number.is_integer() and 0 <= number < 1e9:
             return str(int(number))
-        if not cell or how.labels is None:
+        wrapped = plain_name(cell) not in known and _WRAPPED.match(cell)
+        if not cell or how.labels is None or wrapped:
             hint = "; say with labels which names there are" if cell and number is None else ""
-            raise self._unfit(f"a label for {name_some([key])}", repr(cell[:_SHOWN]) + hint)
+            raise self._unfit(f"a label for {name_some([key])}", repr(cell[:_SHOWN]) + (_bare_hint(cell) or hint))
         return cell
 
     def _score(self, cell: str, key: str, mark: str) -> float:
         number = read_number(cell, mark)
         if number is None:
-            raise self._unfit(f"a score for {name_some([key])}", repr(cell[:_SHOWN]))
+            raise self._unfit(f"a score for {name_some([key])}", repr(cell[:_SHOWN]) + _bare_hint(cell))
         return number
 
     def _classes(self, header: Sequence[str], how: Interface) -> tuple[int, ...] | None:
@@ -192,6 +230,24 @@ class CsvSuspect:
         return SuspectError(f"{self._path}: expected {expected}, got {printable(got)}")
 
 
-def _add_up_to_a_hundred(scores: NDArray[np.float64]) -> bool:
-    off = np.abs(scores.sum(axis=1) - 100).max()
-    return bool(scores.shape[1] > 1 and scores.min() >= 0 and off <= _PERCENT_ERROR)
+def _nearly(word: str, known: Collection[str]) -> str | None:
+    """The one of the plain names ``known`` that ``word`` may be, with a slip or in another encoding."""
+    digits = re.findall("[0-9]+", word)  # class 1 is not class 10 with a slip
+    likely = [name for name in known if re.findall("[0-9]+", name) == digits]
+    close = get_close_matches(plain_name(word), likely, n=1, cutoff=_ALIKE)
+    return next((name for name in likely if _in_ascii(name) & _in_ascii(word)), close[0] if close else None)
+
+
+def _in_ascii(name: str) -> set[str]:
+    """What an encoding that was taken for another leaves of ``name``, and what is left without accents."""
+    forms = [unicodedata.normalize(form, name).casefold() for form in ("NFC", "NFKD")]
+    left = ["".join(character for character in form if character.isascii()).split() for form in forms]
+    return {" ".join(words) for words in left if any(map(str.isalpha, "".join(words)))}
+
+
+def _bare_hint(cell: str) -> str:
+    """What to write for a cell that holds numbers as code and formulas write them; empty for others."""
+    if not _WRAPPED.match(cell):
+        return ""
+    numbers = re.findall(r"(?<![\w.])[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?", cell)
+    return f"; write {numbers[0]}" if len(numbers) == 1 else "; write each number into a column of its own"

@@ -18,13 +18,13 @@ from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.suspects.answers import look_like_probabilities
 from nf.suspects.csv import CsvSuspect
-from nf.suspects.interpret import Raw, interpret
+from nf.suspects.interpret import Raw, choose, interpret
 from nf.suspects.probe import MAX_CHANGED, Found, find
 from nf.suspects.query import ask
-from nf.suspects.served import ServedSuspect, choose
+from nf.suspects.served import ServedSuspect
 
 Claim = Callable[[Answers], str]
-"""Function from a suspect's answers to all queries to what would be claimed of it."""
+"""Function from a suspect's answers to the queries that were asked to what would be claimed of it."""
 
 _MIN_IN_TABLE = 8  # control images in a table of answers, below which they say too little
 
@@ -136,9 +136,9 @@ class Examination:
         queries: a set without controls is asked as is stated.
         stated: how the answers are to be read; of a ``Searchable`` one what it says itself.
         before_queries: called when the suspect is about to see the first query.
-        claim: function from the answers to all queries to what would be claimed of the suspect, on which ways of asking
-            that controls do not tell apart have to agree; without it, or on a part of the queries, they have to agree
-            on the side of the threshold.
+        claim: function from the answers to the queries that were asked to what would be claimed of the suspect, on
+            which ways of asking that controls do not tell apart have to agree; without it, they have to agree on the
+            side of the threshold.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Examination:
                 self._before_queries()
             answers = self._ask(_part(self._queries, part))
         except NoVerdictError:
-            _finish(self._suspect)
+            _hang_up(self._suspect)
             raise
         self._asked = part.stop
         return answers.labels
@@ -201,12 +201,12 @@ class Examination:
         Raises:
             NoVerdictError: the answers to controls or queries are not those of a classifier of the owner's classes.
         """
-        _finish(self._suspect)
+        _hang_up(self._suspect)
         by_way = [_joined(parts) for parts in zip(*self._given, strict=True)]
         asked, whole = _part(self._queries, slice(0, self._asked)), self._asked == len(self._queries)
         if self._controls is not None and self._found is not None:
             _check_controls(np.concatenate(self._repeated), self._controls, self._found)
-            claim = self._claim if whole and self._claim is not None else partial(_side, queries=asked)
+            claim = self._claim or partial(_side, queries=asked)
             _check_rivals((self._found.how, *self._found.rivals), by_way, asked, claim)
         sense = check_sense(by_way[0], asked, whole=whole)
         return Examined(by_way[0], self._found, self._searchable.interface, sense, self._controls)
@@ -232,10 +232,10 @@ def _joined(parts: Sequence[Answers]) -> Answers:
     return Answers(labels, np.concatenate(scores) if len(scores) == len(parts) else None)
 
 
-def _finish(suspect: Predictor) -> None:
-    """A server's answers are all there or of no use, so that the next run is to ask anew."""
+def _hang_up(suspect: Predictor) -> None:
+    """A server is asked no more, but its answers stay in the journal until what came of them is kept."""
     if isinstance(suspect, ServedSuspect):
-        suspect.finish()
+        suspect.close()
 
 
 def _in_table(table: CsvSuspect, controls: Controls | None) -> Controls | None:
@@ -243,7 +243,7 @@ def _in_table(table: CsvSuspect, controls: Controls | None) -> Controls | None:
     places = [] if controls is None else table.answered(controls.images)
     if controls is None or len(places) < _MIN_IN_TABLE:
         return None
-    return replace(controls, images=controls.images[places], labels=controls.labels[places])
+    return controls.some(places)
 
 
 def check_sense(answers: Answers, queries: QuerySet, *, whole: bool = True) -> float | None:
@@ -286,7 +286,7 @@ def _mixed(
     hows = (found.how, *found.rivals)
     read = []
     for how, raws in zip(hows, suspect.ask(images[order], hows), strict=True):
-        raw = _chosen(raws, how)
+        raw = next(iter(raws.values())) if len(raws) == 1 else choose(raws, how)
         _check_form(raw, how, queries)
         mixed = interpret(raw, how, len(images), num_classes)
         labels = np.empty_like(mixed.labels)
@@ -297,14 +297,6 @@ def _mixed(
             scores = scores[len(controls) :]
         read.append((labels[: len(controls)], Answers(labels[len(controls) :], scores)))
     return read[0][0], [answers for _, answers in read]
-
-
-def _chosen(raws: dict[str, Raw], how: Interface) -> Raw:
-    raw = next(iter(raws.values()), None) if len(raws) <= 1 else raws.get(str(how.output_name))
-    if raw is None:
-        got = ", ".join(map(repr, raws)) or "none"
-        raise SuspectError(f"expected answers of the output {how.output_name or 0!r}, got {got}")
-    return raw
 
 
 def _check_comparable(found: Found, controls: Controls) -> None:
@@ -354,7 +346,8 @@ def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answ
     """The answers where no control image can show how to ask."""
     known = queries.card.get("num_classes")
     if isinstance(suspect, CsvSuspect):
-        raw, how = suspect.answers(queries.images, stated)
+        names = () if queries.controls is None else queries.controls.class_names
+        raw, how = suspect.answers(queries.images, stated, names)
     elif isinstance(suspect, ServedSuspect):
         how = suspect.declared(queries.images.shape[1:])
         raw = choose(suspect.ask_once(queries.images, how), how)

@@ -31,18 +31,22 @@ _KERAS = (
     "`python -c \"import keras; keras.models.load_model('{name}').export('suspect.onnx', format='onnx')\"`"
 )
 _TFLITE = (
-    "a TFLite model: `pip install 'naturalfinger[tflite]'` brings what it is asked with; or "
+    "a TFLite model: `pip install '.[tflite]'` brings what it is asked with; or "
     "`python -m tf2onnx.convert --tflite {name} --output suspect.onnx`"
 )
 _SAVED_MODEL = "a SavedModel of TensorFlow: `python -m tf2onnx.convert --saved-model {name} --output suspect.onnx`"
 _OPENVINO = (
-    "an OpenVINO model: `pip install 'naturalfinger[openvino]'` brings what it is asked with; or ask its owner for the "
+    "an OpenVINO model: `pip install '.[openvino]'` brings what it is asked with; or ask its owner for the "
     "ONNX that `ovc` was given, as nothing converts it back"
 )
 _COREML = "a Core ML model: ask its owner for the model that coremltools was given, as nothing converts it back"
 _ORT = (
     "a model in onnxruntime's own format: ask its owner for the ONNX that "
     "`python -m onnxruntime.tools.convert_onnx_models_to_ort` was given"
+)
+_WRITTEN = (
+    "ONNX as text, not binary: `python -c \"import onnx; onnx.save(onnx.load('{name}', format='{format}'), "
+    "'suspect.onnx')\"`"
 )
 _LFS = "a pointer of Git LFS in its place: `git lfs pull` in its repository brings the file"
 _HTML = "a web page: the download went wrong, look at it in a browser"
@@ -79,6 +83,15 @@ def _text(head: bytes) -> bytes:
     return head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
 
 
+def _written(text: bytes) -> str | None:
+    """The name in ``onnx.load`` of the format of ONNX that is no binary; ``None`` of others."""
+    if text.startswith(b"ir_version:"):
+        return "textproto"
+    if text.startswith(b"{") and (b'"irversion"' in text or b'"ir_version"' in text):
+        return "json"
+    return "onnxtxt" if text.startswith(b"<") and b"ir_version" in text else None
+
+
 def _folder(path: Path) -> str | None:
     if (path / "saved_model.pb").is_file():
         return _SAVED_MODEL
@@ -104,6 +117,9 @@ def _file(path: Path, data: bytes) -> str | None:
         return _HTML
     if is_openvino(head):
         return _OPENVINO
+    written = _written(_text(head))
+    if written is not None:
+        return _WRITTEN.replace("{format}", written)
     if _text(head).startswith(b"<?xml"):
         return "XML"
     if _is_safetensors(data):

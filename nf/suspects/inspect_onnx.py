@@ -21,6 +21,10 @@ from nf.suspects.signature import Port, Signature
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
 _LOOPS = {"Loop", "Scan", "SequenceMap"}
 _BRANCH = "If"
+_UNROLLED = (
+    ": export it with its loops unrolled, as torch.onnx.export does where it traces; skl2onnx writes none for "
+    "neighbours with options={KNeighborsClassifier: {'optim': 'cdist'}}"
+)
 
 
 def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Signature]:
@@ -61,10 +65,12 @@ def _refuse_harmful(model: onnx.ModelProto) -> None:
             raise SuspectError(f"expected standard operators, got {named(node.op_type)} of domain {named(node.domain)}")
         branch = node.op_type == _BRANCH and node.domain in ("", "ai.onnx")
         if node.op_type in _LOOPS or (not branch and any(map(_holds_graph, node.attribute))):
-            raise SuspectError(f"expected a network without loops, got {named(node.op_type)}")
+            raise SuspectError(f"expected a network without loops, got {named(node.op_type)}{_UNROLLED}")
     for function in model.functions:
         if any(map(_holds_graph, function.attribute_proto)):
-            raise SuspectError(f"expected a network without loops, got a subgraph for {named(function.name)}")
+            raise SuspectError(
+                f"expected a network without loops, got a subgraph for {named(function.name)}{_UNROLLED}"
+            )
 
 
 def _holds_graph(attribute: onnx.AttributeProto) -> bool:

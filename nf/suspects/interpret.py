@@ -18,6 +18,25 @@ Raw = NDArray[Any] | Sequence[Any]
 _SHOWN = 60  # characters of a name
 
 
+def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
+    """The output that ``how`` names, or the only one.
+
+    Raises:
+        SuspectError: there is no such, or there are several.
+    """
+    names = list(raws)
+    wanted = how.output_name
+    if wanted is None and len(names) == 1:
+        return raws[names[0]]
+    if isinstance(wanted, int) and 0 <= wanted < len(names):
+        return raws[names[wanted]]
+    if isinstance(wanted, str) and wanted in raws:
+        return raws[wanted]
+    if wanted is None:
+        raise SuspectError(f"expected one output, got {', '.join(map(repr, names[:9])) or 'none'}; name one of them")
+    raise SuspectError(f"expected the output {wanted!r}, got {', '.join(map(repr, names[:9]))}")
+
+
 def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = None) -> Answers:
     """What a suspect's ``raw`` answers to ``count`` images say of the owner's classes.
 
@@ -35,6 +54,8 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     """
     kind = how.kind or "logits"
     if kind in ("names", "top-k"):
+        if isinstance(raw, np.ndarray) and (kind == "top-k" or raw.ndim > 1):
+            raise SuspectError(f"expected {kind}, got {raw.dtype} of shape {raw.shape}")
         if len(raw) != count:
             raise SuspectError(f"expected answers to {count} images, got {len(raw)}")
         if kind == "names":
@@ -45,12 +66,26 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     if kind == "labels":
         if raw.dtype.kind in "iu" and raw.ndim == 2:  # top-k, the best first
             raw = raw[:, 0]
-        labels = check_answers(_whole(_squeezed(raw, 1)), "labels", count)
-        return Answers(np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64))
+        labels = _whole(_squeezed(raw, 1))
+        unsure = labels == NO_CLASS
+        labels = check_answers(np.where(unsure, 0, labels) if labels.dtype.kind == "i" else labels, "labels", count)
+        mapped = np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64)
+        return Answers(np.where(unsure, NO_CLASS, mapped))
     if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
         raw = raw.astype(np.float32)
-    scores = check_answers(_squeezed(raw, 2), "probabilities" if kind == "probabilities" else "logits", count)
+    scores = _squeezed(raw, 2)
+    if kind == "logits":
+        scores = _finite(scores)
+    scores = check_answers(scores, "probabilities" if kind == "probabilities" else "logits", count)
     return _scored(scores.astype(np.float32) * (-1 if kind == "distances" else 1), how, num_classes)
+
+
+def _finite(logits: NDArray[Any]) -> NDArray[Any]:
+    """With the least number in the place of minus infinity, as masked classes have it beside others with numbers."""
+    if logits.dtype.kind != "f" or logits.ndim != 2:
+        return logits
+    masked = np.isneginf(logits) & np.isfinite(logits).any(axis=1, keepdims=True)
+    return np.where(masked, np.finfo(np.float32).min, logits)
 
 
 def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nf.core.errors import SuspectError
 from nf.core.http import Client, HttpError, Reply
@@ -14,6 +16,8 @@ _TRANSIENT = (429, 502, 503, 504)
 _NOT_THE_IMAGES = (401, 402, 403, 404, 405, 407, 410, *_TRANSIENT)
 _SHOWN = 200  # characters of a server's own words
 _MOST_BYTES = 1 << 20
+
+Answer = TypeVar("Answer")
 
 
 class UnavailableError(SuspectError):
@@ -116,27 +120,38 @@ class Caller:
                 return None
             raise _failure(address, error) from None
 
-    def ask(self, address: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """The answer to one image, from the journal or the server.
+    def ask(
+        self, address: str, content: bytes, headers: Mapping[str, str], understand: Callable[[Reply], Answer]
+    ) -> Answer:
+        """What ``understand`` makes of the answer to one image, from the journal or the server.
+
+        The journal keeps what was understood: a server's words of excuse are no answer, also to the next run.
 
         Raises:
             UnavailableError: it does not answer, or too slowly, or is still busy after the last retry.
-            SuspectError: it refuses this image.
+            SuspectError: it refuses this image, or ``understand`` does not understand it.
         """
         key = self._journal.key(b"\n".join([address.encode(), content])) if self._journal else ""
         known = self._journal.find(key) if self._journal else None
         if known is not None:
-            self._remembered += 1
-            self._answered += 1
-            return known
+            with suppress(SuspectError):  # answers may be read otherwise than in the run that wrote them down
+                answer = understand(known)
+                self._remembered += 1
+                self._answered += 1
+                return answer
         try:
             reply = self._send(address, content, headers)
         except HttpError as error:
             raise _failure(address, error) from None
+        answer = understand(reply)
         if self._journal:
             self._journal.write(key, reply)
         self._answered += 1
-        return reply
+        return answer
+
+    def without_secrets(self, said: str) -> str:
+        """A server's words, which may repeat what it knows callers by."""
+        return self._client.without_secrets(said)
 
     def close(self) -> None:
         """End the connections; they open again with the next question."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,9 @@ Images = NDArray[np.uint8]
 
 _NUMBERS_AT_ONCE = 1 << 20  # what a network makes of them on the way takes a hundred times as much
 _MOST_NUMBERS = 1 << 26
-_FILLED = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
+_NAMED = 3  # inputs that a message names
+_SHOWN = 60  # characters of a name
+_SWITCHES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
 
 class Network(ABC):
@@ -55,6 +57,12 @@ class Network(ABC):
             SuspectError: there is none, or none of that name.
         """
         inputs = self.signature.inputs
+        if stated.input_name is None and len(inputs) > 1 and all(map(_is_column, inputs)):
+            raise SuspectError(
+                f"{self.path}: expected one input that takes an image, got {len(inputs)} of one number each, as for "
+                "the columns of a table: export it with one input of all pixels, in skl2onnx "
+                f"`initial_types=[('x', FloatTensorType([None, {len(inputs)}]))]`"
+            )
         if stated.input_name is not None:
             inputs = tuple(port for port in inputs if port.name == stated.input_name)
         usable = [port for port in inputs if forms(port, (1, 1, 1), Interface()) or port.shape]
@@ -86,14 +94,45 @@ class Network(ABC):
     def find(self, controls: Controls, num_classes: int, stated: Interface) -> Found:
         """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
 
+        Inputs that take no image are filled otherwise where that leads to no verdict.
+
         Raises:
             NoVerdictError: it answers too few of them rightly, however it is asked.
             SuspectError: they do not fit its input as ``stated``, or it fails on them.
         """
         channels, height, width = controls.images.shape[1:]
-        forms = self.forms((channels, height, width), stated)
-        any_size = any(map(self.takes_any_size, forms))
-        return find(self.ask, all_ways(forms, controls, stated), controls, num_classes, stated, any_size=any_size)
+        failures: list[SuspectError] = []
+        for fill in self._fills(stated):
+            how = Interface(fill=fill).over(stated)
+            forms = self.forms((channels, height, width), how)
+            any_size = any(map(self.takes_any_size, forms))
+            try:
+                return find(self.ask, all_ways(forms, controls, how), controls, num_classes, how, any_size=any_size)
+            except SuspectError as error:
+                failures.append(error)
+        raise type(failures[0])(f"{failures[0]}{self._told(stated)}") from None
+
+    def _others(self, stated: Interface) -> list[Port]:
+        """Inputs that take no image."""
+        image = self.ports(stated)[0]
+        return [port for port in self.signature.inputs if port != image]
+
+    def _fills(self, stated: Interface) -> list[Literal[0, 1] | None]:
+        """What these may get, the usual first."""
+        usual = {_usual_fill(port) for port in self._others(stated)}
+        if stated.fill is not None or None in usual:
+            return [None]
+        fills: tuple[Literal[0, 1], ...] = (1, 0)
+        return [None, *(fill for fill in fills if usual and usual != {fill})]
+
+    def _told(self, stated: Interface) -> str:
+        """What these got."""
+        told = []
+        for port in self._others(stated)[:_NAMED]:
+            first = _usual_fill(port) if stated.fill is None else stated.fill
+            got = [first, *(fill for fill in self._fills(stated) if fill not in (None, first))]
+            told.append(f"{printable(repr(port.name))[:_SHOWN]} of {port.dtype} got {', then '.join(map(str, got))}")
+        return f"; its input {', '.join(told)}: export it with the image as its only input" if told else ""
 
     def ask(self, images: Images, how: Interface) -> dict[str, Raw]:
         """What each output answers to ``images`` (N, C, H, W), N >= 1, by its name; see ``nf.suspects.interpret``.
@@ -112,7 +151,7 @@ class Network(ABC):
             if fixed:
                 # With the last image again, as a network need not have an answer to a black one.
                 given = np.concatenate([given, np.repeat(given[-1:], fixed - len(given), axis=0)])
-            batches.append(self._answer(given[0] if how.batch is False else given, port, wanted))
+            batches.append(self._answer(given[0] if how.batch is False else given, port, wanted, how.fill))
         return {
             output.name: joined
             for output, answers in zip(wanted, zip(*batches, strict=True), strict=True)
@@ -159,24 +198,35 @@ class Network(ABC):
             f"got {images.dtype} {images.shape}"
         )
 
-    def _answer(self, given: NDArray[Any], port: Port, wanted: list[Port]) -> list[Raw]:
+    def _answer(self, given: NDArray[Any], port: Port, wanted: list[Port], fill: int | None) -> list[Raw]:
         feeds = {port.name: given}
         for other in self.signature.inputs:
             if other.name != port.name:
-                feeds[other.name] = self._filled(other, len(given))
+                feeds[other.name] = self._filled(other, len(given), fill)
         try:
             return self.run(feeds, wanted)
         except Exception as error:  # runtimes' errors have no closer base
             raise SuspectError(f"{self.path}: the suspect cannot answer: {one_line(error)}") from error
 
-    def _filled(self, other: Port, batch: int) -> NDArray[Any]:
-        """What an input that is no image gets: 0 for switches, 1 for factors such as what dropout keeps."""
+    def _filled(self, other: Port, batch: int, fill: int | None) -> NDArray[Any]:
+        """What an input that takes no image gets."""
+        usual = _usual_fill(other)
+        if usual is None:
+            raise SuspectError(f"{self.path}: expected one input, or numbers for the others, got {other}")
         shape = [batch if place == 0 and size is None else size or 1 for place, size in enumerate(other.shape or ())]
-        if other.dtype in _FILLED:
-            return np.zeros(shape, other.dtype)
-        if other.dtype in ("float16", "float32", "float64"):
-            return np.ones(shape, other.dtype)
-        raise SuspectError(f"{self.path}: expected one input, or numbers for the others, got {other}")
+        return np.full(shape, usual if fill is None else fill, other.dtype)
+
+
+def _usual_fill(port: Port) -> int | None:
+    """0 for switches, 1 for factors such as what dropout keeps; ``None`` for what holds no numbers."""
+    if port.dtype in _SWITCHES:
+        return 0
+    return 1 if port.dtype in ("float16", "float32", "float64") else None
+
+
+def _is_column(port: Port) -> bool:
+    """Whether an input takes one number of each image."""
+    return port.shape is not None and len(port.shape) > 1 and all(size == 1 for size in port.shape[1:])
 
 
 class NetworkSuspect:

@@ -98,6 +98,6 @@ def _open_session(path: Path, data: bytes, device: Device) -> Any:
     if device == "cuda" and _CUDA_PROVIDER[0] not in session.get_providers():
         got = ", ".join(session.get_providers())
         raise SuspectError(
-            f"device: expected a GPU for 'cuda', got {got}; if there is one, install CUDA with naturalfinger[gpu]"
+            f"device: expected a GPU for 'cuda', got {got}; if there is one, `pip install '.[gpu]'` brings CUDA"
         )
     return session

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import NoVerdictError, SuspectError
-from nf.core.interface import Interface
-from nf.core.printing import printable
+from nf.core.interface import NO_CLASS, Interface
 from nf.suspects.forms import SIZES, rare_scales, scales
 from nf.suspects.interpret import Raw
-from nf.suspects.readings import Reading, read
+from nf.suspects.readings import Reading, UnreadableError, read
 
 MAX_CHANGED = 0.1
 """The share of control images that a suspect may answer otherwise when it is asked again."""
@@ -28,7 +27,6 @@ _FINALISTS = 6
 _WITHIN = 0.25  # of the screened images that a finalist may be behind the best
 _CLOSE = 0.05  # of the control images that a rival may be behind the best
 _RIVALS = 3
-_SHOWN = 60  # characters of an output's name
 _GOOD = 0.8  # below, other sizes are tried where a suspect takes any, and rare ways of scaling pixels
 _CLEARLY = 0.1  # of the control images that a rare way has to get right beyond the best of the usual ones
 
@@ -85,6 +83,7 @@ def find(
     stated: Interface,
     *,
     any_size: bool = False,
+    advice: Callable[[], str] = str,
 ) -> Found:
     """How a suspect wants to be asked, of ``ways``.
 
@@ -96,6 +95,7 @@ def find(
         num_classes: number of the owner's classes.
         stated: what whoever asks has stated.
         any_size: whether it takes images of any size.
+        advice: what to add where its answers cannot be read, or are all the same.
 
     Raises:
         NoVerdictError: no way of asking gets ``Controls.floor`` of the control images right, or it answers the same
@@ -105,8 +105,8 @@ def find(
     search = _Search(ask, controls, num_classes)
     best = search.best(ways)
     if any_size and stated.size is None and (best is None or best.right < _GOOD * len(controls)):
-        larger = [replace(way, size=(side, side)) for side in SIZES for way in ways]
-        best = _better(best, search.best(larger))
+        others = [replace(way, size=(side, side)) for side in SIZES for way in ways]
+        best = search.best(others) if best is None else search.clearly_better(best, others)
     if best is not None and best.how.size not in (None, _shape(controls)[1:]) and stated.resize is None:
         best = _better(best, search.best(_resized(best.how, stated), screen=False))
     scales_tried = {(way.range, way.mean, way.std) for way in ways}
@@ -115,23 +115,24 @@ def find(
     if best is None or best.right < controls.floor * len(controls):
         best = _better(best, search.best(ways, reorder=True))
     if best is None:
-        raise search.failure or SuspectError(
-            f"expected scores, labels or names of {num_classes} classes, as the source model has, got {search.unread}"
-        )
+        raise search.unread(advice()) or search.failure or SuspectError("expected an answer, got none")
     again = search.repeated(best)
     if again > MAX_CHANGED:
         raise NoVerdictError(
-            f"it answers {again:.0%} of the control images otherwise when asked again, so its answers say nothing"
+            f"it answers {again:.0%} of the control images otherwise when asked again, among others, so its answers "
+            "say nothing; a network that was exported in training mode does so: export it after `.eval()`"
         )
     if best.right < controls.floor * len(controls):
-        raise NoVerdictError(_reason(best, search.tried, controls))
+        raise NoVerdictError(_reason(best, search.tried, controls, advice))
     labels = tuple(best.answers.labels.tolist())
     return Found(best.how, best.right, len(controls), search.tried, labels, search.rivals(best))
 
 
-def _reason(best: Reading, tried: int, controls: Controls) -> str:
-    if len(set(best.answers.labels.tolist())) == 1:
-        return f"it gives every control image the same class, in the best of {tried} ways of asking"
+def _reason(best: Reading, tried: int, controls: Controls, advice: Callable[[], str]) -> str:
+    given = set(best.answers.labels.tolist())
+    if len(given) == 1:
+        none = ", none of yours" if given == {NO_CLASS} else ""
+        return f"it gives every control image the same class{none}, in the best of {tried} ways of asking{advice()}"
     return (
         f"it gets {best.right} of {len(controls)} control images right in the best of {tried} ways of asking, "
         f"fewer than {controls.floor:.0%}: it is for another task, or wants to be asked in another way; say how with "
@@ -152,12 +153,6 @@ def _better(one: Reading | None, other: Reading | None) -> Reading | None:
     return other if other.rank > one.rank else one
 
 
-def _form(raw: Raw) -> str:
-    if not isinstance(raw, np.ndarray):
-        return "names" if len(raw) and isinstance(raw[0], str | bytes) else "classes with scores"
-    return f"{raw.dtype} and shape (N, {', '.join(map(str, raw.shape[1:]))})"
-
-
 class _Search:
     """Ways of asking that are tried, and how many were."""
 
@@ -168,7 +163,7 @@ class _Search:
         self._full: list[Reading] = []
         self.tried = 0
         self.failure: SuspectError | None = None
-        self.unread = "nothing"
+        self._unread: str | None = None
 
     def best(self, ways: Iterable[Interface], *, reorder: bool = False, screen: bool = True) -> Reading | None:
         """The best way of asking; ``None`` if the suspect answers to none in a form that can be read."""
@@ -195,21 +190,30 @@ class _Search:
 
     def _try(self, way: Interface, count: int, *, reorder: bool) -> Reading | None:
         self.tried += 1
+        best = None
+        labels, names = self._controls.labels[:count], self._controls.class_names
         try:
             raws = self._ask(self._controls.images[:count], way)
+            for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
+                best = _better(best, reading)
+        except UnreadableError as error:
+            self._unread = self._unread or str(error)
+            return None
         except SuspectError as error:
             self.failure = self.failure or error
             return None
-        best = None
-        labels, names = self._controls.labels[:count], self._controls.class_names
-        for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
-            best = _better(best, reading)
-        if best is None:
-            shown = [f"{printable(repr(name))[:_SHOWN]} of {_form(raw)}" for name, raw in raws.items()]
-            self.unread = ", ".join(shown) or "nothing for each image"
         if best is not None and count == len(self._controls):
             self._full.append(best)
         return best
+
+    def unread(self, advice: str) -> SuspectError | None:
+        """What came where nothing could be read; ``None`` if nothing came."""
+        if self._unread is None:
+            return None
+        return SuspectError(
+            f"expected scores, labels or names of {self._num_classes} classes, as the source model has, "
+            f"got {self._unread}{advice}"
+        )
 
     def rivals(self, best: Reading) -> tuple[Interface, ...]:
         """The best of the other ways of asking that all control images were tried on and that are close to ``best``."""
@@ -219,9 +223,14 @@ class _Search:
         return tuple(one.how for one in sorted(apart, key=lambda one: one.rank, reverse=True)[:_RIVALS])
 
     def repeated(self, best: Reading) -> float:
-        """The share of control images that are answered otherwise in another order."""
-        order = np.arange(len(self._controls))[::-1]
-        raws = self._ask(self._controls.images[order], best.how)
-        for reading in read(raws, best.how, self._controls.labels[order], self._num_classes):
-            return float((reading.answers.labels != best.answers.labels[order]).mean())
-        return 1.0
+        """The share of control images that are answered otherwise among others: every second one, then the rest."""
+        changed, backwards = 0, np.arange(len(self._controls))[::-1]
+        for part in filter(len, (backwards[::2], backwards[1::2])):
+            raws = self._ask(self._controls.images[part], best.how)
+            try:
+                again = next(read(raws, best.how, self._controls.labels[part], self._num_classes))
+            except UnreadableError:
+                changed += len(part)
+            else:
+                changed += int((again.answers.labels != best.answers.labels[part]).sum())
+        return changed / len(self._controls)

@@ -11,13 +11,19 @@ from nf.core.answers import Answers
 from nf.core.controls import MIN_ACCURACY
 from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
+from nf.core.printing import printable
 from nf.suspects.answers import look_like_probabilities
-from nf.suspects.interpret import Raw, interpret
+from nf.suspects.interpret import Raw, choose, interpret
 
 PER_CLASS = 4
 """Control images of each class without which an order of classes is not looked for."""
 
+_SHOWN = 60  # characters of an output's name
 _UNLIKELY = 1e-3  # a probability below counts as this, so that one image does not outweigh all others
+
+
+class UnreadableError(SuspectError):
+    """Raised when answers mean nothing that was looked for; the message says what came, and why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,14 @@ def read(
         num_classes: number of the owner's classes.
         names: names of the owner's classes.
         reorder: whether to look for the order of classes in the answers.
+
+    Raises:
+        UnreadableError: nothing.
+        SuspectError: there are several outputs, and none that ``how`` names.
     """
+    readable, reasons = False, dict[str, str]()
+    if len(raws) > 1 and how.output_name is not None:
+        raws = {str(how.output_name): choose(raws, how)}
     for output, raw in raws.items():
         named = how if len(raws) == 1 else Interface(output_name=output).over(how)
         for kind in _kinds(raw, how, reorder=reorder):
@@ -69,9 +82,21 @@ def read(
             for meaning in filter(None, maps):
                 try:
                     answers = interpret(raw, meaning, len(labels), num_classes)
-                except SuspectError:
+                except SuspectError as error:
+                    reasons.setdefault(output, str(error))
                     continue
+                readable = True
                 yield _reading(meaning, answers, labels)
+    if not readable:
+        came = [f"{printable(repr(output))[:_SHOWN]} of {_form(raw)}" for output, raw in raws.items()]
+        why = [f" ({printable(reasons[output])})" if output in reasons else "" for output in raws]
+        raise UnreadableError(", ".join(map("".join, zip(came, why, strict=True))) or "nothing for each image")
+
+
+def _form(raw: Raw) -> str:
+    if not isinstance(raw, np.ndarray):
+        return "names" if len(raw) and isinstance(raw[0], str | bytes) else "classes with scores"
+    return f"{raw.dtype} and shape (N, {', '.join(map(str, raw.shape[1:]))})"
 
 
 def _reading(how: Interface, answers: Answers, labels: NDArray[np.int64]) -> Reading:
@@ -119,6 +144,8 @@ def _reordered(raw: Raw, how: Interface, labels: NDArray[np.int64], num_classes:
     if stated or len(labels) < PER_CLASS * num_classes:
         return None
     if how.kind in ("names", "top-k"):
+        if isinstance(raw, np.ndarray):
+            return None
         said = [plain_name(str(_best(item))) for item in raw]
         symbols = sorted(set(said))
         numbers = np.array([symbols.index(name) for name in said])

@@ -1,8 +1,9 @@
 """A suspect behind an address, asked one image a request, as by any customer."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
+from nf.core.files import sha256_bytes
 from nf.core.http import Reply
 from nf.core.interface import NO_CLASS, Interface, Layout, Number
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.progress import show_progress
 from nf.suspects.answers import Answered, check_answers
-from nf.suspects.interpret import Raw, interpret
+from nf.suspects.interpret import Raw, choose, interpret
 from nf.suspects.manners import Asked, Caller, UnavailableError
 from nf.suspects.probe import Found, all_ways, find
 
+_SHOWN = 100  # characters of an answer
 _QUIET_SECONDS = 2.0  # of work before its progress is shown
 
 
@@ -45,6 +48,11 @@ class Speech(Protocol):
     @property
     def name(self) -> str:
         """The address, as it may be shown."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to do where answers are read wrongly, if anything."""
         ...
 
     @property
@@ -83,6 +91,7 @@ class ServedSuspect:
         self._output = output
         self._how = how or Interface()
         self._gone: SuspectError | None = None
+        self._heard = b""  # the last answer
 
     @property
     def output(self) -> OutputKind:
@@ -140,7 +149,10 @@ class ServedSuspect:
         how = self.declared(controls.images.shape[1:])
         ways = all_ways(_forms(how), controls, self._how) if self._speech.sends_numbers else [how]
         try:
-            return find(self.ask_once, ways, controls, num_classes, self._how)
+            return find(self.ask_once, ways, controls, num_classes, self._how, advice=self._advice)
+        except SuspectError:
+            self._caller.close()
+            raise
         finally:
             # Or a server that was busy for a while would look like one that wants to be asked in another way.
             if self._gone is not None:
@@ -152,8 +164,8 @@ class ServedSuspect:
         Raises:
             SuspectError: as ``ask_once``.
         """
-        answers: dict[bytes, dict[str, Raw]] = {}
-        contents = [self._speech.encode(images[0], how).content for how in hows]
+        answers: dict[str, dict[str, Raw]] = {}
+        contents = [sha256_bytes(b"".join(self._speech.encode(image, how).content for image in images)) for how in hows]
         for content, how in zip(contents, hows, strict=True):
             if content not in answers:
                 answers[content] = self.ask_once(images, how)
@@ -168,32 +180,42 @@ class ServedSuspect:
         if self._gone is not None:
             raise self._gone
         gathered: list[Mapping[str, Any]] = []
+
+        def understand(reply: Reply) -> Mapping[str, Any]:
+            self._heard = reply.body
+            try:
+                return self._speech.decode(reply, how)
+            except SuspectError as error:
+                said = self._caller.without_secrets(str(error))
+                raise self._unfit(f"{said}{self._advice(said)}") from None
+
         with _progress(f"asking {self._speech.name.split('/')[2]}") as report:
             for image in images:
                 message = self._speech.encode(image, how)
                 try:
-                    reply = self._caller.ask(message.address, message.content, message.headers)
+                    answer = self._caller.ask(message.address, message.content, message.headers, understand)
                 except SuspectError as error:
                     self._caller.close()
                     told = self._cut(error, len(gathered), len(images))
                     self._gone = told if isinstance(error, UnavailableError) else None
                     raise told from None
-                try:
-                    gathered.append(self._speech.decode(reply, how))
-                except SuspectError as error:
-                    self._caller.close()
-                    raise self._unfit(str(error)) from None
+                gathered.append(answer)
                 report(len(gathered), len(images), "images")
         return {name: self._together([answer.get(name) for answer in gathered]) for name in gathered[0]}
 
+    def close(self) -> None:
+        """End the connections, which open again with the next question."""
+        self._caller.close()
+
     def finish(self) -> None:
-        """To be called when all answers are there: the next run asks anew."""
+        """To be called when what came of the answers is kept elsewhere: the next run asks anew."""
         self._caller.finish()
 
     def _together(self, answers: list[Any]) -> Raw:
         """The answers of one output to all images."""
         if not isinstance(answers[0], np.ndarray):
-            if any(answer is None or isinstance(answer, np.ndarray) for answer in answers):
+            forms = {isinstance(answer, str) for answer in answers}
+            if len(forms) > 1 or any(answer is None or isinstance(answer, np.ndarray) for answer in answers):
                 raise self._unfit("expected answers of one form, got several")
             return answers
         shapes = {answer.shape[1:] if isinstance(answer, np.ndarray) else None for answer in answers}
@@ -211,34 +233,28 @@ class ServedSuspect:
         if kind in ("labels", "names") or answers.probabilities is None:
             raise SuspectError(f"expected {self._output} of every class, got labels; say so")
         if how.classes is None and how.offset is None and isinstance(raw, np.ndarray):
-            return check_answers(raw.reshape(count, -1), self._output, count)
+            return check_answers(raw.reshape(count, -1).astype(np.float64), self._output, count)
         return answers.probabilities
 
     def _cut(self, error: SuspectError, done: int, count: int) -> SuspectError:
         known = "run again to go on" if self._caller.journaled else "its answers are lost, as there is no journal"
         return type(error)(f"{error}; {done} of {count} images asked; {known}" if done else str(error))
 
+    def _beginning(self) -> str:
+        said = self._heard.decode(errors="replace")
+        with suppress(ValueError, RecursionError):  # without escapes, behind which secrets would not be found
+            said = json.dumps(json.loads(said), ensure_ascii=False)
+        return printable(self._caller.without_secrets(said))[:_SHOWN]
+
+    def _advice(self, said: str = "") -> str:
+        """What to add to ``said`` where answers cannot be read, or are read wrongly."""
+        if not self._speech.advice:
+            return ""
+        begins = self._beginning()
+        return f"{'' if begins in said else f'; an answer begins {begins}'}; {self._speech.advice}"
+
     def _unfit(self, reason: str) -> SuspectError:
         return SuspectError(f"{self._speech.name}: {printable(reason)}")
-
-
-def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
-    """The output that ``how`` names, or the only one.
-
-    Raises:
-        SuspectError: there is no such, or there are several.
-    """
-    names = list(raws)
-    wanted = how.output_name
-    if wanted is None and len(names) == 1:
-        return raws[names[0]]
-    if isinstance(wanted, int) and 0 <= wanted < len(names):
-        return raws[names[wanted]]
-    if isinstance(wanted, str) and wanted in raws:
-        return raws[wanted]
-    if wanted is None:
-        raise SuspectError(f"expected one output, got {', '.join(map(repr, names[:9])) or 'none'}; name one of them")
-    raise SuspectError(f"expected the output {wanted!r}, got {', '.join(map(repr, names[:9]))}")
 
 
 def _forms(how: Interface) -> list[Interface]:

@@ -4,7 +4,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,10 @@ _IMAGE = re.compile(r"(?<![0-9a-f])[0-9]{3,}-([0-9a-f]{8})(?![0-9a-f])", re.IGNO
 _SEPARATORS = "\t;|,"  # where another than the comma separates, commas stand in numbers and names
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([.,'])[0-9]{3}(?:\1[0-9]{3})*(?=(?!\1)[.,])")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([.,'])[0-9]{3}(?:\1[0-9]{3})*(?=(?!\1)[.,]|$)")
+_GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\1[0-9]{3})*")
+_BELOW_GROUPS = re.compile(r"[+-]?[0-9]{1,3}")
+_INDEX = re.compile(r"|index|unnamed: [0-9]+(\.[0-9]+)?", re.IGNORECASE)  # as pandas heads its own
 _NOT_FINITE = ("nan", "inf", "-inf", "infinity", "-infinity")
 
 
@@ -29,7 +32,8 @@ class Table:
 
     Attributes:
         header: what the columns but the image's are called; empty if the file has no header.
-        rows: the cells of an image's line but its name, by the hash part of that.
+        rows: the cells of an image's line but its name, by the hash part of that, of all images, so that what the
+            columns hold does not hang on the images that are asked.
     """
 
     header: tuple[str, ...]
@@ -43,9 +47,10 @@ def image_key(name: str) -> str | None:
 
 
 def read_table(path: Path, keys: Sequence[str]) -> Table:
-    """The answers in ``path`` to the images with these hash parts; lines about others are left out.
+    """The answers in ``path``, which must have those to the images with these hash parts.
 
-    The image's name stands in the column that has the most of them.
+    The image's name stands in the column that has the most of them. The header is the last line before the first image;
+    other lines without an image, columns that number the lines and empty columns without a heading are left out.
 
     Args:
         path: path of a text file of lines with a separator between the cells.
@@ -62,17 +67,26 @@ def read_table(path: Path, keys: Sequence[str]) -> Table:
             f"{path}: expected a column with the names of the images as `nf images` wrote them, got none in "
             f"{_shown(lines[0])}"
         )
-    first = image_key(lines[0][place]) if place < len(lines[0]) else None
-    header = () if first else _without(lines[0], place)
+    told = [line for line in lines if place < len(line) and image_key(line[place])]
+    if all(len(line) == 1 for line in told):
+        raise SuspectError(
+            f"{path}: expected a comma, a semicolon or a tab between an image's name and its answer, as in NAME.png,7, "
+            f"got {_shown(told[0])}"
+        )
+    before = lines[: lines.index(told[0])]
+    headed = before[-1] if before and len(before[-1]) > 1 else []
+    width = max(len(_trimmed(line)) for line in (headed, *told))
+    left_out = {place, *_index_columns(headed, told, place, width)}
+    header = _without(headed[:width], left_out)
     rows: dict[str, list[tuple[str, ...]]] = {}
-    for line in lines if first else lines[1:]:
-        key = image_key(line[place]) if place < len(line) else None
-        if key in keys:
-            rows.setdefault(key or "", []).append(_without(line, place))
-    _check_lines(path, rows, keys)
-    table = Table(header, {key: given[0] for key, given in rows.items()})
-    _check_widths(path, table)
-    return table
+    for line in told:
+        rows.setdefault(image_key(line[place]) or "", []).append(_without(line[:width], left_out))
+    _check_lines(path, {key: given for key, given in rows.items() if key in keys}, keys)
+    beside = len(header) if any(header) else len(rows[keys[0]][0])
+    _check_widths(path, {key: rows[key][0] for key in keys}, beside)
+    return Table(
+        header if any(header) else (), {key: given[0] for key, given in rows.items() if len(given[0]) == beside}
+    )
 
 
 def known_keys(path: Path) -> frozenset[str]:
@@ -98,7 +112,7 @@ def read_number(cell: str, mark: str) -> float | None:
     if text.lower() in _NOT_FINITE:
         return float(text)
     grouped = _GROUPED.match(text)
-    if grouped:
+    if grouped and grouped.group(1) != mark:
         text = grouped.group().replace(grouped.group(1), "") + text[grouped.end() :]
     if mark == ",":
         if "." in text:
@@ -109,15 +123,23 @@ def read_number(cell: str, mark: str) -> float | None:
     return float(text) / 100 if percent else float(text)
 
 
-def decimal_mark(path: Path, cells: Collection[str]) -> str:
-    """What the numbers among ``cells`` have before their decimals.
+def decimal_mark(path: Path, table: Table) -> str:
+    """What the numbers in ``table`` have before their decimals.
+
+    Where all marks may stand between groups of thousands, they do if a column also has numbers too small for groups.
 
     Raises:
         SuspectError: some have a point, some a comma, so that 1,234 may be one or the other.
     """
-    marks = Counter(_mark(_plain(cell)) for cell in cells)
+    columns = [[_plain(cell) for cell in column] for column in zip(*table.rows.values(), strict=True)]
+    marked = [column for column in columns if any(map(_mark, column))]
+    marks = Counter(_mark(cell) for column in marked for cell in column)
     if marks["."] and marks[","]:
         raise SuspectError(f"{path}: expected one decimal mark, got points in some numbers and commas in others")
+    numbers = [cell for column in marked for cell in column]
+    groups = all(_GROUPS.fullmatch(cell) for cell in numbers if _mark(cell))
+    if groups and any(_BELOW_GROUPS.fullmatch(cell) for cell in numbers):
+        return "," if marks["."] else "."
     return "," if marks[","] else "."
 
 
@@ -146,27 +168,39 @@ def _read_lines(path: Path) -> list[list[str]]:
 def _decode(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
+    if b"\0" in data:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            text = data.decode(encoding, errors="replace")
+            if _IMAGE.search(text) and "\N{REPLACEMENT CHARACTER}" not in text:
+                return text
+        raise csv.Error("it holds zero bytes; save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = data.decode("cp1252")  # what Excel means by CSV without more
-    if "\0" in text:
-        raise csv.Error("it holds zero bytes")
-    return text
+        pass
+    try:
+        return data.decode("cp1252")  # what Excel means by CSV without more
+    except UnicodeDecodeError as error:
+        raise csv.Error(f"it is neither UTF-8 nor Windows-1252 ({error.reason}); save it as UTF-8") from error
 
 
 def _split(text: str) -> list[list[str]]:
-    """The lines that are not empty, as cells; the separator is the first that stands in each line."""
+    """The lines that are not empty, as cells; the separator is the first that stands in each, or in each with an image.
+
+    Lines without an image may be titles and sums, which need no separator.
+    """
     told = re.match(r"sep=(.)\r?\n", text)
     if told:  # Excel's own way to say so
         text = text[told.end() :]
-    lines: list[list[str]] = []
+    splits = []
     for separator in told.group(1) if told else _SEPARATORS:
         reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
-        lines = [line for line in reader if any(cell.strip() for cell in line)]  # an empty line may be all commas
-        if lines and all(len(line) > 1 for line in lines):
+        splits.append([line for line in reader if any(cell.strip() for cell in line)])  # one may be all commas
+    images = [[line for line in lines if any(map(image_key, line))] for lines in splits]
+    for needed, lines in zip([*splits, *images], splits * 2, strict=True):
+        if needed and all(len(line) > 1 for line in needed):
             return lines
-    return lines or [[]]
+    return splits[-1] or [[]]
 
 
 def _image_column(lines: Sequence[Sequence[str]], keys: Collection[str]) -> int | None:
@@ -199,9 +233,8 @@ def _check_lines(path: Path, rows: dict[str, list[tuple[str, ...]]], keys: Seque
         raise SuspectError(f"{path}: expected an answer to {name_some(empty)}, got an empty line")
 
 
-def _check_widths(path: Path, table: Table) -> None:
-    width = len(table.header) or len(next(iter(table.rows.values())))
-    for key, cells in table.rows.items():
+def _check_widths(path: Path, rows: Mapping[str, Sequence[str]], width: int) -> None:
+    for key, cells in rows.items():
         if len(cells) != width:
             raise SuspectError(
                 f"{path}: expected {width} cells beside the image's, as in the first line, got {len(cells)} for "
@@ -209,8 +242,25 @@ def _check_widths(path: Path, table: Table) -> None:
             )
 
 
-def _without(line: Sequence[str], place: int) -> tuple[str, ...]:
-    return tuple(cell.strip() for cell in (*line[:place], *line[place + 1 :]))
+def _without(line: Sequence[str], places: Collection[int]) -> tuple[str, ...]:
+    return tuple(cell.strip() for place, cell in enumerate(line) if place not in places)
+
+
+def _trimmed(line: Sequence[str]) -> list[str]:
+    """Without empty cells at the end."""
+    return list(line[: max((place + 1 for place, cell in enumerate(line) if cell.strip()), default=0)])
+
+
+def _index_columns(header: Sequence[str], lines: Sequence[Sequence[str]], image: int, width: int) -> list[int]:
+    """Columns that number the ``lines``, as pandas writes them, beside others that hold the answers."""
+    found = []
+    for place, heading in enumerate(header[:width]):
+        cells = [line[place].strip() for line in lines if place < len(line)]
+        if _INDEX.fullmatch(heading.strip()) and all(cell.isdecimal() and len(cell) < 10 for cell in cells):
+            numbers = set(map(int, cells))
+            if len(numbers) == len(lines) == max(numbers) - min(numbers) + 1:
+                found.append(place)
+    return found if len({image, *found}) < width else []
 
 
 def _plain(cell: str) -> str:

@@ -56,6 +56,11 @@ class V2:
         return self._address
 
     @property
+    def advice(self) -> str:
+        """None: the protocol says where answers stand."""
+        return ""
+
+    @property
     def sends_numbers(self) -> bool:
         """Unless the server takes the bytes of pictures."""
         return not self._as_bytes

@@ -1,5 +1,6 @@
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from PIL import Image
 
 from nf.cli.images import images as write_images
 from nf.cli.verify import verify
-from nf.core.errors import SuspectError
+from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.interface import Interface
 from nf.core.sheets import image_hash, image_name, save_images
-from nf.suspects import CsvSuspect, OnnxSuspect, ask
+from nf.suspects import CsvSuspect, OnnxSuspect, ask, examine
 
 
 @pytest.fixture
@@ -118,6 +120,28 @@ def test_what_is_no_table(record, images, tmp_path):
         junk.write_bytes(content)
         with pytest.raises(SuspectError, match=message):
             CsvSuspect(junk)(images)
+
+
+def test_a_table_with_some_of_the_control_images_is_held_against_so_many(graded, tmp_path):
+    """What is known of all of them, as how many the best honest models get right, is known of a part."""
+    controls = replace(graded.controls, best=40, usual=36)
+    queries = replace(graded, controls=controls)
+    path = tmp_path / "answers.csv"
+
+    def write(labels):
+        asked = np.concatenate([queries.images, controls.images[:16]])
+        rows = [f"{image_name(n, image)},{label}" for n, (image, label) in enumerate(zip(asked, labels, strict=True))]
+        path.write_text("\n".join(["image,label", *rows]) + "\n")
+        return examine(CsvSuspect(path, output="labels"), queries, Interface(kind="labels"))
+
+    right = controls.labels[:16].copy()
+    right[:4] = (right[:4] + 1) % 3
+    found = write([*queries.labels, *right])
+    assert (found.found.right, found.found.controls, found.doubt) == (12, 16, None)
+    best = replace(controls, best=20)
+    queries = replace(graded, controls=best)
+    with pytest.raises(NoVerdictError, match=r"it gets 16 of 16 control images right, .* gets 7 of 16"):
+        write([*queries.labels, *controls.labels[:16]])
 
 
 def test_from_a_query_set_to_pictures_to_a_table_to_a_verdict(queries, tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from nf.cli.replay import replay
 from nf.cli.verify import verify
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.queries import QuerySet
+from nf.monitoring import IssuedSet, Ledger, note_seen
 
 Table = Callable[[int], Path]
 
@@ -75,7 +77,7 @@ def test_in_stages_no_more_is_asked_than_needed(folder: Path, table: Table, tmp_
     code, printed = _typed(verify, table(20), "--queries", folder, "--sequential", "--report", tmp_path / "report")
     assert code == 1
     assert "asked          4 of 20 queries" in printed
-    assert "corrected      p-values, as one of 4 tests" in printed
+    assert "corrected      p-values, for several looks" in printed
     assert _typed(replay, tmp_path / "report", table(20))[0] == 0
     assert (
         "4 of 20, as these sufficed; judged in stages after 4, 10, 20"
@@ -135,13 +137,60 @@ def test_several_suspects_have_a_folder_of_evidence_each_which_is_not_overwritte
     status, _ = _typed(verify, *places, "--queries", folder, "--report", report)
     assert status == 1
     told = {path.name: json.loads((path / "evidence.json").read_text()) for path in report.iterdir()}
-    assert {name: (each["outcome"], each["tests"]) for name, each in told.items()} == {
+    assert {name: (each["outcome"], each["suspects"]) for name, each in told.items()} == {
         "001-thief.csv": ("stolen", 2),
         "002-honest.csv": ("not shown", 2),
     }
     assert all((path / "index.html").exists() for path in report.iterdir())
+    assert "corrected for 2 suspects together" in (report / "001-thief.csv" / "index.html").read_text()
     with pytest.raises(ArtifactError, match="expected a folder without evidence"):
         _typed(verify, *places, "--queries", folder, "--report", report)
+
+
+def test_in_stages_several_suspects_are_asked_on_until_the_evidence_suffices_for_all(
+    folder: Path, table: Table, tmp_path: Path
+) -> None:
+    """A stop at the level of one suspect would lose the verdict once there are ten; and each replays as it was."""
+    places = [table(20).rename(tmp_path / "thief.csv")]
+    places += [table(0).rename(tmp_path / f"honest-{number}.csv") for number in range(9)]
+    report = tmp_path / "report"
+    status, printed = _typed(verify, *places, "--queries", folder, "--sequential", "--report", report)
+    assert status == 1
+    assert "1 STOLEN, 9 NOT SHOWN" in printed
+    told = json.loads((report / "001-thief.csv" / "evidence.json").read_text())
+    assert (told["suspects"], told["outcome"]) == (10, "stolen")
+    assert told["independent"]["value"] > told["look_factor"] * told["independent"]["alone"]
+    page = (report / "001-thief.csv" / "index.html").read_text()
+    assert "corrected for 10 suspects together and for several looks" in page
+    assert _typed(replay, report / "001-thief.csv") == (0, _typed(replay, report / "001-thief.csv")[1])
+    assert _typed(replay, report / "001-thief.csv", tmp_path / "thief.csv")[0] == 0
+    code, printed = _typed(replay, report / "001-thief.csv", tmp_path / "honest-0.csv")
+    assert (code, "asked again    not shown" in printed) == (1, True)
+
+
+def test_a_replay_notices_what_else_a_verdict_hangs_on(
+    folder: Path, table: Table, tmp_path: Path, calibrated: QuerySet
+) -> None:
+    _typed(commit, folder)
+    _typed(verify, table(20), "--queries", folder, "--report", tmp_path / "report")
+    code, printed = _typed(replay, tmp_path / "report")
+    assert (code, "by your own clock" in printed) == (0, True)
+    assert calibrated.controls is not None
+    other = replace(calibrated.controls, labels=np.roll(calibrated.controls.labels, 1))
+    replace(calibrated, controls=other, card={**calibrated.card, "floor": 0.01}).save(folder)
+    code, printed = _typed(replay, tmp_path / "report")
+    assert code == 1
+    assert "different      control images: " in printed
+    assert "different      floor: " in printed
+    assert "committed      not to this set: controls, floor changed since" in printed
+
+
+def test_a_promise_of_a_set_that_was_seen_says_so(folder: Path, calibrated: QuerySet) -> None:
+    ledger = Ledger(folder.parent)
+    ledger.issue(IssuedSet(calibrated.digest, "naturalfinger", 1, "2026-11-01T00:00:00+00:00"))
+    assert "seen " not in _typed(commit, folder)[1]
+    note_seen(folder, calibrated.digest, "shop.onnx")
+    assert "seen           by 1 suspect since " in _typed(commit, folder)[1]
 
 
 def test_a_day_that_is_none_is_refused(folder: Path, table: Table) -> None:

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from safetensors.numpy import save as save_safetensors
@@ -35,7 +36,23 @@ def _program() -> bytes:
     return buffer.getvalue()
 
 
+_TEXT = onnx.parser.parse_model(
+    '<ir_version: 8, opset_import: ["": 17]> net (float[N,2] x) => (float[N,2] y) { y = Relu (x) }'
+)
+
+
+def _written(form: str) -> bytes:
+    return bytes(onnx.serialization.registry.get(form).serialize_proto(_TEXT))
+
+
 CASES = {
+    **{
+        f"onnx as {form}": (
+            _written(form),
+            rf"ONNX as text, not binary: `.*onnx\.load\('suspect\.bin', format='{form}'\), 'suspect\.onnx'\)",
+        )
+        for form in ("json", "textproto", "onnxtxt")
+    },
     "pth": (_torch({"w": torch.zeros(2)}), "a checkpoint of PyTorch, weights without a network"),
     "old pth": (_torch({"w": torch.zeros(2)}, _use_new_zipfile_serialization=False), "a pickle, which is not opened"),
     "torchscript": (_zip("m/data.pkl", "m/constants.pkl", "m/code/x.py"), "a TorchScript program: .*torch.jit.load"),

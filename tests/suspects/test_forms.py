@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from nf.core.controls import Controls, draw_controls
+from nf.core.errors import NoVerdictError, SuspectError
 from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.queries import QuerySet
 from nf.suspects import examine
@@ -97,6 +98,60 @@ def queries(plain: onnx.ModelProto) -> QuerySet:
     controls = Controls(images[1200:][places], labels[1200:][places], NAMES, (0.31,), (0.37,))
     order = np.argsort(-scores, axis=1).astype(np.int64)
     return QuerySet(mixed, order[:, 0].copy(), order[:, 1].copy(), {"num_classes": 10, "floor": 0.5}, None, controls)
+
+
+_EXTRA = {
+    "mask": (TensorProto.INT64, 1, "0, then 1"),
+    "rate": (TensorProto.FLOAT, 0, "1, then 0"),
+    "keep": (TensorProto.FLOAT, 1, "1, then 0"),
+}
+
+
+def _with_extra(plain: onnx.ModelProto, name: str, *, nonsense: bool = False) -> onnx.ModelProto:
+    """The plain model with a second input that its logits are multiplied by, or by what it lacks to 1."""
+    dtype, factor, _ = _EXTRA[name]
+    model = onnx.ModelProto()
+    model.CopyFrom(plain)
+    model.graph.input.append(helper.make_tensor_value_info(name, dtype, []))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), "one"))
+    model.graph.node[-1].output[0] = "inner"
+    model.graph.node.append(helper.make_node("Cast", [name], ["given"], to=TensorProto.FLOAT))
+    model.graph.node.append(helper.make_node("Sub", ["one", "given"], ["lacking"]))
+    model.graph.node.append(helper.make_node("Mul", ["inner", "given" if factor else "lacking"], ["whole"]))
+    last = ["ReduceSum", "Sub"] if nonsense else ["Identity"]
+    model.graph.node.append(helper.make_node(last[-1], ["whole"] * len(last), ["logits"]))
+    return model
+
+
+@pytest.mark.parametrize("name", _EXTRA)
+def test_an_input_that_takes_no_image_is_filled_otherwise_where_the_usual_leads_to_nothing(
+    name: str, plain: onnx.ModelProto, queries: QuerySet, tmp_path: Path
+) -> None:
+    path = tmp_path / "suspect.onnx"
+    onnx.save(_with_extra(plain, name), path)
+    examined = examine(InProcess(path), queries)
+    assert examined.answers.labels.tolist() == queries.labels.tolist()
+    assert examined.found is not None
+    assert examined.found.how.fill == {"mask": 1, "rate": 0, "keep": None}[name]
+    onnx.save(_with_extra(plain, name, nonsense=True), path)
+    got = rf"same class.*; its input '{name}' of .* got {_EXTRA[name][2]}: export it with the image as its only input"
+    with pytest.raises(NoVerdictError, match=got):
+        examine(InProcess(path), queries)
+    with pytest.raises(NoVerdictError, match=f"'{name}' of .* got 1: export"):
+        examine(InProcess(path, Interface(fill=1)), queries)
+
+
+def test_a_file_with_an_input_for_each_pixel_takes_no_image(queries: QuerySet, tmp_path: Path) -> None:
+    names = [f"p{place}" for place in range(256)]
+    columns = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 1]) for name in names]
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 256])
+    graph = helper.make_graph([helper.make_node("Concat", names, ["y"], axis=1)], "net", columns, [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "suspect.onnx")
+    with pytest.raises(
+        SuspectError, match=r"expected one input that takes an image, got 256 of one number .*None, 256"
+    ):
+        examine(InProcess(tmp_path / "suspect.onnx"), queries)
 
 
 @pytest.mark.parametrize("name", FORMS)

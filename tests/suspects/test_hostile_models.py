@@ -195,7 +195,7 @@ def _endless_loop() -> onnx.NodeProto:
 
 def test_a_loop_that_never_ends(write: Write, model: onnx.ModelProto) -> None:
     model.graph.node.append(_endless_loop())
-    _refused(write(model), "expected a network without loops, got 'Loop'")
+    _refused(write(model), "expected a network without loops, got 'Loop': export it with its loops unrolled")
 
 
 def test_a_loop_inside_a_function(write: Write, model: onnx.ModelProto) -> None:

@@ -211,7 +211,9 @@ SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
         (np.array([2, 0]), Interface(kind="labels"), [2, 0]),
         (np.array([[2], [0]]), Interface(kind="labels"), [2, 0]),
         (np.array([2.0, 0.0]), Interface(kind="labels"), [2, 0]),
+        (np.array([2, -1]), Interface(kind="labels"), [2, NO_CLASS]),
         (np.array([3, 1]), Interface(kind="labels", offset=1), [2, 0]),
+        (np.array([[-np.inf, 1, 0], [2, -np.inf, -np.inf]]), Interface(), [1, 0]),
         (np.array([0, 1]), Interface(kind="labels", offset=1), [NO_CLASS, 0]),
         (np.array([1, 2]), Interface(kind="labels", classes=(2, 0, 1)), [0, 1]),
         (SCORES, Interface(classes=(2, 0, 1)), [0, 2]),
@@ -261,6 +263,12 @@ def test_an_answer_of_no_class_is_zeros_to_a_verifier() -> None:
         ([[(0, 1)], [(0, "x")]], Interface(kind="top-k"), "expected pairs of class and score"),
         ([[(0, 1)], [(0, float("nan"))]], Interface(kind="top-k"), "expected finite scores"),
         (["cat", "dog"], Interface(), "expected logits as numbers, got list"),
+        (np.full((2, 3), -np.inf), Interface(), "expected finite logits .* for 2 of 2"),
+        (np.array([[0, 1, np.inf]] * 2), Interface(), "expected finite logits .* for 2 of 2"),
+        (np.array([[0, 1, -np.inf]] * 2), Interface(kind="distances"), "expected finite logits .* for 2 of 2"),
+        (np.array([[0, 1, -np.inf]] * 2), Interface(kind="probabilities"), "expected finite probabilities"),
+        (np.array([0, -2]), Interface(kind="labels"), "expected labels from 0 on, got -2"),
+        (SCORES, Interface(kind="top-k"), "expected top-k, got float"),
     ],
 )
 def test_answers_that_do_not_fit_are_refused(raw: Any, how: Interface, message: str) -> None:

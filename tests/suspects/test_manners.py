@@ -21,9 +21,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nf.cli.asking import Case, forget
 from nf.core.errors import ArtifactError, ConfigError, SuspectError
 from nf.core.http import Client, Tls
-from nf.suspects import HttpSuspect, open_suspect
+from nf.core.queries import QuerySet
+from nf.suspects import HttpSuspect, examine, open_suspect
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
 
@@ -161,7 +163,7 @@ def test_pauses_are_as_long_as_the_server_says_or_double():
     with serving(faulty) as address, Client() as client:
         caller = Caller(client, Manners(first_wait=0.5), sleep=waits.append)
         body = json.dumps({"inputs": [{"data": [0.5]}]}).encode()
-        caller.ask(f"{address}/infer", body, {"Content-Type": "application/json"})
+        caller.ask(f"{address}/infer", body, {"Content-Type": "application/json"}, lambda reply: reply)
     assert waits == [7, 1.0, 2.0]
 
 
@@ -170,7 +172,8 @@ def test_a_rate_is_kept():
     with serving(Faulty(lambda *_: False)) as address, Client() as client:
         caller = Caller(client, Manners(rate=0.001), sleep=waits.append)
         for _ in range(3):
-            caller.ask(f"{address}/infer", json.dumps({"inputs": [{"data": [0.5]}]}).encode(), {})
+            body = json.dumps({"inputs": [{"data": [0.5]}]}).encode()
+            caller.ask(f"{address}/infer", body, {}, lambda reply: reply)
     assert waits == pytest.approx([1000, 2000], abs=60)
 
 
@@ -193,6 +196,48 @@ def test_a_run_that_is_cut_goes_on_without_asking_twice(tmp_path):
         assert not journal.exists()  # what is complete is asked anew
         HttpSuspect(address, journal=tmp_path / "journals")(IMAGES[:1])
         assert len(faulty.seen) == 101
+
+
+def test_an_excuse_is_no_answer_and_not_remembered_as_one(tmp_path):
+    faulty = Faulty(once(60, lambda handler: send(handler, 200, b'{"error": "overloaded"}')))
+    with serving(faulty) as address:
+        with pytest.raises(SuspectError, match="expected one output or more; 60 of 100 images asked; run again to go"):
+            HttpSuspect(address, manners=QUICK, journal=tmp_path)(IMAGES)
+        again = HttpSuspect(address, manners=QUICK, journal=tmp_path)
+        np.testing.assert_allclose(again(IMAGES)[:, 0], MEANS, rtol=1e-5)
+        assert again.asked.remembered == 60
+
+
+def test_answers_that_are_read_otherwise_than_before_are_asked_anew(tmp_path):
+    journal = Journal(tmp_path, "shop")
+    with serving(Faulty(lambda *_: False)) as address, Client() as client:
+        caller = Caller(client, QUICK, journal)
+        body = json.dumps({"inputs": [{"data": [0.5]}]}).encode()
+        assert caller.ask(f"{address}/infer", body, {}, lambda reply: len(reply.body)) > 0
+
+        def stricter(reply):
+            if client.requests == 1:
+                raise SuspectError("another form")
+            return "read"
+
+        again = Caller(client, QUICK, Journal(tmp_path, "shop"))
+        assert again.ask(f"{address}/infer", body, {}, stricter) == "read"
+        assert (again.asked.remembered, client.requests) == (0, 2)
+
+
+def test_answers_are_kept_until_what_came_of_them_is_kept_elsewhere(tmp_path):
+    """A run that is killed between the last answer and the report has paid for nothing otherwise."""
+    queries = QuerySet(IMAGES, np.zeros(100, np.int64), np.full(100, -1), {"scheme": "random", "threshold": 0.5})
+    with serving(Faulty(lambda *_: False)) as address:
+        suspect = HttpSuspect(address, manners=QUICK, journal=tmp_path)
+        examined = examine(suspect, queries)
+        (journal,) = tmp_path.iterdir()
+        assert len(journal.read_bytes().splitlines()) == 100
+        failed = Case(address, error=SuspectError("cut"))
+        forget({address: suspect}, [failed])
+        assert journal.exists()  # to go on with
+        forget({address: suspect}, [Case(address, examined=examined)])
+        assert not journal.exists()
 
 
 def test_the_same_question_twice_has_two_answers_in_a_journal(tmp_path):

@@ -340,6 +340,74 @@ def test_an_empty_answer_is_none_of_the_classes(queries):
     assert answers.labels.tolist() == wanted.tolist()
 
 
+def numbered(image):
+    """Numbers of classes and their scores, the best first."""
+    return [(NAMES.index(name), score) for name, score in ranked(image)]
+
+
+FORMS = {
+    "a class alone": lambda best: {"prediction": best[0][0]},
+    "a class beside others": lambda best: {"prediction": best[0][0], "model": "v1", "took": 3},
+    "a numbered class": lambda best: {"class_id": best[0][0], "confidence": best[0][1]},
+    "a predicted class": lambda best: {"predicted_class": str(best[0][0]), "confidence": best[0][1]},
+    "number and name": lambda best: {"class": best[0][0], "name": NAMES[best[0][0]], "confidence": best[0][1]},
+    "JSON in a text": lambda best: json.dumps({"label": str(best[0][0]), "score": best[0][1]}),
+    "scores in a text": lambda best: json.dumps([dict(best).get(label, 0.0) for label in range(4)]),
+    "names in order": lambda best: [NAMES[label] for label, _ in best],
+    "numbers as text in order": lambda best: [str(label) for label, _ in best],
+    "numbers in order": lambda best: [label for label, _ in best],
+    "pairs": lambda best: [[str(label), score] for label, score in best],
+    "pairs of numbers": lambda best: [[label, score] for label, score in best],
+    "scores by number": lambda best: {"0": 0.0, "1": 0.0, "2": 0.0, "3": 0.0} | {str(k): v for k, v in best},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("stated", [Interface(), Interface(labels=NAMES)])
+def test_forms_of_answers_that_home_made_servers_give(queries, form, stated):
+    named = "name" in form
+    if stated.labels and not named:
+        stated = Interface(offset=0)
+    with serving(lambda request: FORMS[form](numbered(from_file(request.body))), []) as address:
+        suspect = open_suspect(address, preset="huggingface", stated=stated)
+        assert examine(suspect, queries, stated).answers.labels.tolist() == LABELS[QUERIES].tolist()
+
+
+def test_minus_one_is_none_of_the_classes(queries):
+    def unsure(request):
+        label = int(plain(from_file(request.body))[0].argmax())
+        return -1 if label == 2 else label
+
+    with serving(unsure, []) as address:
+        answers = examine(open_suspect(address, preset="huggingface"), queries).answers
+    assert answers.labels.tolist() == np.where(LABELS[QUERIES] == 2, -1, LABELS[QUERIES]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "message"),
+    [
+        (
+            "roboflow",
+            {"message": "Forbidden"},
+            r"at 'predictions', got null; an answer begins {\"message\": \"Forbidden\"}",
+        ),
+        ("huggingface", {"result": 2}, r"same class, none of yours, .*; an answer begins {\"result\": 2}"),
+        ("huggingface", [3, 0.9], r"got 2\); an answer begins \[3, 0.9\]"),
+        ("huggingface", {"label": "none"}, r"same class, none of yours, .*; an answer begins {\"label\": \"none\"}"),
+        ("roboflow", {"predictions": []}, r"same class, none of yours, .*; an answer begins {\"predictions\": \[\]}"),
+        ("huggingface", {"x": "hush/hush \x1b[2J" + "y" * 200}, r"got {\"x\": \"\*\*\* .*y; say"),
+    ],
+)
+def test_an_answer_that_says_nothing_is_shown(queries, monkeypatch, preset, answer, message):
+    monkeypatch.setenv("SHOP_TOKEN", "hush/hush")
+    stated = Interface(labels=NAMES) if "none" in message else Interface()
+    with serving(lambda _: answer, []) as address, pytest.raises(SuspectError, match=message) as caught:
+        examine(open_suspect(address, preset=preset, stated=stated, token_from="SHOP_TOKEN"), queries, stated)
+    assert "say with `read:` in an adapter file where the class stands" in str(caught.value)
+    assert "hush" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

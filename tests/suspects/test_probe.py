@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
-from nf.core.errors import NoVerdictError
-from nf.core.interface import PRESETS, Interface
+from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.interface import PRESETS, Interface, Kind
 from nf.suspects.forms import rare_scales
 from nf.suspects.interpret import Raw
 from nf.suspects.probe import Ask, all_ways, find
@@ -72,7 +72,67 @@ def test_who_sees_no_numbers_is_asked_once_however_few_it_gets_right(controls: C
     ask, asked = suspect(lambda how: 28)
     found = find(ask, [Interface()], controls, 4, Interface())
     assert (found.right, found.tried) == (28, 1)
-    assert len(asked) == 2  # and once more, for whether it answers alike
+    assert len(asked) == 3  # and each image once more in two halves, for whether it answers alike
+
+
+def test_answers_that_depend_on_the_other_images_show_though_each_is_asked_but_twice(controls: Controls) -> None:
+    """As those of a network that normalises by the batch: in the same company they are the same in any order."""
+    asked = []
+
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        asked.extend(numbers.tolist())
+        return {"labels": (numbers + (np.ptp(numbers % 2) == 0)) % 4}
+
+    with pytest.raises(NoVerdictError, match=r"it answers 100% of the control images otherwise when asked again, amo"):
+        find(ask, [Interface()], controls, 4, Interface())
+    assert sorted(asked) == sorted([*range(40)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("stated", "of_four", "why"),
+    [
+        (None, [np.nan, 1, 2, 3], "expected finite logits for every image, got NaN or infinity for 40 of 40"),
+        (None, [np.inf, 1, 2, 3], "expected finite logits for every image, got NaN or infinity for 40 of 40"),
+        (
+            "probabilities",
+            [-3, 1, 2, 3],
+            r"expected probabilities in \[0, 1\], got -3 to 3; if these are logits, say so",
+        ),
+        ("labels", [0.5, 1, 2, 3], r"expected integer labels of shape \(40,\), got float32 of shape \(40, 4\)"),
+        ("names", [0.5, 1, 2, 3], r"expected names, got float32 of shape \(40, 4\)"),
+        ("top-k", [0.5, 1, 2, 3], r"expected top-k, got float32 of shape \(40, 4\)"),
+    ],
+)
+def test_why_answers_cannot_be_read_is_told(
+    controls: Controls, stated: Kind | None, of_four: list[float], why: str
+) -> None:
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        return {"y": np.tile(np.array(of_four, np.float32), (len(images), 1))}
+
+    how = Interface(kind=stated)
+    with pytest.raises(SuspectError, match=rf"got 'y' of float32 and shape \(N, 4\) \({why}\)"):
+        find(ask, [how], controls, 4, how)
+
+
+@pytest.mark.parametrize("order", [("aux", "logits"), ("logits", "aux")])
+def test_of_several_outputs_that_which_is_stated_counts_also_when_it_is_asked_again(
+    controls: Controls, order: tuple[str, str]
+) -> None:
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        known = {"logits": np.eye(4)[numbers % 4], "aux": np.eye(4)[(numbers + (numbers % 5 == 0)) % 4]}
+        return {name: known[name].astype(np.float32) for name in order}
+
+    found = find(ask, [Interface()], controls, 4, Interface())
+    assert (found.how.output_name, found.right) == ("logits", 40)
+    for stated in ("aux", order.index("aux")):
+        how = Interface(output_name=stated)
+        found = find(ask, [how], controls, 4, how)
+        assert (found.how.output_name, found.right) == (stated, 32)
+    nowhere = Interface(output_name="scores")
+    with pytest.raises(SuspectError, match="expected the output 'scores', got "):
+        find(ask, [nowhere], controls, 4, nowhere)
 
 
 def test_rare_scales_for_grey_images_have_one_number() -> None:

@@ -2,13 +2,15 @@
 
 import csv
 import io
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from nf.core.controls import Controls
 from nf.core.errors import SuspectError
-from nf.core.interface import Interface
+from nf.core.interface import NO_CLASS, Interface
 from nf.core.sheets import image_name
 from nf.suspects import CsvSuspect
 from nf.suspects.interpret import interpret
@@ -49,6 +51,16 @@ def ranked(k, *, names=False, alternate=True):
     return rows
 
 
+def numbered(header, rows, *, heading=""):
+    """As pandas writes a table with its index."""
+    first, *lines = table(header, rows).splitlines()
+    return "\r\n".join([f"{heading},{first}", *(f"{number},{line}" for number, line in enumerate(lines))])
+
+
+def grouped(rows, mark):
+    return [[f"{1e5 * score - 300:,.0f}".replace(",", mark) for score in row] for row in rows]
+
+
 PLAIN = [[label] for label in LABELS]
 WORDS = [[CLASSES[label]] for label in LABELS]
 DIGITS = [str(label) for label in range(10)]
@@ -58,6 +70,8 @@ DEEP = [f"C:\\pictures\\set 1\\{name.replace('.png', '.JPG')}" for name in KEYS]
 COPIED = [f"./out/{name[:-4]} (1).webp" for name in KEYS]
 PERCENT = [[f"{100 * score:.2f} %".replace(".", ",") for score in row] for row in SCORES]
 HUNDRED = (SCORES * 100).round(2)
+LABELLED = [[label, *row] for label, row in zip(LABELS, SCORES, strict=True)]
+LATE = np.arange(40) + 12.5
 
 FORMS = {
     "labels": (table(["label"], PLAIN), Interface()),
@@ -115,6 +129,50 @@ FORMS = {
     "scores beside the label": (
         table(["prediction", *DIGITS], [[label, *row] for label, row in zip(LABELS, SCORES, strict=True)]),
         Interface(kind="probabilities"),
+    ),
+    "index of pandas, labels": (numbered(["digit"], PLAIN), Interface()),
+    "index of pandas, top-1": (numbered(["label", "confidence"], ranked(1), heading="Unnamed: 0"), Interface()),
+    "index of pandas, scores": (numbered(DIGITS, SCORES), Interface(kind="probabilities")),
+    "index of pandas, scores by name": (numbered(CLASSES, SCORES, heading="index"), NAMED),
+    "index of pandas, scores beside the label": (numbered(["label", *DIGITS], LABELLED), Interface()),
+    "scores and milliseconds": (table([*DIGITS, "time_ms"], np.column_stack([SCORES, LATE])), Interface()),
+    "scores by name and milliseconds": (table(["time_ms", *CLASSES], np.column_stack([LATE, SCORES])), NAMED),
+    "scores beside the label and milliseconds": (
+        table(["label", *DIGITS, "time_ms"], np.column_stack([LABELLED, LATE])),
+        Interface(),
+    ),
+    "per cents and attempts": (table([*DIGITS, "attempt"], np.column_stack([HUNDRED, LATE])), Interface()),
+    "labels, milliseconds, attempts": (
+        table(["label", "time_ms", "attempt"], [[label, 12.5, 1] for label in LABELS]),
+        Interface(),
+    ),
+    "numbers and names": (
+        table(["class_id", "class_name", "confidence"],
+              [[(row[0] == "cat") + 3, *row] for row in ranked(1, names=True)]),
+        NAMED,
+    ),
+    "number and name, no confidence": (table(["label", "animal"], [[3, *row] for row in WORDS]), NAMED),
+    "time and name": (table(["Zeitstempel", "Tier"], [["30.11. 10:00", *row] for row in WORDS]), NAMED),
+    "what it shows": (table(["true label", "prediction"], [[0, label] for label in LABELS]), Interface()),
+    "what it shows, last": (table(["answer", "Ground_Truth"], [[label, 0] for label in LABELS]), Interface()),
+    "what it shows, scores": (table(["target", *DIGITS], [[0, *row] for row in SCORES]), Interface()),
+    "target as the only label": (table(["target", "confidence"], ranked(1)), Interface()),
+    "a title": ("Tabelle 1\r\n" + table(["label"], PLAIN, **EXCEL), Interface()),
+    "a title, no header": ("Tabelle 1\r\n" + table([], PLAIN), Interface()),
+    "a padded title": (
+        "Mine" + "," * 10 + "\r\n" + table(DIGITS[::-1], SCORES[:, ::-1]),
+        Interface(kind="probabilities"),
+    ),
+    "a comment": ("# by bob\r\n" + table(["label", "confidence"], comma(ranked(1)), **EXCEL), Interface()),
+    "a sum": (table(["label", "confidence"], comma(ranked(1)), **EXCEL) + "Summe\r\n", Interface()),
+    "remarks with semicolons": (table(["label", "remarks"], [[label, "odd; dark"] for label in LABELS]), Interface()),
+    "empty columns": (table(["label", "", ""], [[label, "", ""] for label in LABELS]), Interface()),
+    "empty columns, no header": (table([], [[label, "", ""] for label in LABELS]), Interface()),
+    "logits in groups without decimals": (table(DIGITS, grouped(SCORES, ","), **EXCEL), Interface(kind="logits")),
+    "logits in groups of points": (table(DIGITS, grouped(SCORES, "."), **EXCEL), Interface(kind="logits")),
+    "logits with three decimals": (
+        table(DIGITS, [[f"{score + 1:.3f}".replace(".", ",") for score in row] for row in SCORES], **EXCEL),
+        Interface(kind="logits"),
     ),
     "percentages": (table(DIGITS, PERCENT, **EXCEL), Interface()),
     "percentages without the sign": (table(DIGITS, HUNDRED), Interface()),
@@ -182,6 +240,40 @@ def test_an_image_that_a_set_has_twice_may_have_two_lines(tmp_path):
             r"expected a label for \*-.*png, got none",
         ),
         (table(["label", "score"], [[1, "sure"], *ranked(1)[1:]]), Interface(), r"expected a score for .*, got 'sure'"),
+        (
+            table([*DIGITS, "time_ms"], np.column_stack([SCORES * 9, LATE])),
+            Interface(),
+            "expected numbers in columns that are headed by a class alone, got 'time_ms' beside them",
+        ),
+        (
+            table([*CLASSES, "time_ms"], np.column_stack([SCORES * 9, LATE])),
+            NAMED,
+            "expected numbers in columns that are headed by a class alone, got 'time_ms' beside them",
+        ),
+        (
+            table(["label"], [["quarte" if word == "cat" else word] for (word,) in WORDS]),
+            Interface(labels=(*CLASSES[:3], "quatre", *CLASSES[4:])),
+            "expected names of classes as they are known, got 'quarte' where 'quatre' may be meant; correct them or "
+            "save the table as UTF-8, or write other",
+        ),
+        (
+            table(["label"], [[f"[{label}]"] for label in LABELS]),
+            Interface(),
+            rf"got '\[{LABELS[0]}\]'; write {LABELS[0]}$",
+        ),
+        (table(["label"], [[f"tensor({label})"] for label in LABELS]), NAMED, rf"got 'tensor.*; write {LABELS[0]}$"),
+        (
+            table(["scores"], [["[0.1 0.9]"]] * 40),
+            Interface(),
+            r"got '\[0.1 0.9\]'; write each number into a column of its own",
+        ),
+        (
+            table(DIGITS, [["np.float64(0.5)", *row[1:]] for row in SCORES]),
+            Interface(),
+            r"expected a score for .*; write 0.5$",
+        ),
+        (table(["label"], PLAIN, separator=" "), Interface(), "expected a comma, a semicolon or a tab between"),
+        ("".join(f"{key}: 7\n" for key in KEYS), Interface(), "expected a comma, a semicolon or a tab between"),
     ],
 )
 def test_tables_that_may_mean_several_things_are_refused(tmp_path, text, how, message):
@@ -189,3 +281,81 @@ def test_tables_that_may_mean_several_things_are_refused(tmp_path, text, how, me
     path.write_text(text)
     with pytest.raises(SuspectError, match=message):
         CsvSuspect(path).answers(IMAGES, how)
+
+
+def written(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "answers.csv"
+    path.write_bytes(text.encode(encoding))
+    return CsvSuspect(path)
+
+
+def test_names_may_be_decomposed_as_macos_writes_them(tmp_path):
+    text = unicodedata.normalize("NFD", FORMS["names"][0])
+    raw, declared = written(tmp_path, text).answers(IMAGES, NAMED)
+    assert interpret(raw, declared, len(IMAGES), 10).labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("names", [(CLASSES, ()), (None, CLASSES)], ids=["stated", "the owner's"])
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
+def test_names_in_another_encoding_are_no_other_classes(tmp_path, encoding, names):
+    stated, own = names
+    with pytest.raises(SuspectError, match=r"got 'tr.ger' where 'träger' may be meant; .* save the table as UTF-8"):
+        written(tmp_path, FORMS["names"][0], encoding).answers(IMAGES, Interface(labels=stated), own)
+
+
+@pytest.mark.parametrize(
+    "word", ["lamp", "\N{CYRILLIC SMALL LETTER EM}\N{CYRILLIC SMALL LETTER A}", "class 10", "(a 7)"]
+)
+def test_names_that_are_like_none_are_other_classes(tmp_path, word):
+    known = Interface(labels=(*CLASSES[:8], "\N{CYRILLIC SMALL LETTER KA}", "class 1"))
+    raw, declared = written(tmp_path, table(["label"], [[word]] * 40)).answers(IMAGES, known)
+    assert set(interpret(raw, declared, len(IMAGES), 10).labels) == {NO_CLASS}
+
+
+SHUFFLED = [3, 1, 0, 2, 9, 8, 7, 6, 5, 4]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FORMS["names"][0],
+        FORMS["top-1 by name, no header"][0],
+        table([CLASSES[label] for label in SHUFFLED], SCORES[:, SHUFFLED]),
+        table(["time_ms", *(CLASSES[label] for label in SHUFFLED)], np.column_stack([LATE, SCORES[:, SHUFFLED]])),
+        FORMS["labels"][0],
+        FORMS["scores, nine to zero"][0],
+    ],
+)
+def test_names_that_are_the_owners_need_not_be_stated(tmp_path, text):
+    suspect = written(tmp_path, text)
+    controls = Controls(IMAGES, LABELS.astype(np.int64), class_names=CLASSES)
+    found = suspect.find(controls, 10)
+    assert found.right == len(IMAGES)
+    (raws,) = suspect.ask(IMAGES, [found.how])
+    assert interpret(raws["answers"], found.how, len(IMAGES), 10).labels.tolist() == LABELS.tolist()
+
+
+def test_names_of_which_some_are_not_the_owners_have_to_be_stated(tmp_path):
+    text = table(["label"], [[word.replace("cat", "lamp")] for (word,) in WORDS])
+    with pytest.raises(SuspectError, match="; say with labels which names there are"):
+        written(tmp_path, text).answers(IMAGES, Interface(), CLASSES)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_byte_order_mark(tmp_path, encoding):
+    raw, declared = written(tmp_path, FORMS["names"][0], encoding).answers(IMAGES, NAMED)
+    assert interpret(raw, declared, len(IMAGES), 10).labels.tolist() == LABELS.tolist()
+
+
+def test_what_columns_hold_does_not_hang_on_the_images_that_are_asked(tmp_path):
+    """Controls come first and by themselves; what they show has to hold for the rest."""
+    rows = [["other"], *PLAIN[1:]]
+    suspect = written(tmp_path, table(["label"], rows))
+    found = suspect.find(Controls(IMAGES[1:], LABELS[1:].astype(np.int64)), 10)
+    (raws,) = suspect.ask(IMAGES, [found.how])
+    answered = interpret(raws["answers"], found.how, len(IMAGES), 10).labels
+    assert answered.tolist() == [NO_CLASS, *LABELS[1:]]
+    grouped_text = table(DIGITS, [["1,234", "12", *["2,345"] * 8], *[["1,234"] * 10] * 39], **EXCEL)
+    whole, _ = written(tmp_path, grouped_text).answers(IMAGES, Interface(kind="logits"))
+    part, _ = written(tmp_path, grouped_text).answers(IMAGES[1:], Interface(kind="logits"))
+    assert whole[1].tolist() == part[0].tolist() == [1234] * 10

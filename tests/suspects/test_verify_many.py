@@ -127,8 +127,8 @@ def test_json_is_an_object_a_line(run: Run, folder: Path, graded: QuerySet) -> N
     alone = json.loads(run(folder / "b-thief.onnx", "--json").stdout)
     for against in ("independent", "trained"):  # corrected for the two that have a verdict
         assert lines[1][against]["value"] == pytest.approx(2 * alone[against]["value"])
-    assert (lines[1]["tests"], alone["tests"]) == (2, 1)
-    other = ("place", "status", "independent", "trained", "tests", "asked_at")
+    assert (lines[1]["suspects"], alone["suspects"]) == (2, 1)
+    other = ("place", "status", "independent", "trained", "suspects", "asked_at")
     assert {name: lines[1][name] for name in lines[1] if name not in other} == {
         name: alone[name] for name in alone if name not in other
     }
