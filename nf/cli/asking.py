@@ -5,7 +5,7 @@ is judged, so that a judgement may depend on how many there were.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.answers import Answers
-from nf.core.errors import SuspectError
+from nf.core.errors import NoVerdictError, SuspectError
 from nf.core.files import make_folder
 from nf.core.predictor import Predictor
 from nf.core.printing import printable
@@ -34,7 +34,15 @@ from nf.suspects import (
     output_of,
     suspects_in,
 )
-from nf.verdict import Benchmark, StagedVerdict, Verdict, corrected_together, decide, decide_in_stages
+from nf.verdict import (
+    Benchmark,
+    StagedVerdict,
+    Verdict,
+    corrected_together,
+    decide,
+    decide_at_look,
+    decide_in_stages,
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,8 @@ def ask_all(
 ) -> Iterator[Case]:
     """Ask each of ``suspects`` the ``queries`` in ``folder``; the ledger notes who is about to see an issued set.
 
-    One that cannot be asked does not keep the others from it.
+    One that cannot be asked does not keep the others from it. What a server answered stays in its journal; see
+    ``forget``.
 
     Args:
         suspects: suspects by what names them.
@@ -121,7 +130,8 @@ def ask_all(
     """
 
     def claim(answers: Answers) -> str:
-        return decide(answers, queries).outcome
+        found = decide_at_look(answers.labels, queries) if sequential else decide(answers, queries)
+        return found.outcome
 
     with _progress(len(suspects)) as report:
         for done, (place, suspect) in enumerate(suspects.items(), start=1):
@@ -129,8 +139,10 @@ def ask_all(
             examination = Examination(suspect, queries, stated, before_queries=note, claim=claim)
             case = Case(place, asked_at=datetime.now(UTC))
             try:
-                staged = decide_in_stages(examination.ask, queries, known) if sequential else None
-                if staged is None:
+                staged = None
+                if sequential:
+                    staged = decide_in_stages(examination.ask, queries, known, suspects=len(suspects))
+                else:
                     examination.ask(slice(0, len(queries)))
                 case = replace(case, examined=_lean(examination.finish(), queries), staged=staged)
             except SuspectError as failure:
@@ -145,6 +157,14 @@ def judged(cases: Sequence[Case], queries: QuerySet, known: Benchmark | None) ->
     alone = [_judged(case, queries, known) for case in cases]
     verdicts = iter(corrected_together([case.verdict for case in alone if case.verdict is not None]))
     return [case if case.verdict is None else replace(case, verdict=next(verdicts)) for case in alone]
+
+
+def forget(suspects: Mapping[str, Predictor], cases: Sequence[Case]) -> None:
+    """The answers of all that were asked to the end are kept elsewhere by now: the next run asks anew."""
+    for case in cases:
+        suspect = suspects[case.place]
+        if isinstance(suspect, ServedSuspect) and (case.error is None or isinstance(case.error, NoVerdictError)):
+            suspect.finish()
 
 
 def _judged(case: Case, queries: QuerySet, known: Benchmark | None) -> Case:

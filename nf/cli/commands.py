@@ -86,7 +86,14 @@ _add_stage("compare", "Write the comparison of all schemes.")
 @click.option("--name", required=True, help="Name of the new GAN; a scheme's section names it as `gan`.")
 @click.option("--latent-dim", type=int, required=True, help="Number of dimensions of its latent.")
 @click.option("--prior", type=click.Choice(["normal", "uniform"]), default="normal", show_default=True)
-@click.option("--range", "limits", type=(float, float), default=(-1.0, 1.0), show_default=True, help="Black and white.")
+@click.option(
+    "--range",
+    "limits",
+    type=(float, float),
+    default=(-1.0, 1.0),
+    show_default=True,
+    help="Values of black and white pixels.",
+)
 @click.option("--classes", type=int, default=0, show_default=True, help="Number of classes; 0: it takes no labels.")
 @click.option("--discriminator", type=click.Path(path_type=Path), help="Its discriminator, another exported program.")
 @click.option("--loss", type=click.Choice(["hinge", "wasserstein"]), default="hinge", show_default=True)

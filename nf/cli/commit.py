@@ -21,6 +21,7 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
     from nf.core.files import write_json
     from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
     from nf.core.queries import QuerySet
+    from nf.monitoring import shown_to
     from nf.verdict import Commitment, commitment_folder
     from nf.verdict import commit as promise
 
@@ -42,6 +43,9 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
     click.echo(f"committed      {found.created_at} by your own clock")
     click.echo(f"publish        {public}")
     click.echo(f"keep private   {place / OPENING_FILE}")
+    if seen := shown_to(folder, queries.digest):
+        who = f"{len(seen)} suspect{'s' if len(seen) > 1 else ''}"
+        click.echo(f"seen           by {who} since {min(seen.values())}, for whom the promise comes too late")
     click.echo(_how_to_stamp(public))
 
 

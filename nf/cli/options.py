@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-profile_option = click.option("--profile", help="Profile of params.yaml. [default: the one that it names]")
+profile_option = click.option(
+    "--profile", help="Profile of params.yaml or profiles/. [default: the one that params.yaml names]"
+)
 params_option = click.option(
     "--params", type=click.Path(path_type=Path), default=Path("params.yaml"), show_default=True, help="Settings."
 )

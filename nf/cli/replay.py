@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nf.cli.words import commitment_lines
+
 if TYPE_CHECKING:
     from nf.core.queries import QuerySet
     from nf.verdict import Recorded
@@ -18,7 +20,9 @@ DIFFERENT = 1
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("suspect", required=False)
-@click.option("--queries", "query_set", type=click.Path(path_type=Path), help="Folder of the query set. [recorded]")
+@click.option(
+    "--queries", "query_set", type=click.Path(path_type=Path), help="Folder of the query set. [default: as recorded]"
+)
 @click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
 @click.option("--preset", metavar="NAME", help="How the address is spoken to.")
 @click.option("--timeout", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="In seconds.")
@@ -32,11 +36,12 @@ def replay(
 ) -> None:
     """Judge again from the evidence in DIR, which `nf verify --report DIR` wrote, and say whether the verdict stands.
 
-    With SUSPECT it is asked again, in the way that the evidence says. Exit status 0: the same, 1: not the same.
+    With SUSPECT it is asked again, in the way that the evidence says. Exit status 0: the same, 1: not the
+    same, 2: an error.
     """
     from nf.core.errors import ConfigError
     from nf.core.queries import QuerySet
-    from nf.verdict import load_evidence
+    from nf.verdict import check_commitment, load_evidence
     from nf.verdict import replay as judge_again
 
     recorded = load_evidence(folder)
@@ -49,7 +54,10 @@ def replay(
     click.echo(f"replayed       {again.verdict.outcome}, from the recorded answers")
     for line in again.differences:
         click.echo(f"different      {line}")
-    same = again.same
+    committed = check_commitment(Path(place), queries)
+    for line in commitment_lines(committed, released=False):
+        click.echo(line)
+    same = again.same and not (committed and committed.changed)
     if suspect is not None:
         same = _ask_again(suspect, recorded, queries, Path(place), token_from, preset, timeout) and same
     click.echo(f"judgement      {'the same' if same else 'NOT THE SAME'}")
@@ -70,7 +78,7 @@ def _ask_again(
     from nf.core.files import sha256_file
     from nf.core.sections import parse_section
     from nf.monitoring import note_seen
-    from nf.suspects import Examination, Interface, is_served, open_suspect, output_of
+    from nf.suspects import Examination, Interface, ServedSuspect, is_served, open_suspect, output_of
     from nf.verdict import replay as judge_again
     from nf.verdict import share_equal
 
@@ -88,6 +96,8 @@ def _ask_again(
         examination = Examination(asked, queries, how, before_queries=note)
         examination.ask(slice(0, len(recorded.answers)))
         answers = examination.finish().answers
+        if isinstance(asked, ServedSuspect):
+            asked.finish()
     except NoVerdictError as error:
         click.echo(f"asked again    no verdict: {error}")
         return False

@@ -40,7 +40,7 @@ class _Names(click.ParamType[tuple[str, ...]]):
     help="Begin no model after so many seconds of the zoo; go on to the query sets. [default: no limit]",
 )
 @click.option("--schemes", type=_Names(), default=(), help="Only these. [default: all of the profile]")
-@click.option("--gans", type=_Names(), default=(), help="These, besides those that images come from.")
+@click.option("--gans", type=_Names(), default=(), help="Also train these. [default: the first]")
 @click.option("--variants", type=_Names(), default=(), help="Also these variants of the profile.")
 @click.option("--seeds", type=_Names(), default=(), help="Of the variants. [default: 0]")
 @click.option(

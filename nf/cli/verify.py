@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "folder",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder of a query set (`nf fingerprint`).",
+    help="Folder of a query set, as out/digits/fingerprints/naturalfinger.",
 )
 @click.option(
     "--metrics",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     metavar="WORDS",
     help="How it takes images, as in nhwc,uint8 or bgr,imagenet. [default: what the file says and control images show]",
 )
-@click.option("--size", metavar="PIXELS", help="Of the images that it takes, as in 224 or 240x320.")
+@click.option("--size", metavar="PIXELS", help="Of the images that it takes, as in 224, or 240x320 (height first).")
 @click.option("--labels", type=click.Path(path_type=Path), help="Its names of your classes, a line each in your order.")
 @click.option("--interface", "interface_file", type=click.Path(path_type=Path), help="All of that in a YAML file.")
 @click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
@@ -90,18 +90,18 @@ def verify(
 ) -> None:
     """Ask each SUSPECT the queries in a folder, and print outcome, p-values and score.
 
-    SUSPECT is an ONNX file, or the address of a model that speaks the Open Inference Protocol, as in
-    https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken to,
-    or a CSV file of answers to the images that `nf images` writes, or a folder of models. Several give a line each.
+    SUSPECT is an ONNX, OpenVINO or TFLite file, or the address of a model that speaks the Open Inference Protocol, as
+    in https://host/v2/models/NAME, or of another with --preset, or a YAML file that describes how a server is spoken
+    to, or a CSV file of answers to the images that `nf images` writes, or a folder of models. Several give a line each.
 
     An ONNX file is not trusted: it is inspected first and then runs in a process of its own, with bounded memory and
     time. Before it sees a query, it answers control images, which show how it wants to be asked.
 
     The exit status is that of the worst suspect: 1 stolen, 4 stolen or trained on your data, 2 it could not be asked, 3
-    no verdict, as it does not answer like a classifier of your classes, and 0 not shown. Levels hold for all suspects
-    of a run together.
+    no verdict, as it does not answer like a classifier of your classes or beats all known honest models, and 0 not
+    shown. Levels hold for all suspects of a run together.
     """
-    from nf.cli.asking import Case, ask_all, judged, open_suspects
+    from nf.cli.asking import Case, ask_all, forget, judged, open_suspects
     from nf.cli.verdicts import ERROR, Terms, outcome_of, tell_many, tell_one, worst_status, write_report
     from nf.core.errors import NFError
     from nf.core.queries import QuerySet
@@ -116,7 +116,7 @@ def verify(
     day = parse_released(released)
     committed = check_commitment(folder, queries, day)
     found = metrics or _find_metrics(folder, queries.card["scheme"])
-    known = load_benchmark(found, queries) if found else None
+    known = load_benchmark(found, queries, sequential=sequential) if found else None
     if report is not None:
         check_evidence_folder(report)
     stated = state_interface(words=words, size=size, labels=labels, file=interface_file, kind=output)
@@ -147,6 +147,7 @@ def verify(
         if report is not None and outcome_of(case) != ERROR:
             own = report / f"{number:03}-{Path(case.place).name}" if several else report
             click.echo(f"report         {write_report(own, case, terms)}", err=as_json)
+    forget(opened, cases)
     if isinstance(stopped, NFError):
         raise stopped
     sys.exit(worst_status(cases) if stopped is None else INTERRUPTED)

@@ -16,6 +16,8 @@ INTERRUPTED = 130
 
 def verdict_lines(verdict: "Verdict") -> Iterator[str]:
     """The outcome, what it rests on, and how often verdicts of this kind were wrong."""
+    from nf.verdict import corrections
+
     yield f"verdict        {verdict.outcome.upper()}"
     if verdict.levels is not None:
         yield from _p_value_lines(
@@ -27,12 +29,12 @@ def verdict_lines(verdict: "Verdict") -> Iterator[str]:
             verdict.levels.trained,
             "no model that only learned from your data scores so high",
         )
-        if verdict.tests > 1:
-            yield f"corrected      p-values, as one of {verdict.tests} tests"
+        if reasons := corrections(verdict.suspects, verdict.look_factor):
+            yield f"corrected      p-values, {reasons}"
     else:
         yield "p-values       none: the query set has no calibration, so that its threshold is all there is"
     if verdict.calibrated is not None:
-        yield f'calibrated     {verdict.calibrated:.3f}  (chance of "stolen", were thieves and honest models as many)'
+        yield f'calibrated     {verdict.calibrated:.3f}  (chance of "stolen" if half of all models were thieves)'
     yield f"{verdict.measure:<13}  {verdict.score:.3f}  ({verdict.queries} queries, {verdict.query_set_digest[:12]})"
     if verdict.one_hot:
         yield "answers        labels only: the verifier, which learned from probabilities, was fed one-hot vectors"
@@ -86,5 +88,4 @@ def error_lines(verdict: "Verdict") -> Iterator[str]:
         if rate is None:
             yield f"on the zoo     {what}: not measured"
             continue
-        low, high = rate.interval()
-        yield f"on the zoo     {what}: {rate.count} of {rate.total} (95 % interval {low:.1%} to {high:.1%})"
+        yield f"on the zoo     {what}: {rate}"

@@ -55,7 +55,7 @@ def pack(folder: Path, piece_mib: int, profile: str | None, params: Path, out: P
 @click.argument("folder", type=click.Path(path_type=Path))
 @run_options
 def unpack(folder: Path, profile: str | None, params: Path, out: Path) -> None:
-    """Bring the models of the pieces in FOLDER into the zoo, where `nf zoo` keeps those of its own recipe."""
+    """Bring the models of the pieces in FOLDER into the zoo; `nf zoo` rebuilds those with other settings."""
     from nf.stages import zoo as stage
 
     run = Run.open(profile, params=params, out=out)

@@ -1,7 +1,8 @@
 """Control images: labelled images of the owner, no secret, that show whether a suspect was asked well."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,14 @@ class Controls:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def some(self, places: Sequence[int]) -> "Controls":
+        """Those at ``places``; what is known of others' right answers to all of them is scaled to so few.
+
+        ``usual`` is left out, as one in ten of few images is less than chance.
+        """
+        best = None if self.best is None else round(self.best * len(places) / len(self))
+        return replace(self, images=self.images[list(places)], labels=self.labels[list(places)], usual=None, best=best)
 
     @property
     def floor(self) -> float:

@@ -74,9 +74,9 @@ def bootstrap(
 ) -> Interval:
     """Percentile bootstrap: lineages are drawn with replacement, within their own role.
 
-    Where no resample differs from another, as with scores that are told apart without any error, the interval is that
-    of as many lineages as the smaller side has, all of which went well (Clopper and Pearson): a sample of 14 does not
-    show that there are no errors.
+    Where no resample differs from another, as with scores that are told apart without any error, the interval reaches
+    as far as that of as many lineages as the smaller side has, all of which went well (Clopper and Pearson): a sample
+    of 14 does not show that there are no errors.
 
     Args:
         statistic: function from (P,) and (N,) scores to a value in [0, 1].
@@ -101,7 +101,7 @@ def bootstrap(
         values[place] = statistic(*drawn)
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
-    if low == high and low in (0.0, 1.0):
+    if low == high:
         reach = 1 - tail ** (1 / min(map(len, sides)))
         return Interval(float(max(0.0, low - reach)), float(min(1.0, high + reach)))
     return Interval(float(low), float(high))

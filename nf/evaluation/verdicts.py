@@ -6,7 +6,7 @@ from typing import Any
 
 from nf.core.answers import AnswerTable
 from nf.core.calibration import Calibration, Group, Levels
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
@@ -93,10 +93,14 @@ def count_verdicts(judged: Sequence[Judged]) -> VerdictCounts:
     thieves = [each for each in suspects if each.row.role == "positive"]
     independent = [each for each in suspects if each.row.role == "negative"]
     twins = [each for each in judged if each.row.pool == "plus" and each.row.role == "negative"]
+    if not thieves or not independent:
+        raise ConfigError(
+            f"expected positive and negative suspects, got {len(thieves)} and {len(independent)}; build more of the zoo"
+        )
     return VerdictCounts(
         levels=judged[0].verdict.levels,
-        independent_accused=Proportion(_accused(independent), len(independent)),
-        trained_accused=Proportion(_stolen(twins), len(twins)) if twins else None,
+        independent_accused=Proportion.of((each.verdict.accused, each.row.lineage) for each in independent),
+        trained_accused=Proportion.of((each.verdict.stolen, each.row.lineage) for each in twins) if twins else None,
         missed=Proportion(len(thieves) - _accused(thieves), len(thieves)),
         not_called_stolen=Proportion(len(thieves) - _stolen(thieves), len(thieves)),
         thieves=_by_kind(thieves),
@@ -116,8 +120,10 @@ def check_levels(calibration: Calibration) -> dict[str, Proportion]:
         if len(places) == 0:
             continue
         allowed = getattr(calibration.levels, level)
-        wrong = sum(_held_out_p_value(calibration, int(place), group) <= allowed for place in places)
-        found[level] = Proportion(int(wrong), len(places))
+        found[level] = Proportion.of(
+            (_held_out_p_value(calibration, int(place), group) <= allowed, calibration.models[place].lineage)
+            for place in places
+        )
     return found
 
 

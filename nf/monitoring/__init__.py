@@ -2,7 +2,7 @@
 
 from nf.monitoring.correction import Change, CorrectedVerdict, correct, find_changes
 from nf.monitoring.history import FORMER_OUTCOMES, Observation, append_history, read_history
-from nf.monitoring.ledger import IssuedSet, Ledger, note_seen
+from nf.monitoring.ledger import IssuedSet, Ledger, note_seen, shown_to
 from nf.monitoring.watchlist import WatchedSuspect, Watchlist, load_watchlist, open_watched, stated_of
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "note_seen",
     "open_watched",
     "read_history",
+    "shown_to",
     "stated_of",
 ]

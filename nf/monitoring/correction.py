@@ -80,7 +80,7 @@ def correct(histories: Mapping[str, tuple[Observation, ...]]) -> dict[str, Corre
             independent=independent.get(name),
             trained=trained.get(name),
             query_sets=len({each.query_set for each in given}),
-            suspects=len(independent),
+            suspects=max(len(independent), len(trained)),
             newest=given[-1],
         )
         for name, given in verdicts.items()
@@ -97,10 +97,14 @@ def over_query_sets(verdicts: list[Observation], against: Against) -> float | No
     """One suspect's p-value over all query sets that it was sent, in (0, 1]; ``None`` where none is known.
 
     Args:
-        verdicts: observations with a verdict, the oldest first; of several with one set the newest counts.
+        verdicts: observations with a verdict, the oldest first; of several with one set the least surprising counts, as
+            whoever looks often enough sees an honest suspect that changes answer like a thief once.
         against: models that the p-value is about.
     """
-    by_set = {each.query_set: getattr(each, against) for each in verdicts}  # in the order of the first verdict
+    by_set: dict[str, float | None] = {}  # in the order of the first verdict
+    for each in verdicts:
+        value, known = getattr(each, against), by_set.get(each.query_set)
+        by_set[each.query_set] = value if known is None or value is None else max(value, known)
     products = [value * k * (k + 1) for k, value in enumerate(by_set.values(), start=1) if value is not None]
     return min(1.0, *products) if products else None
 

@@ -88,6 +88,19 @@ class Ledger:
             )
         return usable[-1]
 
+    def check_new(self, digest: str, seed: int) -> None:
+        """Refuse a set that was issued before, whose folder is not to be touched.
+
+        Raises:
+            ArtifactError: it was, as the seed is not new; or the ledger is damaged.
+        """
+        for known in self.sets():
+            if known.digest == digest:
+                raise ArtifactError(
+                    f"expected a new query set, got {digest[:16]}, which was issued at {known.issued_at}; choose "
+                    f"another seed than {seed}"
+                )
+
     def issue(self, new: IssuedSet) -> None:
         """Enter ``new``, whose folder is written already, and retire every older set at the same moment.
 
@@ -95,12 +108,8 @@ class Ledger:
             ArtifactError: the set was issued before, as the seed is not new; or the ledger is damaged.
         """
         with self._locked() as sets:
+            self.check_new(new.digest, new.seed)
             for index, known in enumerate(sets):
-                if known.digest == new.digest:
-                    raise ArtifactError(
-                        f"expected a new query set, got {new.digest[:16]}, which was issued at {known.issued_at}; "
-                        f"choose another seed than {new.seed}"
-                    )
                 sets[index] = replace(known, burnt_at=known.burnt_at or new.issued_at)
             sets.append(new)
 
@@ -131,6 +140,16 @@ class Ledger:
             sets = list(self.sets())
             yield sets
             write_sealed(self._folder / LEDGER_FILE, {"sets": [_plain(issued) for issued in sets]})
+
+
+def shown_to(folder: Path, digest: str) -> Mapping[str, str]:
+    """When each suspect first saw the query set in ``folder``, by its name; empty if that is none of a ledger.
+
+    Raises:
+        ArtifactError: the ledger is damaged.
+    """
+    sets = Ledger(folder.resolve().parent).sets()
+    return next((issued.seen_by for issued in sets if issued.digest == digest), {})
 
 
 def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from nf.core.calibration import Group
 from nf.core.files import write_text
 from nf.core.queries import QuerySet
 from nf.report.images import image_uri
 from nf.report.names import label_name, scheme_name
 from nf.report.rendering import environment
 from nf.report.score_picture import ScorePicture, draw_scores
-from nf.verdict import power
+from nf.verdict import corrections, look_of, power
 
 _TEMPLATE = "evidence.html.j2"
 _PICTURE_BYTES = 500_000  # of all queries together, before they are written as text
@@ -67,6 +68,7 @@ def _context(record: Mapping[str, Any], queries: QuerySet) -> dict[str, Any]:
         "tiles": _tiles(record.get("answers", []), queries),
         "controls_right": sum(each["given"] == each["expected"] for each in record.get("control_answers", [])),
         "one_in": one_in,
+        "corrections": corrections(record["suspects"], record["look_factor"]) if "suspects" in record else "",
     }
 
 
@@ -84,10 +86,16 @@ def _picture(record: Mapping[str, Any], queries: QuerySet) -> ScorePicture | Non
     known = queries.calibration
     if known is None or record.get("calibrated") is None:
         return None
-    look = next(look for look in known.looks if look.queries == record["queries"])
+    look = look_of(known, record["queries"])
     given = np.array([each["given"] for each in record["answers"]])
     score = float(look.log_odds(given == queries.labels[: len(given)]))
-    return draw_scores(known, look, score, record["tests"])
+    values: tuple[tuple[Group, dict[str, Any] | None], ...] = (
+        ("independent", record["independent"]),
+        ("twin", record["trained"]),
+    )
+    most = record["suspects"] * record["look_factor"]
+    factors = {group: p["value"] / p["alone"] if p["value"] < 1 else most for group, p in values if p is not None}
+    return draw_scores(known, look, score, factors)
 
 
 def _tiles(answers: list[Mapping[str, Any]], queries: QuerySet) -> list[AskedTile]:

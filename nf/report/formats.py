@@ -18,7 +18,11 @@ def points(margin: float, digits: int = 0) -> str:
 
 def exact_interval(count: int, total: int, confidence: float) -> str:
     """Clopper-Pearson interval of a share: 0 of 91 at 0.95 gives ``0.0–4.0%``."""
-    low, high = Proportion(count, total).interval(confidence)
+    return interval(*Proportion(count, total).interval(confidence))
+
+
+def interval(low: float, high: float) -> str:
+    """Two shares in [0, 1]: 0 and 0.04 give ``0.0–4.0%``."""
     return f"{100 * low:.1f}\N{EN DASH}{100 * high:.1f}%"
 
 

@@ -6,7 +6,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nf.report import formats, names
 
-_FILTERS = ("percent", "exact_interval", "level", "p_value", "points", "decimal", "quantity", "duration", "small")
+_FILTERS = (
+    *("decimal", "duration", "exact_interval", "interval", "level"),
+    *("p_value", "percent", "points", "quantity", "small"),
+)
 
 
 def environment() -> Environment:

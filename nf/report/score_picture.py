@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nf.core.calibration import Calibration, Group, Look, probability
@@ -74,16 +74,18 @@ class ScorePicture:
     height: int
 
 
-def draw_scores(calibration: Calibration, look: Look, score: float, tests: int = 1) -> ScorePicture:
+def draw_scores(
+    calibration: Calibration, look: Look, score: float, factors: Mapping[Group, float] | None = None
+) -> ScorePicture:
     """Place the calibration models, the suspect and the levels.
 
     Args:
         calibration: calibration of the query set.
         look: score of the queries that were asked.
         score: score of the suspect by ``look``, in log odds.
-        tests: number of p-values that each is corrected for.
+        factors: what the suspect's p-values were multiplied by, for several looks or suspects; 1 where it is not said.
     """
-    levels = _critical(calibration, look, tests)
+    levels = _critical(calibration, look, factors or {})
     shown = [*look.held_out, score]
     low, high = min(shown), max(shown)
     reach = (high - low) or 1.0
@@ -117,13 +119,13 @@ def _row(group: Group, name: str, xs: list[float], top: int) -> Row:
     return Row(group, name, top + 14, base, dots)
 
 
-def _critical(calibration: Calibration, look: Look, tests: int) -> list[tuple[float, Mark]]:
+def _critical(calibration: Calibration, look: Look, factors: Mapping[Group, float]) -> list[tuple[float, Mark]]:
     """Scores at which levels are reached."""
     levels = calibration.levels
     named: tuple[tuple[Group, float], ...] = (("independent", levels.independent), ("twin", levels.trained))
     found = []
     for group, level in named:
-        at = critical_score(look, calibration, group, level / tests)
+        at = critical_score(look, calibration, group, level / factors.get(group, 1.0))
         if at is not None:
             found.append((at, Mark(0.0, f"level {100 * level:g}\N{NO-BREAK SPACE}%", group)))
     return found

@@ -70,13 +70,15 @@ def write_watch_page(
         write_text(path.with_name(f"{suspect.name}.svg"), drawing)
         if len(suspects) <= _MOST_DRAWN:
             drawings[suspect.name] = drawing
-    levels = queries.calibration.levels if queries.calibration else None
+    known = queries.calibration
+    levels = known.levels if known else None
     context: dict[str, Any] = {
         "profile": profile,
         "issued": issued,
         "measure": queries.measure,
         "levels": levels,
-        "benchmark": benchmark,
+        "honest": "Honest" if known and not len(known.select("independent")) else "Independent",
+        "benchmark": benchmark.to_json(),
         "suspects": suspects,
         "drawings": drawings,
         "answer": answer(suspects),

@@ -25,8 +25,9 @@ def issue(run: Run, scheme: str, seed: int) -> IssuedSet:
         NotEnoughQueriesError: too few queries survive the screen.
     """
     queries = make_queries(run, scheme, run.profile.section("schemes", scheme), count=run.profile.queries, seed=seed)
-    table, answers = score_suspects(run, queries)
     ledger = Ledger(run.layout.issued)
+    ledger.check_new(queries.digest, seed)
+    table, answers = score_suspects(run, queries)
     folder = ledger.folder(queries.digest)
     queries.save(folder)
     sheet(folder / SHEET_FILE, queries, Splits.load(run.layout.data).class_names)

@@ -27,7 +27,7 @@ from nf.monitoring import (
 from nf.report import WatchedHistory, write_watch_page
 from nf.stages.issue import now
 from nf.stages.run import Run
-from nf.suspects import examine
+from nf.suspects import ServedSuspect, examine
 from nf.verdict import OUTCOMES, Benchmark, Outcome, check_card, decide, load_benchmark
 
 _ANNOUNCED_FILE = "announced.json"
@@ -78,6 +78,8 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
     except SuspectError as error:
         observation = Observation(at, issued.digest, error=str(error))
     append_history(_history_path(run, suspect.name), observation)
+    if isinstance(predictor, ServedSuspect):
+        predictor.finish()
     return observation
 
 

@@ -3,12 +3,12 @@
 from nf.verdict.benchmark import Benchmark, Found, load_benchmark
 from nf.verdict.card import check_card
 from nf.verdict.commitment import Commitment, Committed, check_commitment, commit, commitment_folder
-from nf.verdict.decision import OUTCOMES, Outcome, Verdict, corrected_together, decide, outcome_of
-from nf.verdict.evidence import check_evidence_folder, evidence, no_verdict, write_evidence
+from nf.verdict.decision import OUTCOMES, Outcome, Verdict, corrected_together, corrections, decide, outcome_of
+from nf.verdict.evidence import check_evidence_folder, evidence, look_of, no_verdict, write_evidence
 from nf.verdict.levels import PValue, holm, p_value
 from nf.verdict.power import Power, critical_score, power
 from nf.verdict.replay import Recorded, Replayed, load_evidence, replay, share_equal
-from nf.verdict.sequential import StagedVerdict, check_stages, decide_in_stages
+from nf.verdict.sequential import StagedVerdict, check_stages, decide_at_look, decide_in_stages
 
 __all__ = [
     "OUTCOMES",
@@ -30,13 +30,16 @@ __all__ = [
     "commit",
     "commitment_folder",
     "corrected_together",
+    "corrections",
     "critical_score",
     "decide",
+    "decide_at_look",
     "decide_in_stages",
     "evidence",
     "holm",
     "load_benchmark",
     "load_evidence",
+    "look_of",
     "no_verdict",
     "outcome_of",
     "p_value",

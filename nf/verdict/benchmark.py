@@ -45,18 +45,19 @@ class Benchmark:
     thieves: Mapping[str, Found] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts and shares, with 95 % Clopper-Pearson intervals, and under ``thieves`` the counts of each attack."""
+        """Counts and shares, with 95 % intervals, and under ``thieves`` the counts of each attack."""
         named = {name: getattr(self, name) for name in ("independent_accused", "trained_accused", "missed")}
         rates = {name: rate.to_json() for name, rate in named.items() if rate is not None}
         return {**rates, "thieves": {attack: asdict(found) for attack, found in self.thieves.items()}}
 
 
-def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
+def load_benchmark(path: Path, queries: QuerySet, *, sequential: bool = False) -> Benchmark:
     """Read what the metrics of a scheme say of verdicts with ``queries``.
 
     Args:
         path: file ``metrics/<scheme>.json``, of which ``query_set``, ``threshold`` and ``verdicts`` are read.
         queries: query set that the verdict is taken with.
+        sequential: whether the verdict is one in stages, which misses other thieves.
 
     Raises:
         ArtifactError: the file is missing or no metrics, or was made with other queries, at another threshold or with
@@ -74,19 +75,15 @@ def load_benchmark(path: Path, queries: QuerySet) -> Benchmark:
                 f"{path}: expected the {name} {expected}, got {record.get(name)}; evaluate these queries first"
             )
     try:
-        verdicts = record["verdicts"]
+        verdicts = record["sequential"]["verdicts"] if sequential else record["verdicts"]
         trained = verdicts.get("trained_accused")
         return Benchmark(
-            independent_accused=_proportion(verdicts["independent_accused"]),
-            missed=_proportion(verdicts["missed"]),
-            trained_accused=None if trained is None else _proportion(trained),
+            independent_accused=Proportion.from_json(verdicts["independent_accused"]),
+            missed=Proportion.from_json(verdicts["missed"]),
+            trained_accused=None if trained is None else Proportion.from_json(trained),
             thieves={attack: Found(**counts) for attack, counts in verdicts["thieves"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(
             f"{path}: expected counts under 'verdicts', got {error!r}; evaluate these queries again"
         ) from error
-
-
-def _proportion(counted: Mapping[str, Any]) -> Proportion:
-    return Proportion(counted["count"], counted["total"])

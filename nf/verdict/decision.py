@@ -42,8 +42,8 @@ class Verdict:
         query_set_digest: digest of the query set (``QuerySet.digest``).
         benchmark: wrong and right verdicts of this kind on a zoo, or ``None`` where it has not been asked, or where
             ``one_hot`` holds without a calibration, as the benchmark's suspects give probabilities.
-        tests: number of p-values that these ones were corrected for; of a verdict in stages, what they were
-            multiplied by.
+        look_factor: what p-values were multiplied by, as this is one of several looks at the suspect.
+        suspects: number of suspects of one run that they were corrected for together (Holm).
     """
 
     outcome: Outcome
@@ -59,7 +59,8 @@ class Verdict:
     queries: int
     query_set_digest: str
     benchmark: Benchmark | None = None
-    tests: int = 1
+    look_factor: int = 1
+    suspects: int = 1
 
     @property
     def stolen(self) -> bool:
@@ -160,16 +161,16 @@ def calibrated(plain: Verdict, known: Calibration, look: Look, matches: NDArray[
     )
 
 
-def corrected(verdict: Verdict, tests: int) -> Verdict:
-    """``verdict`` with p-values that hold for so many ``tests`` together (Bonferroni), and the outcome that follows."""
+def for_look(verdict: Verdict, factor: int) -> Verdict:
+    """``verdict`` with p-values times ``factor``, one over the look's share of the level (Bonferroni)."""
     if verdict.levels is None:
         return verdict
     independent, trained = (
-        None if found is None else replace(found, value=min(1.0, found.value * tests))
+        None if found is None else found.corrected(min(1.0, found.value * factor))
         for found in (verdict.independent, verdict.trained)
     )
     found = outcome(independent, trained, verdict.levels)
-    return replace(verdict, outcome=found, independent=independent, trained=trained, tests=tests)
+    return replace(verdict, outcome=found, independent=independent, trained=trained, look_factor=factor)
 
 
 def corrected_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -185,13 +186,19 @@ def corrected_together(verdicts: Sequence[Verdict]) -> list[Verdict]:
         values = {place: getattr(verdicts[place], against) for place in known}
         places = [place for place, value in values.items() if value is not None]
         for place, value in zip(places, holm([values[place].value for place in places]), strict=True):
-            found[place] = replace(found[place], **{against: replace(values[place], value=value)})
+            found[place] = replace(found[place], **{against: values[place].corrected(value)})
     for place in known:
         verdict, levels = found[place], verdicts[place].levels
         assert levels is not None
         result = outcome(verdict.independent, verdict.trained, levels)
-        found[place] = replace(verdict, outcome=result, tests=verdict.tests * len(known))
+        found[place] = replace(verdict, outcome=result, suspects=len(known))
     return found
+
+
+def corrections(suspects: int, look_factor: int) -> str:
+    """What p-values were corrected for (see ``Verdict``), in words; empty if for nothing."""
+    reasons = (f"for {suspects} suspects together" if suspects > 1 else "", "for several looks" * (look_factor > 1))
+    return " and ".join(filter(None, reasons))
 
 
 def outcome(independent: PValue | None, trained: PValue | None, levels: Levels) -> Outcome:

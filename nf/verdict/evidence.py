@@ -188,7 +188,7 @@ def look_of(known: Calibration, queries: int) -> Look:
 
 
 def _summary(known: Calibration, queries: int) -> dict[str, Any]:
-    """Held-out scores, in log odds, of each group of calibration models."""
+    """Held-out scores, in log odds, of each group of calibration models and of each model in it."""
     scores = np.array(look_of(known, queries).held_out)
     groups: dict[str, Any] = {}
     for group in _GROUPS:
@@ -200,6 +200,10 @@ def _summary(known: Calibration, queries: int) -> dict[str, Any]:
                 "mean": float(scores[places].mean()),
                 "lowest": float(scores[places].min()),
                 "highest": float(scores[places].max()),
+                "each": [
+                    {"kind": known.models[place].kind, "lineage": known.models[place].lineage, "score": float(score)}
+                    for place, score in zip(places, scores[places], strict=True)
+                ],
             }
     return groups
 

@@ -5,7 +5,7 @@ The models' scores are held out: queries and weights that gave them did not know
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,9 @@ class PValue:
     """The chance that an honest model scores at least as high as the suspect, for one group of honest models.
 
     Attributes:
-        value: what the verdict goes by, in (0, 1]: for a model of any kind, and never less than ranks allow.
+        value: what the verdict goes by, in (0, 1]: for a model of any kind, and never less than ranks allow; corrected
+            for further looks and suspects, where there are any.
+        alone: the same of one suspect after one look.
         ranks: p-value by ranks of lineages alone, in (0, 1]: one more than those with a model that scored as high, over
             one more than all. It assumes nothing but that the suspect is a model like these.
         kind: the kind of model that scores so high most easily.
@@ -45,12 +47,17 @@ class PValue:
     """
 
     value: float
+    alone: float
     ranks: float
     kind: str
     worst: float
     models: int
     lineages: int
     explained: bool = True
+
+    def corrected(self, value: float) -> "PValue":
+        """The same with another ``value``, in (0, 1], that holds for several tests together."""
+        return replace(self, value=value)
 
 
 def p_value(score: float, look: Look, calibration: Calibration, group: Group) -> PValue | None:
@@ -80,7 +87,7 @@ def p_value(score: float, look: Look, calibration: Calibration, group: Group) ->
     least = SMALLEST if score > 0 and explained else EVEN
     value = max(sum(tails.values()) / len(tails), ranks if as_high else 0.0, least)
     kind = max(tails, key=lambda name: tails[name])
-    return PValue(value, ranks, kind, max(tails[kind], value), len(places), len(highest), explained)
+    return PValue(value, value, ranks, kind, max(tails[kind], value), len(places), len(highest), explained)
 
 
 def unexplained(score: float, look: Look, calibration: Calibration, group: Group) -> bool:
@@ -133,8 +140,8 @@ def _tails(score: float, kinds: Mapping[str, NDArray[np.float64]], lineages: int
     if degrees < 1:
         return dict.fromkeys(kinds, 1.0)
     variance = sum(float(((each - each.mean()) ** 2).sum()) for each in values) / free
-    if variance == 0:
-        return {kind: float(score <= mean) for kind, mean in zip(kinds, means, strict=True)}
+    if variance == 0:  # by which nothing can be said of a tail
+        return dict.fromkeys(kinds, 1 / (1 + lineages) if score > means.max() else 1.0)
     noise = variance / counts
     between = max(0.0, float(means.var(ddof=1) - noise.mean())) if len(values) > 1 else 0.0
     own = between / (between + noise)

@@ -15,7 +15,7 @@ from nf.core.queries import QuerySet
 from nf.verdict.decision import OUTCOMES, Verdict, decide, outcome
 from nf.verdict.evidence import SUSPECT
 from nf.verdict.levels import PValue
-from nf.verdict.sequential import decide_in_stages
+from nf.verdict.sequential import decide_at_look
 
 _TOLERANCE = 1e-6  # of scores and p-values that another processor computes
 
@@ -118,26 +118,25 @@ def share_equal(recorded: Recorded, answers: Answers) -> float:
 
 
 def _judge(record: dict[str, Any], answers: Answers, queries: QuerySet) -> Verdict:
-    if record["looks"] is not None:
-        return decide_in_stages(lambda part: answers.labels[part], queries).verdict
-    verdict = decide(answers, queries)
-    if record["tests"] == 1 or verdict.levels is None:
+    verdict = decide(answers, queries) if record["looks"] is None else decide_at_look(answers.labels, queries)
+    suspects = record["suspects"]
+    if suspects == 1 or verdict.levels is None:
         return verdict
     # Judged beside other suspects, by whom the correction hangs: it is read, and checked to be one.
     independent, trained = (
-        _as_corrected(found, record[name], record["tests"])
+        _as_corrected(found, record[name], suspects)
         for name, found in (("independent", verdict.independent), ("trained", verdict.trained))
     )
     found = outcome(independent, trained, verdict.levels)
-    return replace(verdict, outcome=found, independent=independent, trained=trained, tests=record["tests"])
+    return replace(verdict, outcome=found, independent=independent, trained=trained, suspects=suspects)
 
 
-def _as_corrected(found: PValue | None, recorded: dict[str, Any] | None, tests: int) -> PValue | None:
-    """``found`` with the recorded value, where that is ``found`` corrected for up to so many ``tests``."""
+def _as_corrected(found: PValue | None, recorded: dict[str, Any] | None, suspects: int) -> PValue | None:
+    """``found`` with the recorded value, where that is ``found`` corrected for up to so many ``suspects``."""
     if found is None or recorded is None:
         return found
-    highest = min(1.0, found.value * tests)
-    return replace(found, value=min(max(recorded["value"], found.value), highest))
+    highest = min(1.0, found.value * suspects)
+    return found.corrected(min(max(recorded["value"], found.value), highest))
 
 
 def _differences(record: dict[str, Any], verdict: Verdict, queries: QuerySet) -> list[str]:
@@ -147,6 +146,8 @@ def _differences(record: dict[str, Any], verdict: Verdict, queries: QuerySet) ->
         "scheme": verdict.scheme,
         "queries": verdict.queries,
         "calibration": known,
+        "control images": queries.controls.digest if queries.controls else None,
+        "floor": queries.card.get("floor"),
         "threshold": verdict.threshold,
         "score": verdict.score,
         "calibrated score": verdict.calibrated,
@@ -158,6 +159,8 @@ def _differences(record: dict[str, Any], verdict: Verdict, queries: QuerySet) ->
         "scheme": record["scheme"],
         "queries": record["queries"],
         "calibration": record["query_set"]["calibration"],
+        "control images": record["query_set"]["controls"],
+        "floor": record["query_set"]["floor"],
         "threshold": record["threshold"],
         "score": record["score"],
         "calibrated score": record["calibrated"],

@@ -16,7 +16,7 @@ from nf.core.calibration import Calibration
 from nf.core.errors import ConfigError, SuspectError
 from nf.core.queries import QuerySet
 from nf.verdict.benchmark import Benchmark
-from nf.verdict.decision import Verdict, by_threshold, calibrated, corrected
+from nf.verdict.decision import Verdict, by_threshold, calibrated, for_look
 
 HOPELESS = 0.5
 """The uncorrected p-value against independent models above which asking on is given up; giving up accuses nobody."""
@@ -51,14 +51,20 @@ def check_stages(queries: QuerySet) -> Calibration:
 
 
 def decide_in_stages(
-    ask: Callable[[slice], NDArray[np.int64]], queries: QuerySet, benchmark: Benchmark | None = None
+    ask: Callable[[slice], NDArray[np.int64]],
+    queries: QuerySet,
+    benchmark: Benchmark | None = None,
+    *,
+    suspects: int = 1,
 ) -> StagedVerdict:
     """Ask until the evidence suffices, is hopeless, or there are no more queries.
 
     Args:
         ask: puts the queries of one slice to the suspect and returns the (n,) int64 labels that it gives.
         queries: query set with a calibration; its looks say after how many queries the suspect may be judged.
-        benchmark: wrong verdicts with these queries on a zoo, from ``nf.verdict.load_benchmark``.
+        benchmark: wrong verdicts in stages with these queries on a zoo, from ``nf.verdict.load_benchmark``.
+        suspects: number of suspects of the run, for whose number the verdict is to be corrected: the evidence suffices
+            if it does after that.
 
     Raises:
         ConfigError: the queries allow no verdict in stages; ``check_stages`` says so beforehand.
@@ -68,18 +74,38 @@ def decide_in_stages(
     known = check_stages(queries)
     looks = tuple(look.queries for look in known.looks)
     labels = np.empty(0, np.int64)
-    for look, factor in zip(known.looks, _factors(len(looks)), strict=True):
-        labels = np.concatenate([labels, ask(slice(len(labels), look.queries))])
-        if len(labels) != look.queries:
-            raise SuspectError(f"expected answers to {look.queries} queries, got {len(labels)}")
-        matches = labels == queries.labels[: look.queries]
-        plain = by_threshold(float(matches.mean()), len(matches), queries, benchmark=benchmark)
-        single = calibrated(plain, known, look, matches)
-        verdict = corrected(single, factor)
-        first = single.independent or single.trained
-        if verdict.stolen or first is None or first.value > HOPELESS:
+    for stop in looks:
+        labels = np.concatenate([labels, ask(slice(len(labels), stop))])
+        if len(labels) != stop:
+            raise SuspectError(f"expected answers to {stop} queries, got {len(labels)}")
+        verdict = decide_at_look(labels, queries, benchmark)
+        first = verdict.independent or verdict.trained
+        if for_look(verdict, suspects).stolen or first is None or first.alone > HOPELESS:
             break
     return StagedVerdict(verdict, len(labels), looks)
+
+
+def decide_at_look(labels: NDArray[np.int64], queries: QuerySet, benchmark: Benchmark | None = None) -> Verdict:
+    """The verdict after the look at so many answers, with p-values corrected for there being others.
+
+    Args:
+        labels: (n,) what the suspect gave for the first n queries, after which there is a look.
+        queries: query set with a calibration.
+        benchmark: wrong verdicts in stages with these queries on a zoo.
+
+    Raises:
+        ConfigError: the queries allow no verdict in stages.
+        ArtifactError: the card has no scheme or usable threshold.
+        SuspectError: there is no look after so many queries.
+    """
+    known = check_stages(queries)
+    looks = [look.queries for look in known.looks]
+    if len(labels) not in looks:
+        raise SuspectError(f"expected answers to {', '.join(map(str, looks))} queries, got {len(labels)}")
+    place = looks.index(len(labels))
+    matches = labels == queries.labels[: len(labels)]
+    plain = by_threshold(float(matches.mean()), len(matches), queries, benchmark=benchmark)
+    return for_look(calibrated(plain, known, known.looks[place], matches), _factors(len(looks))[place])
 
 
 def _factors(looks: int) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from nf.core.answers import Answers, AnswerTable
 from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.core.scores import Score, ScoreTable
@@ -51,8 +51,10 @@ def judged(queries):
 def test_verdicts_are_counted_by_group_and_kind():
     found = count_verdicts(judged(calibrated_queries()))
     assert found.levels == Levels(0.01, 0.05)
-    assert found.independent_accused == Proportion(1, 2)
-    assert found.trained_accused == Proportion(1, 2)  # that both are accused of either is the second outcome's right
+    assert found.independent_accused == Proportion(1, 2, (1, 2))
+    assert found.trained_accused == Proportion(
+        1, 2, (1, 2)
+    )  # that both are accused of either is the second outcome's right
     assert found.missed == Proportion(1, 3)
     assert found.not_called_stolen == Proportion(2, 3)
     assert found.thieves == {"train": Found(1, 1, 1), "prune": Found(1, 1, 0), "noise": Found(1, 0, 0)}
@@ -68,7 +70,30 @@ def test_without_calibration_there_is_no_level_and_no_second_score():
     assert calibrated_table(found) is None
     counts = count_verdicts(found)
     assert (counts.levels, counts.not_called_stolen) == (None, Proportion(3, 3))
-    assert (counts.missed, counts.independent_accused) == (Proportion(1, 3), Proportion(1, 2))
+    assert (counts.missed, counts.independent_accused) == (Proportion(1, 3), Proportion(1, 2, (1, 2)))
+
+
+def test_honest_models_of_one_lineage_are_no_independent_witnesses():
+    found = judged(calibrated_queries())
+    alike = [replace(each, row=replace(each.row, lineage="mirror")) for each in found]
+    rate = count_verdicts(alike).independent_accused
+    assert (rate.count, rate.total, rate.lineages) == (1, 2, (1, 1))
+    assert rate.interval()[1] == 1.0
+    none = Proportion.of((False, "mirror" if number < 63 else f"other-{number % 14}") for number in range(91))
+    assert str(none) == "0 of 91, 0 of 15 lineages (95 % interval 0.0% to 21.8%)"
+    assert Proportion.from_json(none.to_json()) == none
+    each = Proportion.of((True, f"{number % 15}") for number in range(91))
+    assert each.interval() == (pytest.approx(0.7820, abs=1e-4), 1.0)
+    one_of_each = Proportion.of((number < 15, f"{number % 15}") for number in range(91))
+    low, high = one_of_each.interval()
+    assert low < 15 / 91 < high
+
+
+def test_without_suspects_of_both_kinds_there_is_nothing_to_count():
+    for role in ("positive", "negative"):
+        some = [each for each in judged(calibrated_queries()) if each.row.role == role]
+        with pytest.raises(ConfigError, match="expected positive and negative suspects"):
+            count_verdicts(some)
 
 
 def test_without_twins_nothing_is_said_of_them():

@@ -55,9 +55,27 @@ def test_each_further_set_costs_more_and_what_was_found_stays_found():
     assert correct({"shop": (judged(0.9, 0.9, "a"), judged(0.001, 0.001, "b"))})["shop"].independent == 0.006
 
 
-def test_of_several_verdicts_with_one_set_the_newest_counts():
-    (verdict,) = correct({"shop": (judged(0.9), judged(0.0001))}).values()
-    assert (verdict.independent, verdict.query_sets) == (0.0002, 1)
+@pytest.mark.parametrize("order", [(0.003, 0.0001), (0.0001, 0.003)])
+def test_of_several_verdicts_with_one_set_the_least_surprising_counts(order):
+    """Or whoever asks every day accuses an honest suspect, whose answers change, sooner or later."""
+    (verdict,) = correct({"shop": tuple(map(judged, order))}).values()
+    assert (verdict.independent, verdict.query_sets) == (pytest.approx(0.006), 1)
+
+
+def test_an_honest_suspect_that_answers_otherwise_each_day_is_left_alone_at_the_level():
+    rng = np.random.default_rng(7)
+    accused = 0
+    for _ in range(400):
+        history = [judged(float(value)) for value in rng.random(30)]
+        accused += any(
+            correct({"shop": tuple(history[: day + 1])})["shop"].outcome != "not shown" for day in range(len(history))
+        )
+    assert accused <= 400 * 0.01 + 3 * np.sqrt(400 * 0.01 * 0.99)
+
+
+def test_suspects_are_counted_that_have_the_second_p_value_alone():
+    (verdict,) = correct({"shop": (judged(None, 0.001),)}).values()
+    assert verdict.suspects == 1
 
 
 def test_a_suspect_that_is_another_model_now_is_let_go():

@@ -55,7 +55,8 @@ def test_a_suspect_at_the_threshold_of_a_set_without_calibration_is_either(
         "queries": 7,
         "query_set_digest": queries.digest,
         "benchmark": None,
-        "tests": 1,
+        "look_factor": 1,
+        "suspects": 1,
     }
 
 

@@ -159,7 +159,7 @@ def test_corrections_for_other_suspects_are_let_through_and_no_more(
         def change(verdict: Verdict) -> Verdict:
             assert verdict.independent is not None
             return replace(
-                verdict, tests=4, independent=replace(verdict.independent, value=verdict.independent.value * factor)
+                verdict, suspects=4, independent=verdict.independent.corrected(verdict.independent.value * factor)
             )
 
         return change
@@ -231,7 +231,7 @@ def test_damaged_evidence_is_refused(write: Written, tmp_path: Path, content: st
         load_evidence(tmp_path / "evidence")
 
 
-@pytest.mark.parametrize("key", ["looks", "tests", "score", "independent", "query_set"])
+@pytest.mark.parametrize("key", ["looks", "suspects", "score", "independent", "query_set"])
 def test_evidence_without_a_part_is_refused(calibrated: QuerySet, write: Written, tmp_path: Path, key: str) -> None:
     record = write(20)
     path = tmp_path / "evidence" / "evidence.json"

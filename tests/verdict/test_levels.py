@@ -31,7 +31,12 @@ SPREAD = [("train", f"l{place}", float(value)) for place, value in enumerate((-5
 
 def test_a_score_far_beyond_all_models_has_the_smallest_p_value_and_never_zero():
     assert p(1e9, *SPREAD).value == SMALLEST > 0
-    assert p(1e9, *[("train", f"l{place}", -3.0) for place in range(5)]).value == SMALLEST  # without any spread
+
+
+def test_models_without_any_spread_say_no_more_than_their_ranks():
+    alike = [("train", f"l{place}", -3.0) for place in range(5)]
+    assert p(1e9, *alike).value == p(0.1, *alike).value == pytest.approx(1 / 6)
+    assert p(-3.0, *alike).value == 1.0
 
 
 def test_the_tail_is_that_of_a_further_model_of_a_normal_kind():

@@ -1,5 +1,6 @@
 """Verdicts that stop early: as right as others, at the same levels."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ConfigError, SuspectError
 from nf.core.queries import QuerySet
 from nf.core.verifier import Verifier
-from nf.verdict import StagedVerdict, check_stages, decide, decide_in_stages
+from nf.verdict import StagedVerdict, check_stages, decide, decide_at_look, decide_in_stages
 from nf.verdict.levels import p_value
 
 LIKE_A_TWIN = np.isin(np.arange(20), (3, 5, 6, 9, 11, 13, 15, 17))
@@ -57,8 +58,8 @@ def test_p_values_are_those_of_the_look_over_its_share_of_the_level(calibrated: 
     assert single is not None
     assert found.verdict.trained is not None
     assert found.verdict.trained.value == pytest.approx(min(1.0, 2 * single.value))
-    assert found.verdict.tests == 2
-    assert staged(calibrated, np.ones(20, bool))[0].verdict.tests == 4
+    assert found.verdict.look_factor == 2
+    assert staged(calibrated, np.ones(20, bool))[0].verdict.look_factor == 4
     whole = decide(_answers(calibrated, matches), calibrated)
     assert found.verdict.calibrated == whole.calibrated
 
@@ -78,6 +79,22 @@ def test_sets_that_cannot_be_judged_in_stages_are_refused(calibrated: QuerySet) 
 def test_answers_that_are_missing_are_refused(calibrated: QuerySet) -> None:
     with pytest.raises(SuspectError, match="expected answers to 4 queries, got 3"):
         decide_in_stages(lambda part: calibrated.labels[part][:3], calibrated)
+
+
+def test_a_verdict_is_judged_at_its_looks_alone(calibrated: QuerySet) -> None:
+    found, _ = staged(calibrated, np.ones(20, bool))
+    assert decide_at_look(calibrated.labels[:4], calibrated) == found.verdict
+    with pytest.raises(SuspectError, match="expected answers to 4, 10, 20 queries, got 5"):
+        decide_at_look(calibrated.labels[:5], calibrated)
+
+
+def test_beside_others_more_evidence_is_asked_for(calibrated: QuerySet) -> None:
+    alone = decide_in_stages(lambda part: calibrated.labels[part], calibrated)
+    assert alone.verdict.independent is not None
+    several = math.ceil(0.01 / alone.verdict.independent.value) + 1  # for whom the first look is not enough
+    beside = decide_in_stages(lambda part: calibrated.labels[part], calibrated, suspects=several)
+    assert alone.asked < beside.asked
+    assert beside.verdict.stolen
 
 
 def random_set(rng: np.random.Generator, chance: float = 0.3) -> QuerySet:

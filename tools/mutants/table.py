@@ -149,8 +149,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "interval-of-the-wrong-side",
         "the upper end of an interval is that of the successes",
         "nf/core/proportions.py",
-        "1 - _lower(self.total - self.count, self.total, tail)",
-        "1 - _lower(self.count, self.total, tail)",
+        "[1 - _lower(total - count, total, tail) for",
+        "[1 - _lower(count, total, tail) for",
         ("tests/verdict/test_decision.py",),
     ),
     Mutant(
