@@ -78,7 +78,9 @@ def read(
         named = how if len(raws) == 1 else Interface(output_name=output).over(how)
         for kind in _kinds(raw, how, reorder=reorder):
             one = Interface.of(kind=kind).over(named)
-            maps = [_reordered(raw, one, labels, num_classes)] if reorder else _maps(raw, one, num_classes, names)
+            maps = (
+                [_reordered(raw, one, labels, num_classes, names)] if reorder else _maps(raw, one, num_classes, names)
+            )
             for meaning in filter(None, maps):
                 try:
                     answers = interpret(raw, meaning, len(labels), num_classes)
@@ -138,11 +140,20 @@ def _maps(raw: Raw, how: Interface, num_classes: int, names: tuple[str, ...]) ->
     return found
 
 
-def _reordered(raw: Raw, how: Interface, labels: NDArray[np.int64], num_classes: int) -> Interface | None:
-    """``how`` with the order of classes that the answers themselves show, each image judged by all the others."""
+def _reordered(
+    raw: Raw, how: Interface, labels: NDArray[np.int64], num_classes: int, names: tuple[str, ...]
+) -> Interface | None:
+    """``how`` with the order of classes that the answers themselves show, each image judged by all the others.
+
+    Where these are too few, with the order of the names as text, in which folders of numbers are often read.
+    """
     stated = how.offset is not None or how.classes is not None or how.labels is not None
-    if stated or len(labels) < PER_CLASS * num_classes:
+    if stated:
         return None
+    if len(labels) < PER_CLASS * num_classes:
+        order = tuple(sorted(range(len(names)), key=names.__getitem__))
+        numbered = how.kind not in ("names", "top-k") and order != tuple(range(num_classes))
+        return Interface(classes=order).over(how) if numbered and len(order) == num_classes else None
     if how.kind in ("names", "top-k"):
         if isinstance(raw, np.ndarray):
             return None

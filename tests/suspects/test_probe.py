@@ -135,6 +135,21 @@ def test_of_several_outputs_that_which_is_stated_counts_also_when_it_is_asked_ag
         find(ask, [nowhere], controls, 4, nowhere)
 
 
+def test_classes_in_the_order_of_their_names_as_text_are_found_also_where_there_are_many() -> None:
+    """As torchvision reads folders of numbers: 0, 1, 10, 11, ..., 2, 20."""
+    names = tuple(map(str, range(60)))
+    images = np.zeros((64, *COLOUR), np.uint8)
+    images[:, 0, 0, 0] = np.arange(64)
+    many = Controls(images, np.arange(64) % 60, names)
+    as_text = sorted(names)
+
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        return {"labels": np.array([as_text.index(str(number % 60)) for number in images[:, 0, 0, 0]])}
+
+    found = find(ask, [Interface()], many, 60, Interface())
+    assert (found.right, found.how.classes) == (64, tuple(map(int, as_text)))
+
+
 def test_rare_scales_for_grey_images_have_one_number() -> None:
     grey = rare_scales(Interface(), GREY, Interface())
     assert {len(values) for way in grey for values in (way.mean, way.std) if values} == {1}
