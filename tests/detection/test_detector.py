@@ -18,7 +18,7 @@ from nf.detection import (
 )
 from nf.detection.detector import build_detector
 
-QUICK = DetectorConfig(epochs=12)
+QUICK = DetectorConfig(epochs=20)
 
 
 @pytest.fixture(scope="module")

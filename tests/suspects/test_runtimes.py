@@ -133,5 +133,5 @@ def test_without_its_runtime_a_file_is_answered_with_how_to_get_it(
 ) -> None:
     path = write(tmp_path)
     monkeypatch.setattr(networks, "find_spec", lambda module: None)
-    with pytest.raises(SuspectError, match=rf"expected an ONNX file, got .*naturalfinger\[{extra}\]"):
+    with pytest.raises(SuspectError, match=rf"expected an ONNX file, got .*pip install '\.\[{extra}\]'"):
         open_network(path)

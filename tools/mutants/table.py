@@ -190,8 +190,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "others-see-test-images",
         "honest models with data of their own learn from test images",
         "nf/data/splits.py",
-        "_without(others.train, train, test)",
-        "_without(others.train, train)",
+        "_without(others.train, raw.train, *([raw.test] if raw.test is not None else []))",
+        "_without(others.train, raw.train)",
         ("tests/data/test_data.py::test_strangers_learn_from_no_test_image",),
     ),
     Mutant(
