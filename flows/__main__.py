@@ -13,6 +13,7 @@ configure()
 
 import click  # noqa: E402 - the environment is read at import
 
+from flows.inputs import Inputs, check_unedited  # noqa: E402
 from flows.server import prefect_server, wait_for_server  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.processes import die_with_parent  # noqa: E402
@@ -63,10 +64,16 @@ def stage(name: str, profile: str | None, item: str | None) -> None:
     """Run one stage as a Prefect flow."""
     # Outright, as Prefect would wait for what the stage is at. What it was at is made again.
     die_with_parent(signal.SIGKILL, _PARENT)
+    _or_one_line(_stage, name, profile, item)
+
+
+def _stage(name: str, profile: str | None, item: str | None) -> None:
+    before = Inputs.read(name, profile, item)  # before the code of the stage is read
     wait_for_server()
     from flows.stages import run_stage
 
-    _or_one_line(run_stage, name, profile, item)
+    run_stage(name, profile, item)
+    check_unedited(before, name, profile, item)
 
 
 @cli.command()

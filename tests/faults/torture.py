@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import yaml
 
 from nf.core.files import read_json, sha256_file, write_json
 from nf.stages.provenance import git_commit, machine
+from tests.faults.cluster import cluster
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "results" / "torture.json"
@@ -41,6 +42,11 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 MOST_WRITES = {"zoo": 6, "fingerprint": 6, "export": 20, "score": 3, "evaluate": 6}
 """Files that one process of a stage writes, or more: before one of these it is killed."""
+
+_FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+"""What Debian's package ``libfaketime`` brings; without it no clock jumps."""
+
+_NOBODY = 65534
 
 UNLIKE = ("timings.json", "report", ".locks", "comparison", "unpacked")
 """What differs from run to run, or is not made by these stages."""
@@ -70,11 +76,16 @@ class Trial:
         self.command = [sys.executable, "-m", "nf", *command, *params]
         self.said: list[str] = []
 
+    def environment(self) -> dict[str, str]:
+        """Variables of what runs in it, with the project's own code."""
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
     def start(self, **environment: str | None) -> "subprocess.Popen[str]":
         """Start the stage, with variables set, or taken away by ``None``."""
-        env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        env = {**self.environment(), **environment}
         return subprocess.Popen(
             self.command,
+            cwd=self.params.parent,
             env={name: value for name, value in env.items() if value is not None},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -185,6 +196,57 @@ def no_temporary_space(trial: Trial) -> str:
     return _told(trial, status) or trial.fault()
 
 
+def another_user(trial: Trial) -> str:
+    """A user to whom the run does not belong: root without its powers, before files of somebody else."""
+    _give(trial.out, _NOBODY)
+    trial.command[:0] = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    status = trial.finish(trial.start())
+    del trial.command[:3]
+    _give(trial.out, os.geteuid())
+    if status != 2:
+        return f"ended with {status} before files of another user: {trial.said[-1][-500:]}"
+    return _told(trial, status) or trial.fault()
+
+
+def clock_jumps(trial: Trial) -> str:
+    """A clock that leaps by up to a year, forwards or back, again and again."""
+    offset = trial.params.with_name("offset")
+    offset.write_text("+0")
+    process = trial.start(
+        LD_PRELOAD=str(_FAKE_TIME),
+        FAKETIME_TIMESTAMP_FILE=str(offset),
+        FAKETIME_NO_CACHE="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+        NO_FAKE_STAT="1",
+    )
+    while process.poll() is None:
+        offset.write_text(f"{trial.rng.randint(-(365 * 86400), 365 * 86400):+d}")
+        time.sleep(trial.rng.expovariate(1))
+    if status := trial.finish(process):
+        return f"ended with {status} under a clock that leaps: {trial.said[-1][-500:]}"
+    return trial.fault()
+
+
+def dask_dies(trial: Trial) -> str:
+    """SIGKILL for the scheduler or one of two workers, while the zoo is built by them."""
+    before, local = trial.params.read_text(), trial.command
+    settings = yaml.safe_load(before)
+    with cluster(trial.params.parent, trial.environment()) as dask:
+        settings["profiles"]["smoke"]["execution"] = {"runner": "dask", "address": dask.address}
+        trial.params.write_text(yaml.safe_dump(settings))
+        trial.command = [sys.executable, "-m", "flows", "stage", "zoo", "--profile", "smoke"]
+        process = trial.start(**dask.environment)
+        time.sleep(15 + trial.rng.expovariate(1 / 15))  # the first seconds are Prefect's
+        victim = trial.rng.choice([dask.scheduler, *dask.workers])
+        victim.kill()
+        status = trial.finish(process)
+    trial.params.write_text(before)
+    trial.command = local
+    if status and victim is not dask.scheduler:
+        return f"ended with {status} without one of two workers: {trial.said[-1][-500:]}"
+    return _told(trial, status) or trial.fault()
+
+
 def full_disk(trial: Trial) -> str:
     """A disk that has room for some of what is to be written."""
     used = sum(path.stat().st_size for path in trial.out.rglob("*") if path.is_file())
@@ -195,6 +257,11 @@ def full_disk(trial: Trial) -> str:
 def read_only(trial: Trial) -> str:
     """A disk that cannot be written."""
     return _on_disk(trial, "size=2g", ("mount", "-o", "remount,ro"))
+
+
+def _give(out: Path, user: int) -> None:
+    for path in (out, *out.rglob("*")):
+        os.chown(path, user, -1)
 
 
 def _on_disk(trial: Trial, options: str, then: tuple[str, ...]) -> str:
@@ -235,25 +302,39 @@ FAULTS: dict[str, Callable[[Trial], str]] = {
     each.__name__.replace("_", " "): each
     for each in (
         *(kill_one, kill_all, kill_between_writes, interrupt, twice_at_once),
-        *(settings_edited, no_home, no_temporary_space, full_disk, read_only),
+        *(settings_edited, no_home, no_temporary_space, full_disk, read_only, another_user),
+        *(clock_jumps, dask_dies),
     )
 }
-OF_ROOT = ("no temporary space", "full disk", "read only")
-"""Those that mount something."""
+OF_ROOT = ("no temporary space", "full disk", "read only", "another user")
+"""Those that mount something or give files away."""
 
 
-def run(count: int, seed: int, record: Path, finished: Path, stages: tuple[str, ...] = tuple(STAGES)) -> dict[str, Any]:
-    """Do trials until ``count`` are in the ``record``, which is written after each."""
+def _possible() -> list[str]:
+    """Names of the faults that can be done here."""
+    here = (name for name in FAULTS if os.geteuid() == 0 or name not in OF_ROOT)
+    return [name for name in here if _FAKE_TIME.exists() or name != "clock jumps"]
+
+
+def run(
+    count: int, seed: int, record: Path, finished: Path, *, stages: Sequence[str] = (*STAGES,), only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Do trials until ``count`` are in the ``record``, which is written after each; of the faults ``only``, if given.
+
+    The seed and the number of a trial say what it is.
+    """
     found: dict[str, Any] = read_json(record) if record.exists() else {}
     if found.get("seed") != seed:
         found = {"seed": seed, "trials": 0, "held": {}, "tried": {}, "faults": [], "seconds": 0}
-    faults = [name for name in FAULTS if os.geteuid() == 0 or name not in OF_ROOT]
+    # Kills are most of them: their moments are what chance decides.
+    faults = list(only) or [*["kill one"] * 6, *["kill all"] * 3, *["kill between writes"] * 3, *FAULTS]
+    possible = _possible()
     tried, held = Counter(found["tried"]), Counter(found["held"])
     for number in range(found["trials"], count):
         started, rng = time.monotonic(), random.Random(f"{seed}-{number}")
-        # Kills are most of them: their moments are what chance decides.
-        name = rng.choice([*["kill one"] * 6, *["kill all"] * 3, *["kill between writes"] * 3, *faults])
-        stage = rng.choice(stages)
+        while (name := rng.choice(faults)) not in possible:
+            pass
+        stage = "zoo" if name == "dask dies" else rng.choice(stages)
         with tempfile.TemporaryDirectory() as place:
             fault = FAULTS[name](Trial(finished, Path(place), stage, rng))
         tried[name] += 1
@@ -288,7 +369,9 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--record", type=Path, default=RECORD)
+    parser.add_argument("--only", choices=_possible(), action="append", default=[], help="A fault. [default: all]")
     parser.add_argument("--finished", type=Path, default=ROOT / "out" / "torture")
     options = parser.parse_args()
     run_of = finished_run(options.finished)
-    sys.exit(bool(run(options.count, options.seed, options.record, run_of)["faults"]))
+    record = run(options.count, options.seed, options.record, run_of, only=options.only)
+    sys.exit(bool(record["faults"]))

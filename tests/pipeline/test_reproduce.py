@@ -292,3 +292,21 @@ def test_after_a_failure_no_stage_begins(served):
     assert "expected all stages to succeed, fingerprint@naturalfinger did not" in result.stderr
     assert (metrics / "akh.json").read_bytes() == (served.root / "kept.json").read_bytes()
     assert scores.exists()
+
+
+def test_an_edit_while_a_stage_is_at_work_is_not_credited(project):
+    """DVC takes the digests of code when a stage has ended: the stage itself has to say that somebody edited it."""
+    code = project.root / "nf" / "stages" / "prepare.py"
+    before = code.read_text()
+    # The stage edits its own code as it is read, as somebody in an editor might at that moment.
+    code.write_text(f'{before}\nwith open(__file__, "a") as file:\n    file.write("# edited\\n")\n')
+    ended = project.run("dvc", "repro", "--single-item", "prepare", check=False)
+    assert ended.returncode != 0
+    assert "error: prepare: expected code and settings to stay while it was at work, nf/stages/prepare.py" in (
+        ended.stdout + ended.stderr
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "prepare" in json.loads(project.run("dvc", "status", "--json").stdout)
+    code.write_text(before)
+    project.run("dvc", "repro", "--single-item", "prepare")
+    assert "prepare" not in json.loads(project.run("dvc", "status", "--json").stdout)
