@@ -68,7 +68,7 @@ def use_profile(name: str) -> None:
     place = file if (ROOT / file).exists() else path.name
     if (settings.profile, settings.profile_file) == (name, place):
         return
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for key, value in (("profile", name), ("profile_file", place)):
         text, found = re.subn(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
         if found != 1:
@@ -100,7 +100,7 @@ def clear_damaged_lock() -> None:
     path = ROOT / ".dvc" / "tmp" / "rwlock"
     for _ in range(_TRIES):
         with contextlib.suppress(ValueError, FileNotFoundError):  # or somebody writes it at this moment
-            if not path.exists() or isinstance(json.loads(path.read_text()), dict):
+            if not path.exists() or isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
                 return
         time.sleep(_SECONDS_BETWEEN_TRIES)
     path.unlink(missing_ok=True)

@@ -39,7 +39,7 @@ class Inputs:
         Raises:
             ConfigError: ``params.yaml`` cannot be read.
         """
-        stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+        stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
         if stage not in stages:
             return cls({})
         listed = stages[stage].get("do", stages[stage])

@@ -81,7 +81,7 @@ class _Server:
         """Start it and wait until it answers.
 
         Raises:
-            NFError: it does not.
+            NFError: it does not, or its folder cannot be written.
         """
         close_folder(PREFECT_HOME)
         self._thread.start()
@@ -96,6 +96,14 @@ class _Server:
         self._thread.join()
 
     def _supervise(self) -> None:
+        try:
+            self._keep_alive()
+        except OSError as error:  # the folder cannot be written: whoever waits for the server learns of it
+            self._failed = NFError(f"the Prefect server did not start: {error}")
+        finally:
+            self._started.set()
+
+    def _keep_alive(self) -> None:
         process = self._launch()
         if not self._answers(process):
             self._end(process)

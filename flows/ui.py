@@ -37,7 +37,6 @@ def serve(mlflow_port: int, prefect_port: int) -> None:
     close_folder(PREFECT_HOME)
     mlflow = (
         *("mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow_port), "--workers", "1"),
-        *("--backend-store-uri", os.environ["MLFLOW_TRACKING_URI"]),
         *("--artifacts-destination", (MLFLOW_HOME / "artifacts").as_uri()),
     )
     prefect = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(prefect_port))
@@ -47,6 +46,7 @@ def serve(mlflow_port: int, prefect_port: int) -> None:
     )
     environment = {
         **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": os.environ["MLFLOW_TRACKING_URI"],  # which may hold a password: no argument
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # ten processes that nothing here needs
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{prefect_port}/api",
     }

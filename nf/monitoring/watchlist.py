@@ -92,12 +92,14 @@ def load_watchlist(path: Path) -> Watchlist:
     """Read a watch list.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or has unknown, missing or unusable values.
+        ConfigError: the file is missing or cannot be read, is not YAML, or has unknown, missing or unusable values.
     """
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"expected a watch list at {path}, found nothing") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     return parse_section(Watchlist, document, str(path))

@@ -23,13 +23,17 @@ from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import Found, find
 from nf.suspects.table import Table, decimal_mark, known_keys, name_some, read_number, read_table
 
-OTHER = "other"
-"""The label of an answer that is none of the owner's classes."""
-
+_OTHERS = ("other", "none of these", "none of the classes shown")
 _SHOWN = 40  # characters of a cell
 _NAMED = 5  # names in a message
 _ALIKE = 0.8  # of two names, as difflib measures it, from which on one may be the other with a slip
 _WRAPPED = re.compile(r"""(=|([\w.]*[\[({])+)\s*["']?[-+.]*[0-9]""")  # how code and formulas write numbers
+
+
+def other_marks(class_names: Collection[str]) -> tuple[str, ...]:
+    """What a table may say of an image whose class is none of ``class_names``; a class may be called "other"."""
+    known = {plain_name(name) for name in class_names}
+    return tuple(mark for mark in _OTHERS if mark not in known) or _OTHERS[-1:]
 
 
 class CsvSuspect:
@@ -124,8 +128,8 @@ class CsvSuspect:
         how = self._named(table, columns, mark, how, names)
         rows = [table.rows[key] for key in keys]
         if columns.answers:
-            others = any(cells[place] == OTHER for cells in table.rows.values() for place, _ in columns.answers)
-            return self._ranked(rows, keys, columns, mark, how, others=others)
+            said = {plain_name(cells[place]) for cells in table.rows.values() for place, _ in columns.answers}
+            return self._ranked(rows, keys, columns, mark, how, others=said.intersection(other_marks(names)))
         scores = np.array(
             [
                 [self._score(cells[place], key, mark) for place in columns.scores]
@@ -147,14 +151,15 @@ class CsvSuspect:
             named = any(name in known and not name.isdecimal() for name in headings)
             return replace(how, labels=tuple(names)) if named and how.labels is None else how
         cells = {cells[place] for cells in table.rows.values() for place, _ in columns.answers}
-        words = {cell for cell in cells if cell not in ("", OTHER) and read_number(cell, mark) is None}
+        others = other_marks(names)
+        words = {cell for cell in cells if plain_name(cell) not in ("", *others) and read_number(cell, mark) is None}
         unknown = sorted(word for word in words if plain_name(word) not in known)
         nearly = [(word, known[near]) for word in unknown if (near := _nearly(word, known)) is not None]
         if nearly:
             found = ", ".join(f"{word[:_SHOWN]!r} where {name!r} may be meant" for word, name in nearly[:_NAMED])
             raise self._unfit(
                 "names of classes as they are known",
-                f"{found}; correct them or save the table as UTF-8, or write {OTHER} for a class that is none of these",
+                f"{found}; correct them or save the table as UTF-8, or write {others[0]} for a class that is none",
             )
         return replace(how, labels=tuple(names)) if words and not unknown and how.labels is None else how
 
@@ -166,29 +171,36 @@ class CsvSuspect:
         mark: str,
         how: Interface,
         *,
-        others: bool,
+        others: Collection[str],
     ) -> tuple[Raw, Interface]:
-        """The best label of each line; with its score and those behind it, where each has one."""
+        """The best label of each line; with its score and those behind it, where each has one.
+
+        ``others`` are the table's marks of none of the classes.
+        """
         if any(score is None for _, score in columns.answers):
             place = columns.answers[0][0]
-            labels = [self._label(cells[place], key, mark, how) for cells, key in zip(rows, keys, strict=True)]
+            labels = [self._label(cells[place], key, mark, how, others) for cells, key in zip(rows, keys, strict=True)]
             if others:  # as pairs, of which there may be none
-                return [[] if label == OTHER else [(label, 1.0)] for label in labels], replace(how, kind="top-k")
+                return [[] if label in others else [(label, 1.0)] for label in labels], replace(how, kind="top-k")
             return labels, replace(how, kind="names")
         pairs = []
         for cells, key in zip(rows, keys, strict=True):
             ranks = [(cells[label], cells[cast(int, score)]) for label, score in columns.answers]
             pairs.append(
-                [(self._label(label, key, mark, how), self._score(score, key, mark)) for label, score in ranks if label]
+                [
+                    (self._label(label, key, mark, how, others), self._score(score, key, mark))
+                    for label, score in ranks
+                    if label
+                ]
             )
             if not pairs[-1]:
                 raise self._unfit(f"a label for {name_some([key])}", "none")
         return pairs, replace(how, kind="top-k")
 
-    def _label(self, cell: str, key: str, mark: str, how: Interface) -> str:
-        """A class as a name, or as a number without decimals, which a spreadsheet may have added."""
-        if cell == OTHER:
-            return cell
+    def _label(self, cell: str, key: str, mark: str, how: Interface, others: Collection[str]) -> str:
+        """A class as a name, as a number without decimals, which a spreadsheet may have added, or one of ``others``."""
+        if plain_name(cell) in others:
+            return plain_name(cell)
         known = {plain_name(label) for label in how.labels or ()}
         number = read_number(cell, mark) if cell.isascii() and plain_name(cell) not in known else None
         if number is not None and number.is_integer() and 0 <= number < 1e9:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nf.core.files import write_text
 from nf.core.queries import QuerySet
 from nf.core.sheets import image_hash, image_name, picture
-from nf.suspects.csv import OTHER
+from nf.suspects.csv import other_marks
 
 
 def images_to_ask(queries: QuerySet, controls: int) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def write_labelling_page(
     )
     # "<" cannot end the script then.
     data = json.dumps({"key": key, "images": shown}).replace("<", "\\u003c")
-    page = _PAGE.replace("@BUTTONS@", buttons).replace("@OTHER@", OTHER).replace("@DATA@", data)
+    page = _PAGE.replace("@BUTTONS@", buttons).replace("@OTHER@", other_marks(class_names)[0]).replace("@DATA@", data)
     write_text(path, page)
 
 

@@ -6,9 +6,11 @@ import time
 import urllib.request
 
 import psutil
+import pytest
 
 from flows import server
 from flows.server import prefect_server, wait_for_server
+from nf.core.errors import NFError
 
 
 def listener(port: int) -> psutil.Process:
@@ -43,3 +45,14 @@ def test_a_damaged_database_is_set_aside_and_a_server_that_is_killed_is_replaced
     assert "database is set aside" in caplog.text
     assert "another starts" in caplog.text
     assert not [each for each in psutil.Process().children(recursive=True) if "prefect" in " ".join(each.cmdline())]
+
+
+def test_a_log_that_cannot_be_written_is_said_at_once(tmp_path, monkeypatch):
+    """What fails in the thread that keeps the server alive reaches whoever waits for it."""
+    monkeypatch.setattr(server, "PREFECT_HOME", tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / "server.log").mkdir()
+    started = time.monotonic()
+    with pytest.raises(NFError, match=r"the Prefect server did not start: .*server\.log"), prefect_server():
+        pass
+    assert time.monotonic() - started < 60

@@ -60,3 +60,17 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     assert result.stderr.startswith(f"error: Prefect: expected it to serve on port {port}, it ended with status 1; ")
     assert len(result.stderr.splitlines()) == 1
     assert f"Port {port} is already in use" in (tmp_path / "ui.log").read_text()
+
+
+def test_an_address_of_a_database_is_no_argument(tmp_path, monkeypatch):
+    """It may hold a password, and everybody reads the list of processes."""
+    monkeypatch.setattr(ui, "MLFLOW_HOME", tmp_path)
+    monkeypatch.setattr(ui, "PREFECT_HOME", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user:secret@localhost/mlflow")
+    monkeypatch.setattr(ui.signal, "signal", lambda *_: None)
+    ran = []
+    monkeypatch.setattr(ui, "_run", lambda servers, environment: ran.append((servers, environment)))
+    ui.serve(5000, 4200)
+    ((servers, environment),) = ran
+    assert not [word for server in servers for word in server.command if "secret" in word]
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql://user:secret@localhost/mlflow"

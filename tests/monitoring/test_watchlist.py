@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from nf.core.errors import ConfigError
@@ -105,3 +109,24 @@ def test_bad_lists(write, text, message):
 def test_no_list(tmp_path):
     with pytest.raises(ConfigError, match=r"expected a watch list at .*nowhere.yaml, found nothing"):
         load_watchlist(tmp_path / "nowhere.yaml")
+
+
+def test_a_folder_is_no_list(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_watchlist(tmp_path)
+
+
+def test_a_list_is_utf8_whatever_the_locale(tmp_path):
+    path = tmp_path / "watchlist.yaml"
+    path.write_bytes('suspects:\n  - {name: one, onnx: modèle.onnx}\n'.encode())
+    code = (
+        f"from pathlib import Path; from nf.monitoring import load_watchlist as l; print(ascii(l(Path({str(path)!r}))))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code],
+        env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "mod\\xe8le.onnx" in told.stdout, told.stderr

@@ -335,6 +335,32 @@ def test_names_that_are_the_owners_need_not_be_stated(tmp_path, text):
     assert interpret(raws["answers"], found.how, len(IMAGES), 10).labels.tolist() == LABELS.tolist()
 
 
+_WITH_OTHER = (*CLASSES[:9], "Other")
+
+
+@pytest.mark.parametrize("mark", ["none of these", "None of these"])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_class_that_is_called_other_is_one(tmp_path, by_name, mark):
+    rows = [[_WITH_OTHER[label].upper() if by_name else label] for label in LABELS]
+    rows[3] = [mark]
+    expected = LABELS.copy()
+    expected[3] = NO_CLASS
+    suspect = written(tmp_path, table(["label"], rows))
+    found = suspect.find(Controls(IMAGES, LABELS.astype(np.int64), class_names=_WITH_OTHER), 10)
+    assert found.right == len(IMAGES) - 1
+    (raws,) = suspect.ask(IMAGES, [found.how])
+    assert interpret(raws["answers"], found.how, len(IMAGES), 10).labels.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("mark", ["other", "Other ", "none of these"])
+def test_an_answer_may_be_none_of_the_classes(tmp_path, mark):
+    rows = [[word] for (word,) in WORDS]
+    rows[3] = [mark]
+    raw, declared = written(tmp_path, table(["label"], rows)).answers(IMAGES, NAMED)
+    labels = interpret(raw, declared, len(IMAGES), 10).labels
+    assert (labels == NO_CLASS).nonzero()[0].tolist() == [3]
+
+
 def test_names_of_which_some_are_not_the_owners_have_to_be_stated(tmp_path):
     text = table(["label"], [[word.replace("cat", "lamp")] for (word,) in WORDS])
     with pytest.raises(SuspectError, match="; say with labels which names there are"):
