@@ -7,7 +7,7 @@ is judged, so that a judgement may depend on how many there were.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from nf.verdict import (
     decide,
     decide_at_look,
     decide_in_stages,
+    identify,
 )
 
 
@@ -57,6 +58,7 @@ class Case:
         spent: what a server was asked, and at what cost.
         asked_at: time at which it was asked, in UTC.
         staged: verdict in stages, if it was asked so.
+        identity: what it was before it was asked, from ``nf.verdict.identify``.
     """
 
     place: str
@@ -66,6 +68,7 @@ class Case:
     spent: Asked | None = None
     asked_at: datetime | None = None
     staged: StagedVerdict | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
@@ -135,10 +138,12 @@ def ask_all(
 
     with _progress(len(suspects)) as report:
         for done, (place, suspect) in enumerate(suspects.items(), start=1):
-            note = partial(note_seen, folder, queries.digest, place, long_ago=isinstance(suspect, CsvSuspect))
+            in_table = isinstance(suspect, CsvSuspect)  # it saw the set when that may have been in use
+            note = partial(note_seen, folder, queries.digest, place, even_retired=in_table)
             examination = Examination(suspect, queries, stated, before_queries=note, claim=claim)
             case = Case(place, asked_at=datetime.now(UTC))
             try:
+                case = replace(case, identity=identify(place, suspect))
                 staged = None
                 if sequential:
                     staged = decide_in_stages(examination.ask, queries, known, suspects=len(suspects))

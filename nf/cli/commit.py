@@ -1,6 +1,6 @@
 """``nf commit``: promise a query set before a suspect is looked at."""
 
-from datetime import date
+import shlex
 from pathlib import Path
 
 import click
@@ -9,15 +9,15 @@ import click
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File for another copy of what is to be published.")
-@click.option("--note", default="", help="Words that are published with the hash.")
-def commit(folder: Path, out: Path | None, note: str) -> None:
+@click.option("--note", help="Words that are published with the hash.")
+def commit(folder: Path, out: Path | None, note: str | None) -> None:
     """Write a hash of the query set in FOLDER, its controls, threshold and calibration, to be published beforehand.
 
     Beside FOLDER comes a folder with commitment.json, which may be shown to anybody, and opening.json, which is private
     and shows later what was promised. Keep both. The time in commitment.json is yours to claim: have the file
     time-stamped or signed, and leave the stamp beside it under the same name with an ending of its own.
     """
-    from nf.core.errors import ArtifactError
+    from nf.core.errors import ArtifactError, ConfigError
     from nf.core.files import write_json
     from nf.core.paths import COMMITMENT_FILE, OPENING_FILE
     from nf.core.queries import QuerySet
@@ -34,8 +34,12 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
                 f"{public}: expected no earlier commitment, got one of {found.created_at} to a set with another "
                 f"{' and '.join(changed)}; move {place} away to commit anew"
             )
+        if note not in (None, found.note):
+            raise ConfigError(
+                f"note: expected {found.note!r}, with which this set was committed at {found.created_at}, got {note!r}"
+            )
     else:
-        found = promise(queries, note=note)
+        found = promise(queries, note=note or "")
         found.save(place)
     if out is not None:
         write_json(out, found.public)
@@ -49,24 +53,12 @@ def commit(folder: Path, out: Path | None, note: str) -> None:
     click.echo(_how_to_stamp(public))
 
 
-def parse_released(text: str | None) -> date | None:
-    """The day that ``--released`` states.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    from nf.core.errors import ConfigError
-
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"released: expected a day as in 2026-05-31, got {text!r}") from None
-
-
 def _how_to_stamp(public: Path) -> str:
+    file = shlex.quote(str(public))
+    query = shlex.quote(f"{public}.tsq")
     return f"""
 Nobody need believe your clock. Have the file time-stamped or signed by one of these, and leave the stamp beside it:
-  openssl ts -query -data {public} -sha256 -cert -out {public}.tsq   # send it to a time-stamping authority: .tsr
-  ots stamp {public}
-  gpg --detach-sign --armor {public}
-  git tag -s commitment-1 -m "$(cat {public})"   # and push it"""
+  openssl ts -query -data {file} -sha256 -cert -out {query}   # send it to a time-stamping authority: .tsr
+  ots stamp {file}
+  gpg --detach-sign --armor {file}
+  git tag -s commitment-1 -F {file}   # and push it"""

@@ -1,20 +1,21 @@
 """``nf replay``: repeat a judgement from its evidence, and given the suspect, from the suspect."""
 
-import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nf.cli.words import commitment_lines
+from nf.core.printing import printable
 
 if TYPE_CHECKING:
     from nf.core.queries import QuerySet
-    from nf.verdict import Recorded
+    from nf.verdict import Recorded, Replayed
 
 DIFFERENT = 1
 """Exit status where the judgement is not as recorded."""
+
+_WEIGHTS_UNKNOWN = "; of the weights beside it, this evidence of an older version says nothing"
 
 
 @click.command()
@@ -50,10 +51,9 @@ def replay(
         raise ConfigError("queries: expected the folder of the query set, as the evidence names none")
     queries = QuerySet.load(Path(place))
     again = judge_again(recorded, queries)
-    click.echo(f"recorded       {recorded.record['outcome']}, {recorded.record.get('asked_at')}")
+    click.echo(f"recorded       {recorded.record['outcome']}, {printable(str(recorded.record.get('asked_at')))}")
     click.echo(f"replayed       {again.verdict.outcome}, from the recorded answers")
-    for line in again.differences:
-        click.echo(f"different      {line}")
+    _tell_differences(again)
     committed = check_commitment(Path(place), queries)
     for line in commitment_lines(committed, released=False):
         click.echo(line)
@@ -61,7 +61,12 @@ def replay(
     if suspect is not None:
         same = _ask_again(suspect, recorded, queries, Path(place), token_from, preset, timeout) and same
     click.echo(f"judgement      {'the same' if same else 'NOT THE SAME'}")
-    sys.exit(0 if same else DIFFERENT)
+    click.get_current_context().exit(0 if same else DIFFERENT)
+
+
+def _tell_differences(again: "Replayed") -> None:
+    for line in again.differences:
+        click.echo(f"different      {printable(line)}")
 
 
 def _ask_again(
@@ -75,12 +80,11 @@ def _ask_again(
 ) -> bool:
     """Whether the suspect, asked again as recorded, gets the same outcome."""
     from nf.core.errors import NoVerdictError
-    from nf.core.files import sha256_file
     from nf.core.sections import parse_section
     from nf.monitoring import note_seen
     from nf.suspects import Examination, Interface, ServedSuspect, is_served, open_suspect, output_of
+    from nf.verdict import changed_files, identify, share_equal
     from nf.verdict import replay as judge_again
-    from nf.verdict import share_equal
 
     how = parse_section(Interface, recorded.record["asked"]["interface"], "the evidence's interface")
     asked = open_suspect(
@@ -91,7 +95,12 @@ def _ask_again(
         stated=how,
         preset=preset,
     )
-    note = partial(note_seen, place, queries.digest, suspect, long_ago=True)
+    identity = identify(suspect, asked)
+
+    def note() -> None:
+        if retired_at := note_seen(place, queries.digest, suspect, even_retired=True):
+            click.echo(f"retired        {retired_at}; the ledger notes who sees the query set all the same")
+
     try:
         examination = Examination(asked, queries, how, before_queries=note)
         examination.ask(slice(0, len(recorded.answers)))
@@ -99,16 +108,16 @@ def _ask_again(
         if isinstance(asked, ServedSuspect):
             asked.finish()
     except NoVerdictError as error:
-        click.echo(f"asked again    no verdict: {error}")
+        click.echo(f"asked again    no verdict: {printable(str(error))}")
         return False
     if not is_served(suspect):
-        known = recorded.record["suspect"].get("sha256")
-        same_file = known == sha256_file(Path(suspect))
-        click.echo(f"file           {'the same' if same_file else 'another'} (SHA-256)")
+        changed = changed_files(recorded, identity)
+        names = f": {printable(', '.join(changed))}" if changed else ""
+        unknown = "" if "beside" in recorded.record["suspect"] or not identity.get("beside") else _WEIGHTS_UNKNOWN
+        click.echo(f"file           {'another' if changed else 'the same'} (SHA-256){names}{unknown}")
     again = judge_again(recorded, queries, answers)
     click.echo(
         f"asked again    {again.verdict.outcome}, {share_equal(recorded, answers):.1%} of the answers as recorded"
     )
-    for line in again.differences:
-        click.echo(f"different      {line}")
+    _tell_differences(again)
     return again.same

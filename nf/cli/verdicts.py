@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from nf.cli.asking import Case
-from nf.cli.words import EXIT_STATUS, commitment_lines, error_lines, verdict_lines
-from nf.core.errors import NoVerdictError, SuspectError
+from nf.cli.words import EXIT_STATUS, commitment_lines, error_lines, percent, verdict_lines
+from nf.core.errors import NoVerdictError
 from nf.core.paths import PAGE_FILE
 from nf.core.printing import printable
 from nf.core.queries import QuerySet
@@ -85,7 +84,6 @@ def write_report(folder: Path, case: Case, terms: Terms) -> Path:
 
     Raises:
         ArtifactError: a file cannot be written.
-        SuspectError: the suspect's file cannot be read any more.
     """
     from nf.report import write_evidence_page
 
@@ -96,11 +94,7 @@ def write_report(folder: Path, case: Case, terms: Terms) -> Path:
 
 
 def evidence_of(case: Case, terms: Terms) -> dict[str, Any]:
-    """All that is known of a suspect that was judged, or why it was not, as plain values.
-
-    Raises:
-        SuspectError: the suspect's file cannot be read any more.
-    """
+    """All that is known of a suspect that was judged, or why it was not, as plain values."""
     facts: dict[str, Any] = {
         "folder": terms.folder,
         "asked_at": case.asked_at,
@@ -108,10 +102,10 @@ def evidence_of(case: Case, terms: Terms) -> dict[str, Any]:
         "committed": terms.committed,
     }
     if case.verdict is None or case.examined is None:
-        return no_verdict(str(case.error), terms.queries, case.place, terms.stated, **facts)
+        return no_verdict(str(case.error), terms.queries, case.identity, terms.stated, **facts)
     looks = case.staged.looks if case.staged else None
     spent = {} if case.spent is None else {"spent": asdict(case.spent)}
-    return evidence(case.verdict, case.place, case.examined, terms.queries, **facts, looks=looks) | spent
+    return evidence(case.verdict, case.identity, case.examined, terms.queries, **facts, looks=looks) | spent
 
 
 def _details(case: Case, terms: Terms) -> Iterator[str]:
@@ -165,8 +159,8 @@ def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
     if verdicts:
         common = min(verdicts, key=lambda verdict: verdict.one_hot)
         if common.levels is not None:
-            levels = common.levels
-            yield f"levels         {levels.independent:.0%} independent, {levels.trained:.0%} same data, for all (Holm)"
+            independent, trained = percent(common.levels.independent), percent(common.levels.trained)
+            yield f"levels         {independent} independent, {trained} same data, for all (Holm)"
         yield from commitment_lines(terms.committed, terms.released is not None)
         yield from error_lines(common)
         if queries.controls is not None and queries.controls.weakness is not None:
@@ -184,10 +178,9 @@ def _line(case: Case, terms: Terms) -> dict[str, Any]:
     outcome = outcome_of(case)
     named: dict[str, Any] = {"place": case.place, "status": EXIT_STATUS[outcome]}
     if outcome != ERROR:
-        with suppress(SuspectError):  # the file is gone meanwhile
-            return named | evidence_of(case, terms)
+        return named | evidence_of(case, terms)
     told: dict[str, Any] = {"outcome": outcome, "stolen": None} if case.verdict is None else case.verdict.to_json()
-    return named | told | {"reason": case.reason or "the file is gone", "query_set_digest": terms.queries.digest}
+    return named | told | {"reason": case.reason, "query_set_digest": terms.queries.digest}
 
 
 def _asking(case: Case) -> Iterator[str]:

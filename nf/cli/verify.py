@@ -1,16 +1,20 @@
 """``nf verify``: ask suspects from outside, and say whether they were stolen."""
 
-import sys
+import re
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nf.cli.commit import parse_released
 from nf.cli.words import INTERRUPTED
+from nf.core.printing import printable
 
 if TYPE_CHECKING:
     from nf.suspects import Kind
+
+_UNUSUAL = re.compile(r"[^\w.-]")  # in the name of a file
+_LONGEST = 60  # characters of a name, of up to four bytes each
 
 
 @click.command()
@@ -113,7 +117,7 @@ def verify(
     check_card(queries)
     if sequential:
         check_stages(queries)
-    day = parse_released(released)
+    day = _parse_released(released)
     committed = check_commitment(folder, queries, day)
     found = metrics or _find_metrics(folder, queries.card["scheme"])
     known = load_benchmark(found, queries, sequential=sequential) if found else None
@@ -139,23 +143,51 @@ def verify(
         stopped = error  # what was asked until then is told, for it cannot be asked again
     cases = judged(cases, queries, known)
     several = len(opened) > 1 or holds_suspects(Path(suspects[0]))
+    pages: list[Path] = []
+    kept: list[Case] = []
+    for number, case in enumerate(cases, start=1):
+        try:
+            if report is not None and outcome_of(case) != ERROR:
+                own = report / _folder_name(number, case.place) if several else report
+                pages.append(write_report(own, case, terms))
+            kept.append(case)
+        except NFError as error:
+            stopped = stopped or error  # the others' evidence is written all the same
+    # Printed when all is written: whoever reads that may have gone.
     if several:
         click.echo(tell_many(cases, terms, as_json=as_json))
     elif cases:
         click.echo(tell_one(cases[0], terms, as_json=as_json))
-    for number, case in enumerate(cases, start=1):
-        if report is not None and outcome_of(case) != ERROR:
-            own = report / f"{number:03}-{Path(case.place).name}" if several else report
-            click.echo(f"report         {write_report(own, case, terms)}", err=as_json)
-    forget(opened, cases)
+    for page in pages:
+        click.echo(f"report         {printable(str(page))}", err=as_json)
+    forget(opened, kept)
     if isinstance(stopped, NFError):
         raise stopped
-    sys.exit(worst_status(cases) if stopped is None else INTERRUPTED)
+    click.get_current_context().exit(worst_status(cases) if stopped is None else INTERRUPTED)
+
+
+def _folder_name(number: int, place: str) -> str:
+    """Of the evidence about the suspect at ``place``, whose name somebody else may have chosen."""
+    return f"{number:03}-{_UNUSUAL.sub('_', Path(place).name)[:_LONGEST]}"
+
+
+def _parse_released(text: str | None) -> date | None:
+    """The day that ``--released`` states.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from nf.core.errors import ConfigError
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"released: expected a day as in 2026-05-31, got {text!r}") from None
 
 
 def _find_metrics(folder: Path, scheme: str) -> Path | None:
     """The metrics of the query set in ``folder``: in it, where it was issued, or those of its run."""
     from nf.core.paths import METRICS_FILE
 
-    places = (folder / METRICS_FILE, folder.parent.parent / "metrics" / f"{scheme}.json")
+    places = (folder / METRICS_FILE, folder.resolve().parent.parent / "metrics" / f"{scheme}.json")
     return next((place for place in places if place.exists()), None)

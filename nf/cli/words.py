@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from nf.core.printing import printable
+
 if TYPE_CHECKING:
     from nf.core.proportions import Proportion
     from nf.verdict import Committed, PValue, Verdict
@@ -12,6 +14,9 @@ EXIT_STATUS = {"not shown": 0, "stolen": 1, "stolen or trained on your data": 4,
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, for which click's own, 1, is taken."""
+
+UNREAD = 141
+"""Exit status where nobody reads what is printed any more, as shells have it of SIGPIPE; click's own, 1, is taken."""
 
 
 def verdict_lines(verdict: "Verdict") -> Iterator[str]:
@@ -55,7 +60,7 @@ def commitment_lines(committed: "Committed | None", released: bool) -> Iterator[
         committed.before, f", NOT before the release on {committed.released}"
     )
     yield f"committed      {committed.created_at} by your own clock{when}, hash {committed.hash[:16]}"
-    stamps = ", ".join(committed.stamps) or "none, so that the time is your word"
+    stamps = ", ".join(map(printable, committed.stamps)) or "none, so that the time is your word"
     yield f"stamps         {stamps}{'; check them with the tools that made them' if committed.stamps else ''}"
 
 
@@ -65,7 +70,12 @@ def _p_value_lines(name: str, found: "PValue | None", level: float, claim: str) 
         return
     unlike = "not surprising enough" if found.explained else "neither honest models nor thieves score so"
     told = claim if found.value <= level else unlike
-    yield f"{name:<13}  p = {found.value:.2g} (level {100 * level:g} %): {told}"
+    yield f"{name:<13}  p = {found.value:.2g} (level {percent(level)}): {told}"
+
+
+def percent(level: float) -> str:
+    """A level in [0, 1], not rounded: 0.005 gives ``0.5 %``."""
+    return f"{100 * level:g} %"
 
 
 def error_lines(verdict: "Verdict") -> Iterator[str]:

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import shlex
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -305,7 +306,7 @@ def read_notes(path: Path) -> dict[str, Any]:
 
 def restore(path: Path) -> str:
     """What to do about a damaged file or folder, for the end of a message."""
-    return f"restore it with `dvc checkout --force {path}`"
+    return f"restore it with `dvc checkout --force {shlex.quote(str(path))}`"
 
 
 def sha256_bytes(data: bytes) -> str:

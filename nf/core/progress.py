@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -79,5 +79,6 @@ class _Lines:
         spent = now - self._started
         since = done - self._first
         left = f", about {(now - self._first_at) / since * (total - done):.0f} s left" if since and done < total else ""
-        sys.stderr.write(f"{self._title}: {done}/{total} {what} ({spent:.0f} s{left})\n")
-        sys.stderr.flush()
+        with suppress(BrokenPipeError):  # nobody looks any more, which is no reason to stop
+            sys.stderr.write(f"{self._title}: {done}/{total} {what} ({spent:.0f} s{left})\n")
+            sys.stderr.flush()

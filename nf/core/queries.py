@@ -1,6 +1,7 @@
 """The query set: images, the label that a stolen model gives each, how answers are scored, and how it was made."""
 
 import logging
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,5 +182,5 @@ def _warn_if_exposed(path: Path) -> None:
                 "%s: others on this machine can read this query set, which is worth nothing once a thief has it; "
                 "`chmod -R go= %s`",
                 path,
-                path.parent,
+                shlex.quote(str(path.parent)),
             )

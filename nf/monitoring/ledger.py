@@ -113,20 +113,21 @@ class Ledger:
                 sets[index] = replace(known, burnt_at=known.burnt_at or new.issued_at)
             sets.append(new)
 
-    def show(self, digest: str, suspect: str, at: str) -> None:
+    def show(self, digest: str, suspect: str, at: str, *, even_retired: bool = False) -> None:
         """Note that a suspect is about to see a set; an earlier note of the same suspect stays.
 
         Args:
             digest: digest of the query set.
             suspect: name of the suspect.
             at: present time, in ISO 8601 with offset.
+            even_retired: whether to note that of a retired set, too, as the suspect sees it all the same.
 
         Raises:
             ArtifactError: there is no such set, or it has been retired since it was looked up.
         """
         with self._locked() as sets:
             for index, known in enumerate(sets):
-                if known.digest == digest and known.status != "retired":
+                if known.digest == digest and (even_retired or known.status != "retired"):
                     sets[index] = replace(known, seen_by={suspect: at, **known.seen_by})
                     return
             raise ArtifactError(f"expected a query set that is not retired, got {digest[:16]}; use the newest one")
@@ -152,23 +153,29 @@ def shown_to(folder: Path, digest: str) -> Mapping[str, str]:
     return next((issued.seen_by for issued in sets if issued.digest == digest), {})
 
 
-def note_seen(folder: Path, digest: str, suspect: str, *, long_ago: bool = False) -> None:
+def note_seen(folder: Path, digest: str, suspect: str, *, even_retired: bool = False) -> str | None:
     """Note that ``suspect`` is about to see the query set in ``folder``, if that is one of a ledger.
 
     Args:
         folder: folder of the query set.
         digest: digest of the query set.
         suspect: file or address of the suspect; of an address, what stands behind ``?`` is left out.
-        long_ago: whether its answers are there already, so that a set that was retired since may be read by them.
+        even_retired: whether a set that is retired is noted, too: it was answered before, or is asked once more so that
+            a verdict can be repeated.
+
+    Returns:
+        Time at which the set was retired, in ISO 8601 with offset; ``None`` of any other.
 
     Raises:
-        ArtifactError: the set has been retired and the suspect is yet to be asked, or the ledger is damaged or
-            read-only.
+        ArtifactError: the set has been retired, which is not allowed for, or the ledger is damaged or read-only.
     """
     ledger = Ledger(folder.resolve().parent)
     known = next((issued for issued in ledger.sets() if issued.digest == digest), None)
-    if known is not None and not (long_ago and known.status == "retired"):
-        ledger.show(digest, suspect.partition("?")[0], datetime.now(UTC).isoformat(timespec="seconds"))
+    if known is None:
+        return None
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    ledger.show(digest, suspect.partition("?")[0], now, even_retired=even_retired)
+    return known.burnt_at
 
 
 def _read_sets(path: Path) -> tuple[IssuedSet, ...]:

@@ -61,7 +61,7 @@ def _context(record: Mapping[str, Any], queries: QuerySet) -> dict[str, Any]:
     known = queries.calibration
     return {
         "record": record,
-        "name": record["suspect"].get("file") or record["suspect"]["address"],
+        "name": record["suspect"].get("address") or record["suspect"]["file"],
         "scheme": scheme_name(record["scheme"]),
         "picture": _picture(record, queries),
         "power": power(known) if known else {},

@@ -22,7 +22,7 @@ from nf.core.sandbox import shut_in
 from nf.core.sections import parse_section
 from nf.suspects.isolated import FENCE, GIBIBYTE, NO_VERDICT, REFUSED
 from nf.suspects.network import NetworkSuspect, one_line
-from nf.suspects.networks import open_network
+from nf.suspects.networks import open_network, weights_of
 from nf.suspects.transport import pack, pack_raws, unpack
 
 _MAX_ANSWER_BYTES = 256 << 20
@@ -105,10 +105,16 @@ def _ask(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
     return pack_raws([network.ask(arrays[0], how) for how in hows])
 
 
+def _weights(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
+    del header, arrays
+    return pack({"names": weights_of(path)})
+
+
 _TASKS: dict[str, Callable[[Path, Mapping[str, Any], list[Any]], bytes]] = {
     "predict": _predict,
     "find": _find,
     "ask": _ask,
+    "weights": _weights,
 }
 
 

@@ -105,7 +105,7 @@ def examine(
     queries: QuerySet,
     stated: Interface | None = None,
     *,
-    before_queries: Callable[[], None] = lambda: None,
+    before_queries: Callable[[], object] = lambda: None,
     claim: Claim | None = None,
 ) -> Examined:
     """Ask ``suspect`` the control images, then these and the queries in one random order.
@@ -147,7 +147,7 @@ class Examination:
         queries: QuerySet,
         stated: Interface | None = None,
         *,
-        before_queries: Callable[[], None] = lambda: None,
+        before_queries: Callable[[], object] = lambda: None,
         claim: Claim | None = None,
     ) -> None:
         self._claim = claim

@@ -41,7 +41,16 @@ def read_file(path: Path, max_bytes: int = MAX_BYTES, *, kind: str = "an ONNX fi
 
 
 def read_beside(folder: Path, name: str, max_bytes: int) -> bytes:
-    """The file ``name`` of weights in ``folder``, of at most ``max_bytes``.
+    """The file ``name`` of weights in ``folder``, of at most ``max_bytes``; errors as of ``find_beside``."""
+    path = find_beside(folder, name, max_bytes)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
+def find_beside(folder: Path, name: str, max_bytes: int) -> Path:
+    """Path of the file ``name`` of weights in ``folder``, of at most ``max_bytes``.
 
     Raises:
         SuspectError: it is elsewhere, missing, too large, a link or no regular file.
@@ -56,12 +65,16 @@ def read_beside(folder: Path, name: str, max_bytes: int) -> bytes:
             raise SuspectError(f"expected weights in a plain file, got a link, folder or device for {named(name)}")
         if status.st_size > max_bytes:
             raise SuspectError(f"expected at most {max_bytes:,} bytes of weights, got {status.st_size:,}")
-        return path.read_bytes()
     except OSError as error:
-        raise SuspectError(
-            f"expected weights in {named(name)} beside the file, cannot read them ({error.strerror}); put the file "
-            "there that was exported together with this one"
-        ) from None
+        raise _unreadable(name, error) from None
+    return path
+
+
+def _unreadable(name: str, error: OSError) -> SuspectError:
+    return SuspectError(
+        f"expected weights in {named(name)} beside the file, cannot read them ({error.strerror}); put the file there "
+        "that was exported together with this one"
+    )
 
 
 def named(name: str) -> str:

@@ -18,6 +18,9 @@ from nf.suspects.files import MAX_BYTES, named, read_beside, read_file
 from nf.suspects.formats import advice
 from nf.suspects.signature import Port, Signature
 
+LOCATION = "location"
+"""Key of the name of a file of weights, in whatever holds some of its weights in files beside it."""
+
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
 _LOOPS = {"Loop", "Scan", "SequenceMap"}
 _BRANCH = "If"
@@ -39,12 +42,7 @@ def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Sign
             domains or loops; or it is not a network from arrays to arrays.
     """
     data = read_file(path, max_bytes)
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError:
-        raise SuspectError(
-            f"{path}: expected an ONNX file, got {advice(path, data) or 'something else or a part of one'}"
-        ) from None
+    model = _parsed(path, data)
     if not model.graph.node:
         raise SuspectError(f"{path}: expected an ONNX file, got {advice(path, data) or 'one without a graph'}")
     try:
@@ -56,6 +54,25 @@ def read_suspect(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[bytes, Sign
         raise SuspectError(f"{path}: {error}") from None
     except EncodeError:
         raise SuspectError(f"{path}: expected a network of less than 2 GiB with its weights, got more") from None
+
+
+def weights_of_onnx(path: Path) -> tuple[str, ...]:
+    """Names of the files that the ONNX file at ``path`` says its weights lie in, each once; none if in itself.
+
+    Raises:
+        SuspectError: the file is missing, empty, too large or no ONNX.
+    """
+    places = chain.from_iterable(tensor.external_data for tensor in _tensors(_parsed(path, read_file(path))))
+    return tuple(dict.fromkeys(entry.value for entry in places if entry.key == LOCATION))
+
+
+def _parsed(path: Path, data: bytes) -> onnx.ModelProto:
+    try:
+        return onnx.load_model_from_string(data)
+    except DecodeError:
+        raise SuspectError(
+            f"{path}: expected an ONNX file, got {advice(path, data) or 'something else or a part of one'}"
+        ) from None
 
 
 def _refuse_harmful(model: onnx.ModelProto) -> None:
@@ -129,7 +146,7 @@ def _take_in_weights(model: onnx.ModelProto, folder: Path, max_bytes: int) -> bo
     outside = [t for t in _tensors(model) if t.external_data or t.data_location == onnx.TensorProto.EXTERNAL]
     for tensor in outside:
         where = {entry.key: entry.value for entry in tensor.external_data}
-        name = where.get("location", "")
+        name = where.get(LOCATION, "")
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             raise SuspectError(f"expected weights inside the file or beside it, got both for {named(tensor.name)}")
         if name not in files:

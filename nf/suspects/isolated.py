@@ -27,7 +27,9 @@ from nf.core.predictor import OutputKind
 from nf.core.printing import printable
 from nf.core.sections import parse_section
 from nf.suspects.answers import check_answers
-from nf.suspects.files import MAX_BYTES
+from nf.suspects.files import MAX_BYTES, find_beside, read_file
+from nf.suspects.formats import HEAD_BYTES, is_openvino
+from nf.suspects.inspect_onnx import LOCATION
 from nf.suspects.interpret import Raw
 from nf.suspects.probe import Found
 from nf.suspects.transport import pack, unpack, unpack_raws
@@ -124,6 +126,30 @@ class IsolatedSuspect:
             return unpack_raws(data, len(hows))
         except ValueError as error:
             raise self._garbled(data) from error
+
+    def weights(self) -> list[Path]:
+        """The files beside its own that it says its weights lie in; it is inspected for that, and not run.
+
+        Raises:
+            SuspectError: it is missing, too large or none that can be asked, or they are no plain files beside it.
+        """
+        content = read_file(self.path)
+        if LOCATION.encode() not in content and not is_openvino(content[:HEAD_BYTES]):
+            return []  # as most are, without another process
+        data = self._do({"task": "weights"}, [])
+        try:
+            names = [str(name) for name in unpack(data)[0]["names"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._garbled(data) from error
+        found: list[Path] = []
+        left = MAX_BYTES - len(content)
+        try:
+            for name in names:
+                found.append(find_beside(self.path.resolve().parent, name, left))
+                left -= found[-1].stat().st_size
+        except SuspectError as error:
+            raise SuspectError(f"{self.path}: {error}") from None
+        return found
 
     def _garbled(self, data: bytes) -> SuspectError:
         return SuspectError(f"{self.path}: expected answers as .npy, got {len(data)} other bytes")

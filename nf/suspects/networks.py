@@ -1,13 +1,16 @@
 """The runtime that a suspect's file is for, by its first bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from nf.suspects.formats import HEAD_BYTES, is_openvino, is_tflite
+from nf.suspects.inspect_onnx import weights_of_onnx
 from nf.suspects.network import Network
 from nf.suspects.onnx import OnnxNetwork
+from nf.suspects.openvino import bin_of
 
 
 def _openvino(path: Path) -> Network:
@@ -22,11 +25,27 @@ def _tflite(path: Path) -> Network:
     return TfliteNetwork(path)
 
 
-_EXTRAS: Mapping[str, tuple[Callable[[bytes], bool], Callable[[Path], Network]]] = {
-    "openvino": (is_openvino, _openvino),
-    "ai_edge_litert": (is_tflite, _tflite),
-}
-"""By the module of a runtime that is an extra: whether a file that begins so is for it, and what loads the file."""
+@dataclass(frozen=True)
+class _Extra:
+    """A runtime that is an extra.
+
+    Attributes:
+        module: name of the module, found where the extra is installed.
+        fits: whether a file that begins with so many bytes is for it.
+        load: what loads the file.
+        weights: names of the files beside it that hold its weights.
+    """
+
+    module: str
+    fits: Callable[[bytes], bool]
+    load: Callable[[Path], Network]
+    weights: Callable[[Path], tuple[str, ...]]
+
+
+_EXTRAS = (
+    _Extra("openvino", is_openvino, _openvino, lambda path: (bin_of(path),)),
+    _Extra("ai_edge_litert", is_tflite, _tflite, lambda path: ()),
+)
 
 
 def open_network(path: Path) -> Network:
@@ -35,11 +54,23 @@ def open_network(path: Path) -> Network:
     Raises:
         SuspectError: it is none of these, or cannot or should not be loaded.
     """
+    extra = _extra_for(path)
+    return OnnxNetwork(path) if extra is None else extra.load(path)
+
+
+def weights_of(path: Path) -> tuple[str, ...]:
+    """Names of the files beside ``path`` that the network there says its weights lie in; it is not run.
+
+    Raises:
+        SuspectError: it is none that can be asked.
+    """
+    extra = _extra_for(path)
+    return weights_of_onnx(path) if extra is None else extra.weights(path)
+
+
+def _extra_for(path: Path) -> _Extra | None:
     head = _head(path)
-    for module, (fits, load) in _EXTRAS.items():
-        if fits(head) and find_spec(module) is not None:
-            return load(path)
-    return OnnxNetwork(path)
+    return next((extra for extra in _EXTRAS if extra.fits(head) and find_spec(extra.module) is not None), None)
 
 
 def _head(path: Path) -> bytes:

@@ -37,7 +37,7 @@ class OpenVinoNetwork(Network):
         self.path = path
         network = read_file(path, kind="an OpenVINO model")
         try:
-            weights = read_beside(path.parent, f"{path.stem}.bin", MAX_BYTES - len(network))
+            weights = read_beside(path.parent, bin_of(path), MAX_BYTES - len(network))
         except SuspectError as error:
             raise SuspectError(f"{path}: {error}") from None
         try:
@@ -53,6 +53,11 @@ class OpenVinoNetwork(Network):
         places = {port.name: place for place, port in enumerate(self.signature.inputs)}
         answers = self._compiled({places[name]: np.ascontiguousarray(given) for name, given in feeds.items()})
         return [answers[self.signature.outputs.index(port)] for port in wanted]
+
+
+def bin_of(path: Path) -> str:
+    """Name of the file that the weights of the network at ``path`` lie in."""
+    return f"{path.stem}.bin"
 
 
 def _port(port: Any) -> Port:

@@ -104,6 +104,11 @@ class ServedSuspect:
         return self._how
 
     @property
+    def address(self) -> str:
+        """Where it is, as it may be shown: without what stands behind ``?``."""
+        return self._speech.name
+
+    @property
     def asked(self) -> Asked:
         """What it has been asked so far, and at what cost."""
         return self._caller.asked

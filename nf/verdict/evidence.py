@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,9 +18,11 @@ from nf.core.calibration import Calibration, Group, Look
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import make_folder, sha256_bytes, sha256_file, write_sealed
 from nf.core.paths import ANSWERS_FILE, EVIDENCE_FILE
+from nf.core.predictor import Predictor
+from nf.core.printing import printable
 from nf.core.queries import QuerySet
 from nf.core.version import VERSION
-from nf.suspects import Examined, Interface, is_address
+from nf.suspects import Examined, Interface, IsolatedSuspect, ServedSuspect, is_address
 from nf.verdict.card import scheme_of
 from nf.verdict.commitment import Committed
 from nf.verdict.decision import Verdict
@@ -34,9 +36,38 @@ _RUNTIMES = {"openvino": "openvino", "ai-edge-litert": "ai_edge_litert"}
 _GROUPS: tuple[Group, ...] = ("thief", "independent", "twin")
 
 
+def identify(place: str, suspect: Predictor | None = None) -> dict[str, Any]:
+    """What a suspect is, in plain values: its address, or its file and those that its weights lie in, with SHA-256.
+
+    Call it before the suspect is asked: the files are read then.
+
+    Args:
+        place: address of the suspect, or path of its file.
+        suspect: the same, opened; without it, files of weights and the address in an adapter file are not known.
+
+    Returns:
+        ``address``, or ``file``, ``sha256`` and ``bytes``: of an adapter file, with the ``address`` that it describes;
+        of a network, with the same of each file of its weights under ``beside``.
+
+    Raises:
+        SuspectError: a file cannot be read.
+    """
+    if is_address(place):
+        return {"address": place}
+    beside = suspect.weights() if isinstance(suspect, IsolatedSuspect) else None
+    path = Path(place)
+    try:
+        known = _file_facts(path)
+        if beside is not None:
+            known["beside"] = list(map(_file_facts, beside))
+    except OSError as error:
+        raise SuspectError(f"{path}: expected the suspect's file, cannot read it: {error.strerror}") from error
+    return {"address": suspect.address, **known} if isinstance(suspect, ServedSuspect) else known
+
+
 def evidence(
     verdict: Verdict,
-    suspect: str,
+    suspect: str | Mapping[str, Any],
     examined: Examined,
     queries: QuerySet,
     *,
@@ -50,7 +81,7 @@ def evidence(
 
     Args:
         verdict: the verdict.
-        suspect: address of the suspect, or path of its file, of which SHA-256 and size are added.
+        suspect: what ``identify`` said of the suspect before it was asked, or its address or file, which is read now.
         examined: how the suspect was asked, and what it answered to control images and queries.
         queries: query set that it was asked.
         folder: folder of the query set, where a replay looks for it.
@@ -82,7 +113,7 @@ def evidence(
 def no_verdict(
     reason: str,
     queries: QuerySet,
-    suspect: str,
+    suspect: str | Mapping[str, Any],
     stated: Interface,
     *,
     folder: Path | None = None,
@@ -95,7 +126,7 @@ def no_verdict(
     Args:
         reason: why there is none.
         queries: query set that it would have been judged with.
-        suspect: address of the suspect, or path of its file.
+        suspect: what ``identify`` said of the suspect before it was asked, or its address or file, which is read now.
         stated: how it was said to be asked.
         folder: folder of the query set.
         asked_at: time at which it was asked, with offset; now if ``None``.
@@ -108,7 +139,7 @@ def no_verdict(
     return {
         "outcome": "no verdict",
         "stolen": None,
-        "reason": reason,
+        "reason": printable(reason),
         "scheme": scheme_of(queries),
         "query_set_digest": queries.digest,
         "stated": stated.to_json(),
@@ -209,7 +240,7 @@ def _summary(known: Calibration, queries: int) -> dict[str, Any]:
 
 
 def _facts(
-    suspect: str,
+    suspect: str | Mapping[str, Any],
     queries: QuerySet,
     folder: Path | None,
     asked_at: datetime | None,
@@ -227,14 +258,14 @@ def _facts(
         **{name: version(name) for name in _RUNTIMES if find_spec(_RUNTIMES[name]) is not None},
     }
     query_set = {
-        "folder": None if folder is None else str(folder),
+        "folder": None if folder is None else str(folder.resolve()),
         "queries": len(queries),
         "controls": queries.controls.digest if queries.controls else None,
         "calibration": queries.calibration.digest if queries.calibration else None,
         "floor": queries.card.get("floor"),
     }
     return {
-        "suspect": {"address": suspect} if is_address(suspect) else _file_facts(Path(suspect)),
+        "suspect": identify(suspect) if isinstance(suspect, str) else dict(suspect),
         "released": released.isoformat() if released else None,
         "asked_at": (asked_at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
         "query_set": query_set,
@@ -244,7 +275,4 @@ def _facts(
 
 
 def _file_facts(path: Path) -> dict[str, Any]:
-    try:
-        return {"file": path.name, "sha256": sha256_file(path), "bytes": path.stat().st_size}
-    except OSError as error:
-        raise SuspectError(f"{path}: expected the suspect's file, cannot read it: {error.strerror}") from error
+    return {"file": printable(path.name), "sha256": sha256_file(path), "bytes": path.stat().st_size}

@@ -1,6 +1,7 @@
 """Judging once more by recorded answers, and saying whether the verdict is the same."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,37 @@ def share_equal(recorded: Recorded, answers: Answers) -> float:
     return float(np.mean(answers.labels == recorded.answers.labels))
 
 
+def changed_files(recorded: Recorded, now: Mapping[str, Any]) -> list[str]:
+    """Names of the suspect's files that are not as recorded: its own, and those that its weights lie in.
+
+    Evidence of older versions does not list the latter.
+
+    Args:
+        recorded: evidence about a suspect in a file.
+        now: what ``nf.verdict.identify`` says of the suspect.
+
+    Raises:
+        ArtifactError: the evidence is damaged.
+    """
+    try:
+        was = recorded.record["suspect"]
+        changed = [] if was.get("sha256") == now["sha256"] else [str(now["file"])]
+        if "beside" not in was:
+            return changed
+        before, after = ({(each["file"], each["sha256"]) for each in known["beside"]} for known in (was, now))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"{EVIDENCE_FILE} is damaged: expected the suspect's files, got {error!r}") from error
+    return changed + sorted({str(name) for name, _ in before ^ after})
+
+
 def _judge(record: dict[str, Any], answers: Answers, queries: QuerySet) -> Verdict:
     verdict = decide(answers, queries) if record["looks"] is None else decide_at_look(answers.labels, queries)
     suspects = record["suspects"]
+    if not isinstance(suspects, int) or isinstance(suspects, bool) or suspects < 1:
+        raise ArtifactError(f"{EVIDENCE_FILE} is damaged: expected a number of suspects from 1 on, got {suspects!r}")
     if suspects == 1 or verdict.levels is None:
         return verdict
-    # Judged beside other suspects, by whom the correction hangs: it is read, and checked to be one.
+    # Judged beside other suspects, on whose answers the correction hangs. The recorded one is taken where it is one.
     independent, trained = (
         _as_corrected(found, record[name], suspects)
         for name, found in (("independent", verdict.independent), ("trained", verdict.trained))
@@ -132,11 +158,14 @@ def _judge(record: dict[str, Any], answers: Answers, queries: QuerySet) -> Verdi
 
 
 def _as_corrected(found: PValue | None, recorded: dict[str, Any] | None, suspects: int) -> PValue | None:
-    """``found`` with the recorded value, where that is ``found`` corrected for up to so many ``suspects``."""
+    """``found`` with the recorded value, where that is ``found`` corrected for up to so many ``suspects``.
+
+    Whatever is recorded, a correction never makes a p-value smaller.
+    """
     if found is None or recorded is None:
         return found
     highest = min(1.0, found.value * suspects)
-    return found.corrected(min(max(recorded["value"], found.value), highest))
+    return found.corrected(max(found.value, min(recorded["value"], highest)))
 
 
 def _differences(record: dict[str, Any], verdict: Verdict, queries: QuerySet) -> list[str]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nf.core.errors import ArtifactError
-from nf.monitoring import IssuedSet, Ledger
+from nf.monitoring import IssuedSet, Ledger, note_seen
 
 
 def made(digest, at="2026-11-01T03:00:00+00:00", seed=7):
@@ -43,6 +43,17 @@ def test_a_retired_set_keeps_its_day_and_is_not_shown(ledger):
     assert [issued.burnt_at for issued in ledger.sets()] == ["2026-11-02", "2026-11-03", None]
     with pytest.raises(ArtifactError, match="expected a query set that is not retired, got aaaaaaaaaaaaaaaa"):
         ledger.show("a" * 64, "shop", "2026-11-04")
+
+
+def test_who_sees_a_retired_set_all_the_same_is_noted(ledger, tmp_path):
+    for number, letter in enumerate("ab"):
+        ledger.issue(made(letter * 64, f"2026-11-0{number + 1}"))
+    assert note_seen(ledger.folder("b" * 64), "b" * 64, "shop") is None
+    with pytest.raises(ArtifactError, match="expected a query set that is not retired"):
+        note_seen(ledger.folder("a" * 64), "a" * 64, "shop")
+    assert note_seen(ledger.folder("a" * 64), "a" * 64, "shop", even_retired=True) == "2026-11-02"
+    assert [set(issued.seen_by) for issued in ledger.sets()] == [{"shop"}, {"shop"}]
+    assert note_seen(tmp_path / "elsewhere" / "set", "a" * 64, "shop") is None
 
 
 def test_the_same_set_is_not_issued_twice(ledger):

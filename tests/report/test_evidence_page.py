@@ -201,3 +201,25 @@ def test_it_fits_its_window(browser: Any, calibrated: QuerySet, tmp_path: Path, 
     assert browser.get_log("browser") == []
     inner, whole = browser.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
     assert whole <= inner
+
+
+@pytest.mark.parametrize(
+    ("suspects", "sentence"),
+    [
+        (1, "The levels hold for one suspect and one query set. Whoever tries many sets or many suspects has to"),
+        (3, "The levels hold for 3 suspects together and one query set. Whoever tries many sets has to correct"),
+    ],
+)
+def test_the_limits_ask_for_no_correction_that_was_made(
+    calibrated: QuerySet, tmp_path: Path, suspects: int, sentence: str
+) -> None:
+    page = page_of(calibrated, tmp_path, record_of(calibrated, tmp_path, 20, suspects=suspects))
+    assert sentence in page
+    assert page.count("The levels hold for") == 1
+
+
+def test_the_page_lists_the_files_of_weights(calibrated: QuerySet, tmp_path: Path) -> None:
+    record = record_of(calibrated, tmp_path, 20)
+    record["suspect"]["beside"] = [{"file": "odd.onnx.data", "sha256": "5" * 64, "bytes": 1234}]
+    weights = f"<dt>Weights beside it</dt><dd>odd.onnx.data, 1,234 bytes, SHA-256 <code>{'5' * 64}</code></dd>"
+    assert weights in page_of(calibrated, tmp_path, record)

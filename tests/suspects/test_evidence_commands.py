@@ -1,21 +1,31 @@
 """``nf verify --report``, ``nf commit`` and ``nf replay``, on tables of answers."""
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 
+from nf.cli import asking
 from nf.cli.commit import commit
 from nf.cli.replay import replay
 from nf.cli.verify import verify
+from nf.cli.words import UNREAD
+from nf.core.calibration import Levels
 from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import read_json, restore, sha256_file, write_json, write_sealed
 from nf.core.queries import QuerySet
 from nf.monitoring import IssuedSet, Ledger, note_seen
+from tests.suspects.conftest import parse
 
 Table = Callable[[int], Path]
 
@@ -207,3 +217,141 @@ def test_no_verdict_has_a_report_and_no_replay(folder: Path, table: Table, tmp_p
     assert "No verdict" in (tmp_path / "report" / "index.html").read_text()
     with pytest.raises(ArtifactError, match="expected evidence of a verdict, got the outcome 'no verdict'"):
         _typed(replay, tmp_path / "report")
+
+
+def test_a_replay_notices_another_file_of_weights(graded: QuerySet, learned: str, tmp_path: Path) -> None:
+    """The network's own file says nothing of them; what they hold does not matter to the answers of this one."""
+    graded.save(tmp_path / "set")
+    suspect, report = tmp_path / "s.onnx", tmp_path / "report"
+    onnx.save_model(parse(learned), suspect, save_as_external_data=True, location="s.weights", size_threshold=0)
+    assert _typed(verify, suspect, "--queries", tmp_path / "set", "--report", report)[0] == 1
+    (weights,) = read_json(report / "evidence.json")["suspect"]["beside"]
+    assert (weights["file"], weights["bytes"]) == ("s.weights", (tmp_path / "s.weights").stat().st_size)
+    assert "file           the same (SHA-256)\n" in _typed(replay, report, suspect)[1]
+
+    (tmp_path / "s.weights").write_bytes(bytes(weights["bytes"]))
+    code, printed = _typed(replay, report, suspect)
+    assert (code, "100.0% of the answers as recorded" in printed) == (0, True)
+    assert "file           another (SHA-256): s.weights\n" in printed
+
+    record = read_json(report / "evidence.json")
+    del record["suspect"]["beside"]
+    write_sealed(report / "evidence.json", record)
+    code, printed = _typed(replay, report, suspect)
+    assert code == 0
+    assert "file           the same (SHA-256); of the weights beside it, this evidence of an older version" in printed
+
+
+def test_what_a_suspect_is_is_read_before_it_is_asked(
+    folder: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspect, known = table(20), sha256_file(table(20))
+
+    def swapped(cases: Any, *others: Any) -> Any:
+        suspect.write_text("another")
+        return judged(cases, *others)
+
+    judged = asking.judged
+    monkeypatch.setattr(asking, "judged", swapped)
+    assert _typed(verify, suspect, "--queries", folder, "--report", tmp_path / "report")[0] == 1
+    assert read_json(tmp_path / "report" / "evidence.json")["suspect"]["sha256"] == known
+
+
+def test_whoever_sees_a_retired_set_in_a_replay_is_noted(folder: Path, table: Table, calibrated: QuerySet) -> None:
+    ledger = Ledger(folder.parent)
+    ledger.issue(IssuedSet(calibrated.digest, "naturalfinger", 1, "2026-11-01T00:00:00+00:00"))
+    report = folder.parent / "report"
+    _typed(verify, table(20), "--queries", folder, "--report", report)
+    ledger.issue(IssuedSet("0" * 64, "naturalfinger", 2, "2026-12-01T00:00:00+00:00"))
+    other = table(19)
+    printed = _typed(replay, report, other)[1]
+    assert "retired        2026-12-01T00:00:00+00:00; the ledger notes who sees the query set all the same\n" in printed
+    assert str(other) in ledger.sets()[0].seen_by
+
+
+def test_commands_to_paste_hold_any_folder(
+    tmp_path: Path, calibrated: QuerySet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "my sets" / "it's $(one)"
+    calibrated.save(folder)
+    printed = _typed(commit, folder)[1]
+    public = str(folder.with_name(f"{folder.name}.commitment") / "commitment.json")
+    commands = [shlex.split(line, comments=True) for line in printed.splitlines() if line.startswith("  ")]
+    assert commands[0] == [
+        *("openssl", "ts", "-query", "-data", public, "-sha256", "-cert"),
+        *("-out", f"{public}.tsq"),
+    ]
+    assert commands[1:3] == [["ots", "stamp", public], ["gpg", "--detach-sign", "--armor", public]]
+    assert commands[3] == ["git", "tag", "-s", "commitment-1", "-F", public]
+    assert shlex.split(restore(folder).split("`")[1]) == ["dvc", "checkout", "--force", str(folder)]
+    monkeypatch.setattr("nf.core.queries.is_exposed", lambda path: True)
+    QuerySet.load(folder)
+    assert shlex.split(caplog.messages[-1].split("`")[1]) == ["chmod", "-R", "go=", str(folder)]
+
+
+def test_error_rates_are_found_from_within_the_folder(
+    table: Table, tmp_path: Path, calibrated: QuerySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run" / "fingerprints" / "naturalfinger"
+    calibrated.save(folder)
+    assert calibrated.calibration is not None
+    rates = {name: {"count": 1, "total": 9} for name in ("independent_accused", "trained_accused", "missed")}
+    metrics = {"query_set": calibrated.digest, "threshold": 0.6, "calibration": calibrated.calibration.digest}
+    write_json(tmp_path / "run" / "metrics" / "naturalfinger.json", metrics | {"verdicts": {**rates, "thieves": {}}})
+    suspect = table(20)
+    for place, name in ((tmp_path, folder), (folder, "."), (folder.parent, "naturalfinger")):
+        monkeypatch.chdir(place)
+        assert "independent models accused: 1 of 9" in _typed(verify, suspect, "--queries", name)[1]
+
+
+def test_a_replay_finds_the_set_from_anywhere(
+    folder: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspect = table(20)
+    monkeypatch.chdir(tmp_path)
+    assert _typed(verify, suspect, "--queries", folder.name, "--report", "report")[0] == 1
+    monkeypatch.chdir(folder)
+    assert _typed(replay, tmp_path / "report")[0] == 0
+
+
+def test_levels_are_printed_as_they_are(table: Table, tmp_path: Path, calibrated: QuerySet) -> None:
+    assert calibrated.calibration is not None
+    strict = replace(calibrated.calibration, levels=Levels(0.005, 0.025))
+    replace(calibrated, calibration=strict).save(tmp_path / "strict")
+    printed = _typed(verify, table(20), "--queries", tmp_path / "strict")[1]
+    assert "(level 0.5 %)" in printed
+    assert "(level 2.5 %)" in printed
+    printed = _typed(verify, table(20), table(0), "--queries", tmp_path / "strict")[1]
+    assert "levels         0.5 % independent, 2.5 % same data, for all (Holm)" in printed
+
+
+def test_another_note_than_was_published_is_refused(folder: Path) -> None:
+    _typed(commit, folder, "--note", "first")
+    assert _typed(commit, folder, "--note", "first")[0] == 0
+    with pytest.raises(ConfigError, match=r"note: expected 'first', with which this set was committed at .*, got 'n"):
+        _typed(commit, folder, "--note", "next")
+
+
+def _nf_unread(*arguments: object, unread: str) -> int:
+    """The status of ``nf`` in a process of its own, where whoever reads ``stdout`` or ``stderr`` has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from nf.cli import main; main()", *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, unread: writing}
+    done = subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, **streams)
+    os.close(writing)
+    assert b"Traceback" not in (done.stdout or b"") + (done.stderr or b"")
+    return done.returncode
+
+
+def test_where_nobody_reads_what_is_printed_the_status_accuses_nobody(
+    folder: Path, table: Table, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    assert _nf_unread("verify", table(0), "--queries", folder, "--report", report, unread="stdout") == UNREAD
+    assert UNREAD not in (0, 1, 2, 3, 4)
+    assert {path.name for path in report.iterdir()} == {"answers.safetensors", "evidence.json", "index.html"}
+    assert _nf_unread("replay", report, unread="stdout") == UNREAD
+    assert _nf_unread("--help", unread="stdout") == UNREAD
+    assert _nf_unread("verify", tmp_path / "nothing.csv", "--queries", folder, unread="stderr") == UNREAD
+    assert _nf_unread("verify", table(0), table(20), "--queries", folder, unread="stderr") in (1, 120)

@@ -1,6 +1,7 @@
 """Imitations of hosted services, in the shapes that their documentation publishes, around one and the same model."""
 
 import base64
+import hashlib
 import io
 import json
 import threading
@@ -317,6 +318,27 @@ def test_the_command_takes_an_adapter_file(queries, tmp_path, monkeypatch):
     assert "requests for" in done.output
     assert "cost" in done.output
     assert list((tmp_path / "state/naturalfinger").iterdir()) == []
+
+
+def test_evidence_names_the_address_of_an_adapter_file_and_no_secret(queries, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SHOP_KEY", "hush-hush")
+    queries.save(tmp_path / "queries")
+    with serving(azure, []) as address:
+        described = {"address": f"{address}?user=hush-too", "query": {"key": "$SHOP_KEY"}, "labels": list(NAMES)}
+        path = write(tmp_path, preset="azure-custom-vision", **described)
+        arguments = [str(path), "--queries", str(tmp_path / "queries"), "--report", str(tmp_path / "report")]
+        done = CliRunner().invoke(verify, arguments, catch_exceptions=False)
+    assert done.exit_code == 4, done.output
+    evidence, page = ((tmp_path / "report" / name).read_text() for name in ("evidence.json", "index.html"))
+    assert json.loads(evidence)["suspect"] == {
+        "address": address,
+        "file": "shop.yaml",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+    }
+    assert address in page
+    assert "hush" not in evidence + page
 
 
 def test_the_command_needs_no_home(queries, tmp_path, monkeypatch):

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from nf.core.controls import Controls
 from nf.core.errors import SuspectError
+from nf.core.files import sha256_file
 from nf.core.interface import Interface
 from nf.core.queries import QuerySet
 from nf.suspects import IsolatedSuspect, examine, networks
 from nf.suspects.networks import open_network
+from nf.verdict import identify
 from tests.suspects.conftest import parse
 
 WEIGHTS = np.random.default_rng(0).normal(size=(16, 3)).astype(np.float32)
@@ -108,6 +110,14 @@ def test_weights_of_openvino_are_a_plain_file_beside_it(tmp_path: Path) -> None:
     weights.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SuspectError, match="expected weights in a plain file, got a link"):
         IsolatedSuspect(path, "logits")(POOL)
+
+
+def test_the_weights_of_openvino_are_known_before_it_is_asked(tmp_path: Path) -> None:
+    path = ir(tmp_path)
+    (tmp_path / "notes.txt").write_text("no weights")
+    assert IsolatedSuspect(path, "logits").weights() == [tmp_path / "suspect.bin"]
+    (weights,) = identify(str(path), IsolatedSuspect(path, "logits"))["beside"]
+    assert (weights["file"], weights["sha256"]) == ("suspect.bin", sha256_file(tmp_path / "suspect.bin"))
 
 
 @pytest.mark.parametrize("write", [ir, tflite])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from nf.cli import BUG, main
 from nf.cli.verify import verify
+from nf.cli.words import UNREAD
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
 from nf.core.files import write_json
@@ -105,6 +106,20 @@ def test_a_bug_does_not_end_like_an_accusation(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("code", "status"), [(1, UNREAD), ("no module", BUG), (4, BUG), (0, 0), (None, 0)])
+def test_an_end_that_is_not_the_commands_own_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, code: object, status: int
+) -> None:
+    def ends(*, standalone_mode: bool) -> None:
+        del standalone_mode
+        raise SystemExit(code)
+
+    monkeypatch.setattr("nf.cli.commands.cli", ends)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status not in (1, 3, 4)
+
+
 @pytest.mark.parametrize("error", [click.Abort(), KeyboardInterrupt()])
 def test_ctrl_c_is_a_line_and_no_accusation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
@@ -161,3 +176,4 @@ def test_the_ledger_notes_who_is_about_to_see_an_issued_set(
     with pytest.raises(ArtifactError, match="expected a query set that is not retired"):
         _verify(suspect, "--queries", folder)
     assert "matching rate" in _verify(table, "--queries", folder)  # that was asked before
+    assert set(ledger.sets()[0].seen_by) == {str(suspect), str(table)}

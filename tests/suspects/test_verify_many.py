@@ -1,6 +1,7 @@
 """``nf verify A B C``: a line for each suspect, none of which keeps the others from theirs."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from nf.cli import asking
+from nf.cli import asking, verdicts
 from nf.cli.verdicts import WORST_FIRST
 from nf.cli.verify import verify
 from nf.cli.words import INTERRUPTED
@@ -83,7 +84,7 @@ def test_a_folder_gives_a_line_for_each_by_name(run: Run, folder: Path) -> None:
     refused = "expected an ONNX file, got something else or a part of one"
     assert told["d-junk.pth"] == ["ERROR", "-", "-", "-", "-", refused]
     assert "suspects       4: 1 NOT SHOWN, 1 STOLEN, 1 NO VERDICT, 1 ERROR\n" in done.stdout
-    assert "levels         1% independent, 5% same data, for all (Holm)" in done.stdout
+    assert "levels         1 % independent, 5 % same data, for all (Holm)" in done.stdout
     assert "asking suspects: 4/4" in done.stderr
 
 
@@ -200,6 +201,50 @@ def test_names_in_a_folder_do_not_steer_a_terminal(run: Run, folder: Path) -> No
     done = run(folder)
     assert "\x1b" not in done.output
     assert "e\ufffd[2K\ufffdx.onnx" in done.stdout
+
+
+def test_names_in_a_folder_do_not_cost_reports(run: Run, folder: Path, learned: str, tmp_path: Path) -> None:
+    """Whoever filled it may have chosen names that are no UTF-8, as long as names can be, or that steer a terminal."""
+    thief, report = parse(learned).SerializeToString(), tmp_path / "report"
+    names = [b"b\xff.onnx", b"c" * 250 + b".onnx", b"d\x1b]0;x\x07 $(touch x).onnx", b"e.onnx"]
+    for path in folder.iterdir():
+        path.unlink()
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes(thief)
+    done = run(folder, "--report", report)
+    assert done.exit_code == 1
+    assert "\x1b" not in done.output
+    assert sorted(path.name for path in report.iterdir()) == [
+        "001-b_.onnx",
+        f"002-{'c' * 60}",
+        "003-d_]0;x_ $(touch x).onnx".replace("]", "_").translate(str.maketrans(";$() ", "_____")),
+        "004-e.onnx",
+    ]
+    assert done.stdout.count("report         ") == 4
+    for path in report.iterdir():
+        assert (path / "index.html").exists()
+    told = [json.loads((path / "evidence.json").read_text())["suspect"]["file"] for path in sorted(report.iterdir())]
+    assert told == ["b\ufffd.onnx", os.fsdecode(names[1]), "d\ufffd]0;x\ufffd $(touch x).onnx", "e.onnx"]
+
+
+def test_a_report_that_cannot_be_written_does_not_cost_the_others(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(place: Path, case: asking.Case, terms: verdicts.Terms) -> Path:
+        if "a-honest" in case.place:
+            raise ArtifactError("disk full")
+        return write_report(place, case, terms)
+
+    forgotten: list[str] = []
+    write_report = verdicts.write_report
+    monkeypatch.setattr(verdicts, "write_report", written)
+    monkeypatch.setattr(asking, "forget", lambda _, cases: forgotten.extend(Path(case.place).name for case in cases))
+    given = [str(folder), "--queries", str(tmp_path / "queries"), "--report", str(tmp_path / "report")]
+    done = CliRunner().invoke(verify, given)
+    assert str(done.exception) == "disk full"
+    assert list(rows(done)) == ["a-honest.onnx", "b-thief.onnx", "c-nonsense.onnx", "d-junk.pth"]
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"002-b-thief.onnx", "003-c-nonsense.onnx"}
+    assert forgotten == ["b-thief.onnx", "c-nonsense.onnx", "d-junk.pth"]  # the first may be asked on
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), INTERRUPTED), (ArtifactError("disk full"), None)])

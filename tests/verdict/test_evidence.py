@@ -1,6 +1,7 @@
 """Evidence that can be repeated, and what happens when it was tampered with."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import pytest
 
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import read_json
+from nf.core.files import read_json, write_sealed
 from nf.core.queries import QuerySet
 from nf.suspects import Examined, Interface
 from nf.suspects.probe import Found
@@ -169,6 +170,31 @@ def test_corrections_for_other_suspects_are_let_through_and_no_more(
     write(8, times(40))
     (line,) = replay(load_evidence(tmp_path / "evidence"), calibrated).differences
     assert line.startswith("p-value, independent: ")
+
+
+@pytest.mark.parametrize("suspects", [1e-9, 0, -1, True, 0.5, 1.0, "4", None])
+def test_a_number_of_suspects_that_is_none_is_refused(
+    calibrated: QuerySet, write: Written, tmp_path: Path, suspects: object
+) -> None:
+    """By one below 1, a correction would make p-values smaller: a forged accusation would be confirmed."""
+    record = write(0)
+    smaller = {name: {**record[name], "value": record[name]["value"] * 1e-9} for name in ("independent", "trained")}
+    forged = {**record, **smaller, "suspects": suspects, "outcome": "stolen", "stolen": True}
+    write_sealed(tmp_path / "evidence" / "evidence.json", forged)
+    with pytest.raises(ArtifactError, match="damaged: expected a number of suspects from 1 on, got"):
+        replay(load_evidence(tmp_path / "evidence"), calibrated)
+
+
+@pytest.mark.parametrize("value", [1e-9, 0, -1, math.nan])
+def test_a_correction_makes_no_p_value_smaller(
+    calibrated: QuerySet, write: Written, tmp_path: Path, value: float
+) -> None:
+    record = write(0)
+    smaller = {name: {**record[name], "value": value} for name in ("independent", "trained")}
+    write_sealed(tmp_path / "evidence" / "evidence.json", {**record, **smaller, "suspects": 4, "outcome": "stolen"})
+    again = replay(load_evidence(tmp_path / "evidence"), calibrated)
+    assert again.verdict.outcome == "not shown"
+    assert again.differences[0] == "outcome: stolen, now not shown"
 
 
 def test_a_verdict_that_was_touched_up_is_noticed(calibrated: QuerySet, write: Written, tmp_path: Path) -> None:

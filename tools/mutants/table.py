@@ -20,7 +20,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "retired-set-shown-again",
         "a query set that is retired may be shown again",
         "nf/monitoring/ledger.py",
-        'if known.digest == digest and known.status != "retired":',
+        'if known.digest == digest and (even_retired or known.status != "retired"):',
         "if known.digest == digest:",
         ("tests/monitoring/test_ledger.py",),
     ),
