@@ -44,6 +44,7 @@ _LABEL_KEYS = (
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
 _EXCUSES = {"error", "errors", "message", "detail"}
 _SHOWN = 120
+_MOST = 1 << 63
 _MANNERS = ("timeout", "rate", "price", "retries", "first_wait", "longest_wait")
 
 
@@ -293,7 +294,7 @@ class Speaker:
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """What stands where ``read`` says."""
         try:
-            whole = _unquoted(json.loads(reply.body))
+            whole = _unquoted(_parsed(reply.body))
             found = _unquoted(self._path.search(whole))
         except (ValueError, RecursionError):
             raise SuspectError(f"expected JSON, got {len(reply.body)} other bytes") from None
@@ -328,7 +329,7 @@ class Speaker:
             return found
         if isinstance(found, int) and not isinstance(found, bool):
             return np.array([found], np.int64)
-        if isinstance(found, float) and found.is_integer():
+        if isinstance(found, float) and found.is_integer() and abs(found) < _MOST:
             return np.array([int(found)], np.int64)
         pairs = self._pairs(found, how)
         if pairs is not None:
@@ -386,8 +387,13 @@ def _unquoted(value: Any) -> Any:
     """What a text is that holds JSON, as some services wrap their answers in."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
-            return json.loads(value)
+            return _parsed(value)
     return value
+
+
+def _parsed(text: str | bytes) -> Any:
+    """JSON, with numbers beyond 64 bits as floats, as whoever counts classes has none of these."""
+    return json.loads(text, parse_int=lambda digits: number if abs(number := int(digits)) < _MOST else float(digits))
 
 
 def _is_excuse(whole: Any) -> bool:

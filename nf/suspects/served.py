@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
-from nf.core.errors import SuspectError
+from nf.core.errors import NFError, SuspectError
 from nf.core.files import sha256_bytes
 from nf.core.http import Reply
 from nf.core.interface import NO_CLASS, Interface, Layout, Number
@@ -118,7 +118,8 @@ class ServedSuspect:
         how = self.declared(images.shape[1:])
         raws = self.ask_once(images, how)
         try:
-            answers = self._understood(choose(raws, how), how, len(images))
+            with _readable():
+                answers = self._understood(choose(raws, how), how, len(images))
         except SuspectError as error:
             raise self._unfit(str(error)) from None
         self.finish()
@@ -149,7 +150,8 @@ class ServedSuspect:
         how = self.declared(controls.images.shape[1:])
         ways = all_ways(_forms(how), controls, self._how) if self._speech.sends_numbers else [how]
         try:
-            return find(self.ask_once, ways, controls, num_classes, self._how, advice=self._advice)
+            with _readable():
+                return find(self.ask_once, ways, controls, num_classes, self._how, advice=self._advice)
         except SuspectError:
             self._caller.close()
             raise
@@ -184,7 +186,8 @@ class ServedSuspect:
         def understand(reply: Reply) -> Mapping[str, Any]:
             self._heard = reply.body
             try:
-                return self._speech.decode(reply, how)
+                with _readable():
+                    return self._speech.decode(reply, how)
             except SuspectError as error:
                 said = self._caller.without_secrets(str(error))
                 raise self._unfit(f"{said}{self._advice(said)}") from None
@@ -224,7 +227,7 @@ class ServedSuspect:
         return np.concatenate(answers)
 
     def _understood(self, raw: Raw, how: Interface, count: int) -> Answered:
-        kind = how.kind or ("labels" if self._output == "labels" else self._output)
+        kind = how.kind or self._output
         if not isinstance(raw, np.ndarray):
             kind = "names" if isinstance(raw[0], str | int) else "top-k"
         answers = interpret(raw, replace(how, kind=kind), count)
@@ -264,6 +267,21 @@ def _forms(how: Interface) -> list[Interface]:
     types: tuple[Number, ...] = ("float32", "uint8") if how.dtype is None else (how.dtype,)
     layouts: tuple[Layout, ...] = ("nchw", "nhwc")
     return [replace(how, layout=layout, dtype=dtype) for dtype in types for layout in layouts]
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever an untrusted server's answers lead to is said of them, and ends no run over several suspects.
+
+    Raises:
+        SuspectError: they cannot be read.
+    """
+    try:
+        yield
+    except NFError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise SuspectError(f"expected answers that can be read, got {type(error).__name__}: {error}") from error
 
 
 @contextmanager

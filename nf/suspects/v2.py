@@ -35,6 +35,7 @@ _SPLIT = "inference-header-content-length"
 _UNNAMED = "input-0"
 _SHOWN = 200  # characters of a server's own words
 _LARGEST = 1 << 14  # height and width: nobody has larger images
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _CLASSIFIED = re.compile(r"([-+0-9.eE]+):([0-9]{1,9})(?::(.*))?", re.DOTALL)
 
 
@@ -114,7 +115,7 @@ class V2:
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """The outputs by name."""
         split = reply.headers.get(_SPLIT)
-        if split is not None and not (split.isascii() and split.isdigit() and int(split[:9]) <= len(reply.body)):
+        if split is not None and not (_LENGTH.fullmatch(split) and int(split) <= len(reply.body)):
             raise SuspectError(f"expected the length of the JSON in the answer, got {split[:_SHOWN]!r}")
         head = len(reply.body) if split is None else int(split)
         answered, rest = self._json(reply.body[:head]), io.BytesIO(reply.body[head:])
@@ -186,7 +187,7 @@ def _colours(channels: int, own: int) -> Channels | None:
 
 
 def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
-    """An array, or a name, or pairs of class and score."""
+    """An array (1, ...), or a name, or pairs of class and score."""
     datatype = str(output.get("datatype"))
     kind = _NUMBERS.get(datatype)
     if kind is None and datatype not in ("BYTES", "BF16"):
@@ -197,13 +198,18 @@ def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
         shape = [int(size) for size in output["shape"]]
         if length is not None:
             raw = rest.read(int(length))
-            return _names(_strings(raw)) if datatype == "BYTES" else _from_bytes(raw, datatype).reshape(shape)
-        data = output["data"]
-        if datatype == "BYTES":
-            return _names([str(name) for name in np.asarray(data, object).ravel()])
-        array = np.asarray(data, dtype=kind or "float32").reshape(shape)
+            if datatype == "BYTES":
+                return _names(_strings(raw))
+            array = _from_bytes(raw, datatype).reshape(shape)
+        else:
+            data = output["data"]
+            if datatype == "BYTES":
+                return _names([str(name) for name in np.asarray(data, object).ravel()])
+            array = np.asarray(data, dtype=kind or "float32").reshape(shape)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SuspectError("expected an output with a shape and as many numbers") from error
+    if array.shape[:1] != (1,) or not array.size:
+        raise SuspectError(f"expected numbers for one image, got an output of shape {shape}")
     return array.astype(np.uint8) if kind == "bool" else array
 
 
