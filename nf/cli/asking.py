@@ -5,7 +5,7 @@ is judged, so that a judgement may depend on how many there were.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.answers import Answers
-from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.errors import ConfigError, NoVerdictError, SuspectError
 from nf.core.files import make_folder
 from nf.core.predictor import Predictor
 from nf.core.printing import printable
@@ -27,6 +27,7 @@ from nf.suspects import (
     Examination,
     Examined,
     Interface,
+    Searchable,
     ServedSuspect,
     holds_suspects,
     is_served,
@@ -77,33 +78,62 @@ class Case:
 
 
 def open_suspects(
-    places: Sequence[str], *, stated: Interface, timeout: float | None, journal: Path | None, **options: Any
+    places: Sequence[str],
+    *,
+    stated: Interface,
+    timeout: float | None,
+    journal: Path | None,
+    manners: Mapping[str, float | None] | None = None,
+    **options: Any,
 ) -> dict[str, Predictor]:
     """The suspects at ``places`` by what names them, each once.
+
+    Of several, each takes what it heeds of what is said of all of them.
 
     Args:
         places: files and addresses, in the order in which they are asked; folders stand for the models in them.
         stated: how they are asked, as far as that is known.
         timeout: seconds that a file may take for all images, or a server for each.
         journal: folder for servers' answers; where none is named, that of the user.
+        manners: how servers are asked; see ``open_suspect``.
         options: further arguments of ``open_suspect``, for each of them.
 
     Raises:
-        ConfigError: an option does not fit one of them, or a folder has no suspects.
+        ConfigError: an option fits none of them, or is not to be left out for one that it does not fit, or a folder has
+            no suspects.
     """
     named = dict(entry for place in places for entry in _expanded(place))
-    return {
+    opened = {
         place: open_suspect(
             place,
             output=output_of(stated),
-            timeout_seconds=timeout or 60.0,
+            timeout_seconds=timeout,
             stated=stated,
-            journal=journal or (_state_folder() if is_served(place) else None),
+            manners=manners,
+            journal=journal or (_state_folder() if is_served(place) and not model_file else None),
             model_file=model_file,
+            shared=len(named) > 1,
             **options,
         )
         for place, model_file in named.items()
     }
+    _check_heeded(opened.values(), stated, {**(manners or {}), "journal": journal})
+    return opened
+
+
+def _check_heeded(suspects: Collection[Predictor], stated: Interface, of_servers: Mapping[str, Any]) -> None:
+    """Refuse what was said of several suspects and none of them heeds.
+
+    Raises:
+        ConfigError: there is such an option.
+    """
+    said = [name for name, value in of_servers.items() if value is not None]
+    if said and not any(isinstance(suspect, ServedSuspect) for suspect in suspects):
+        raise ConfigError(f"{said[0]}: expected an address that is asked so, got {len(suspects)} files")
+    heeded = [suspect.interface for suspect in suspects if isinstance(suspect, Searchable)]
+    for name, value in stated.stated().items():
+        if all(getattr(how, name) != value for how in heeded):
+            raise ConfigError(f"input: expected what one of the suspects heeds, got {Interface.of(**{name: value})}")
 
 
 def ask_all(

@@ -26,14 +26,18 @@ _WEIGHTS_UNKNOWN = "; of the weights beside it, this evidence of an older versio
 )
 @click.option("--token-from", metavar="NAME", help="Environment variable with a bearer token for the address.")
 @click.option("--preset", metavar="NAME", help="How the address is spoken to.")
-@click.option("--timeout", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="In seconds.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 86_400),
+    help="Seconds that a file may take for all images, a server for each. [default: 60, or as an adapter file says]",
+)
 def replay(
     folder: Path,
     suspect: str | None,
     query_set: Path | None,
     token_from: str | None,
     preset: str | None,
-    timeout: float,
+    timeout: float | None,
 ) -> None:
     """Judge again from the evidence in DIR, which `nf verify --report DIR` wrote, and say whether the verdict stands.
 
@@ -76,7 +80,7 @@ def _ask_again(
     place: Path,
     token_from: str | None,
     preset: str | None,
-    timeout: float,
+    timeout: float | None,
 ) -> bool:
     """Whether the suspect, asked again as recorded, gets the same outcome."""
     from nf.core.errors import NoVerdictError

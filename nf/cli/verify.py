@@ -50,7 +50,7 @@ _LONGEST = 60  # characters of a name, of up to four bytes each
 @click.option(
     "--timeout",
     type=click.FloatRange(1, 86_400),
-    help="Seconds that a file may take for all images, a server for each. [default: 60]",
+    help="Seconds that a file may take for all images, a server for each. [default: 60, or as an adapter file says]",
 )
 @click.option(
     "--preset", metavar="NAME", help="How the address is spoken to, as in tf-serving; an unknown name lists all."
@@ -132,7 +132,7 @@ def verify(
         journal=journal,
         token_from=token_from,
         preset=preset,
-        manners={"timeout": timeout, "rate": rate, "price": price},
+        manners={"rate": rate, "price": price},
     )
     cases: list[Case] = []
     stopped: BaseException | None = None

@@ -32,7 +32,8 @@ class WatchedSuspect:
         size: height and width of its images in pixels, as in 224 or 240x320.
         labels: path of a file with its names of the owner's classes, relative to the list.
         interface: path of a YAML file with all of that, relative to the list.
-        timeout: longest time in seconds that a file may take to answer all images, or a server to answer one.
+        timeout: longest time in seconds that a file may take to answer all images, or a server to answer one; where
+            none is given, what an adapter file says, or else 60.
     """
 
     name: str
@@ -46,7 +47,7 @@ class WatchedSuspect:
     size: str | int | None = None
     labels: str | None = None
     interface: str | None = None
-    timeout: float = 60.0
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -67,7 +68,7 @@ class WatchedSuspect:
             parse_input(self.input)
         if self.size is not None:
             parse_size(str(self.size))
-        if not 0 < self.timeout <= _DAY:
+        if self.timeout is not None and not 0 < self.timeout <= _DAY:
             raise ValueError(f"timeout: expected seconds above 0 and no more than a day, got {self.timeout:g}")
 
 

@@ -1,11 +1,10 @@
 """A server with a form of its own, spoken to as an adapter file describes."""
 
 import base64
-import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,20 +22,18 @@ from nf.core.http import Client, Reply, Tls, basic_credentials, check_address, c
 from nf.core.interface import Interface, Kind, Layout, parse_interface, plain_name
 from nf.core.predictor import OutputKind
 from nf.core.sections import parse_section
-from nf.core.sheets import picture
 from nf.suspects.aws import Aws, sign
 from nf.suspects.journal import Journal
 from nf.suspects.manners import Caller, Manners
-from nf.suspects.prepare import prepare
+from nf.suspects.prepare import picture_file, prepare
 from nf.suspects.presets import PRESETS
+from nf.suspects.scope import ANSWERS, NUMBERS, PICTURE, Scope
 from nf.suspects.served import Message, ServedSuspect
-from nf.suspects.v2 import V2
+from nf.suspects.v2 import PROTOCOL, V2
 
 _VARIABLE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _TENSORS: Mapping[str, Layout] = {"{nchw}": "nchw", "{nhwc}": "nhwc", "{nhw}": "nhw", "{flat}": "flat"}
-_ENCODED = ("{base64}", "{base64:jpeg}")
-_KINDS = {"png": "image/png", "jpeg": "image/jpeg"}
-_JPEG_QUALITY = 95
+_ENCODED = {"{base64}": "png", "{base64:jpeg}": "jpeg"}
 _LABEL_KEYS = (
     *("label", "class", "className", "class_name", "tagName", "Name", "name", "displayName", "displayNames"),
     *("predicted_class", "prediction", "class_id", "class_index"),
@@ -44,6 +41,8 @@ _LABEL_KEYS = (
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
 _EXCUSES = {"error", "errors", "message", "detail"}
 _SHOWN = 120
+_MOST = 1 << 63
+_SETTLED = ("send", "json", "form", "read", "label", "score", "query")
 _MANNERS = ("timeout", "rate", "price", "retries", "first_wait", "longest_wait")
 
 
@@ -119,20 +118,48 @@ class Adapter:
 
     def __post_init__(self) -> None:
         check_address(self.address, "address")
+        names = [name.lower() for name in self.headers]
+        if len(set(names)) < len(names):
+            raise ValueError("headers: expected each name once, whatever its case, got one twice")
         if self.preset == "v2":
-            if self.aws is not None:
-                raise ValueError("aws: expected a preset of a service of AWS, got v2")
+            self._check_protocol()
             return
         if (self.send is None) == (self.json is None):
             raise ValueError("expected either send or json, which say how the image goes out, or a preset")
-        if self.send is not None and self.send not in (*_KINDS, "base64") and not self.send.startswith("file:"):
+        if self.send is not None and self.send not in ("png", "jpeg", "base64") and not self.send.startswith("file:"):
             raise ValueError(f"send: expected png, jpeg, base64 or file:FIELD, got {self.send!r}")
-        if self.json is not None and not any(mark in json.dumps(self.json) for mark in (*_TENSORS, *_ENCODED)):
-            raise ValueError(f"json: expected a place for the image, one of {', '.join((*_TENSORS, *_ENCODED))}")
+        if self.form and not (self.send or "").startswith("file:"):
+            raise ValueError("form: expected send: file:FIELD beside it, got a body that is no form")
+        if self.json is not None:
+            _check_template(self.json)
         try:
             jmespath.compile(self.read)
         except JMESPathError as error:
             raise ValueError(f"read: expected a JMESPath, got {self.read!r}: {str(error).splitlines()[0]}") from None
+
+    def _check_protocol(self) -> None:
+        """Refuse what the Open Inference Protocol settles or has no place for."""
+        if self.aws is not None:
+            raise ValueError("aws: expected a preset of a service of AWS, got v2")
+        settled = [name for name in _SETTLED if getattr(self, name) not in (None, {}, "@")]
+        if settled:
+            raise ValueError(f"{settled[0]}: expected none beside preset v2, whose protocol settles it, got one")
+        if "?" in self.address or "#" in self.address:
+            raise ValueError("address: expected that of a model beside preset v2, got one with '?' or '#'")
+
+    @property
+    def layout(self) -> Layout | None:
+        """In which the template of the body has the image's numbers; ``None`` where it has none."""
+        return next((layout for mark, layout in _TENSORS.items() if mark in _texts(self.json)), None)
+
+    @property
+    def scope(self) -> Scope:
+        """What can be stated of how the server is asked."""
+        if self.preset == "v2":
+            return PROTOCOL
+        if self.layout is None:
+            return Scope("a server that takes pictures", (*PICTURE, *ANSWERS))
+        return Scope("a server that takes numbers in a template", (*NUMBERS, *ANSWERS), self.layout)
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -167,7 +194,8 @@ def parse_adapter(section: Mapping[str, Any] | None, where: str) -> Adapter:
         preset = {key: value for key, value in preset.items() if key not in ("send", "json")}
     headers = values.get("headers")
     if isinstance(headers, Mapping):
-        values["headers"] = {**preset.get("headers", {}), **headers}
+        usual = preset.get("headers", {})
+        values["headers"] = {**{name: usual[name] for name in usual if not _has(headers, name)}, **headers}
     return parse_section(Adapter, {**preset, **values}, where)
 
 
@@ -191,12 +219,24 @@ def open_adapter(
         token: sent as bearer token.
 
     Raises:
-        ConfigError: an environment variable is not set, or a file cannot be read.
+        ConfigError: an environment variable is not set, a file cannot be read, the server would know the caller in
+            two ways, or it would not heed how it is to be asked.
     """
+    if adapter.labels is not None and "labels" in adapter.interface:
+        raise ConfigError("labels: expected these or interface.labels, got both")
     known = Interface(kind=adapter.kind)
     section = dict(adapter.interface) | ({} if adapter.labels is None else {"labels": adapter.labels})
     how = (stated or Interface()).over(parse_interface(section, "interface", folder).over(known))
     sent = check_token(token, "token")
+    credentials = {
+        "a header Authorization": _has(adapter.headers, "Authorization"),
+        "basic": adapter.basic is not None,
+        "aws": adapter.aws is not None,
+        "a token": sent is not None,
+    }
+    if sum(credentials.values()) > 1:
+        given = " and ".join(name for name, there in credentials.items() if there)
+        raise ConfigError(f"expected one way in which the server knows the caller, got {given}")
     headers = {name: _filled(value, f"headers.{name}") for name, value in adapter.headers.items()}
     if sent is not None:
         headers["Authorization"] = f"Bearer {sent}"
@@ -258,7 +298,7 @@ class Speaker:
         self._headers = headers
         self._query = urlencode(query)
         self._path = jmespath.compile(adapter.read)
-        self._body = _filled_all(adapter.json)
+        self._body = _replaced(adapter.json, lambda text: _filled(text, "json"))
 
     @property
     def name(self) -> str:
@@ -273,11 +313,16 @@ class Speaker:
     @property
     def sends_numbers(self) -> bool:
         """Whether images go out as numbers, of which a scale has to be known."""
-        return self._adapter.json is not None and self._layout() is not None
+        return self._adapter.layout is not None
+
+    @property
+    def scope(self) -> Scope:
+        """What shows in what is sent."""
+        return self._adapter.scope
 
     def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
         """What the template says of the layout."""
-        return Interface(layout=self._layout())
+        return Interface(layout=self._adapter.layout)
 
     def encode(self, image: NDArray[np.uint8], how: Interface) -> Message:
         """One image, as ``send`` or ``json`` says."""
@@ -293,7 +338,7 @@ class Speaker:
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """What stands where ``read`` says."""
         try:
-            whole = _unquoted(json.loads(reply.body))
+            whole = _unquoted(_parsed(reply.body))
             found = _unquoted(self._path.search(whole))
         except (ValueError, RecursionError):
             raise SuspectError(f"expected JSON, got {len(reply.body)} other bytes") from None
@@ -308,14 +353,10 @@ class Speaker:
         if send is None:
             return json.dumps(_put(self._body, image, how)).encode(), "application/json"
         if send == "base64":
-            return base64.b64encode(_encoded(image, how, "png")), "text/plain"
-        if send in _KINDS:
-            return _encoded(image, how, send), _KINDS[send]
-        return _form(send.removeprefix("file:"), _encoded(image, how, "png"), self._adapter.form)
-
-    def _layout(self) -> Layout | None:
-        text = json.dumps(self._adapter.json)
-        return next((layout for mark, layout in _TENSORS.items() if mark in text), None)
+            return base64.b64encode(picture_file(image, how)), "text/plain"
+        if send in ("png", "jpeg"):
+            return picture_file(image, how, send), f"image/{send}"
+        return _form(send.removeprefix("file:"), picture_file(image, how), self._adapter.form)
 
     def _meaning(self, found: Any, how: Interface) -> Any:
         """A name, pairs of class and score, or an array (1, ...)."""
@@ -328,7 +369,7 @@ class Speaker:
             return found
         if isinstance(found, int) and not isinstance(found, bool):
             return np.array([found], np.int64)
-        if isinstance(found, float) and found.is_integer():
+        if isinstance(found, float) and found.is_integer() and abs(found) < _MOST:
             return np.array([int(found)], np.int64)
         pairs = self._pairs(found, how)
         if pairs is not None:
@@ -386,8 +427,13 @@ def _unquoted(value: Any) -> Any:
     """What a text is that holds JSON, as some services wrap their answers in."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
-            return json.loads(value)
+            return _parsed(value)
     return value
+
+
+def _parsed(text: str | bytes) -> Any:
+    """JSON, with numbers beyond 64 bits as floats, as whoever counts classes has none of these."""
+    return json.loads(text, parse_int=lambda digits: number if abs(number := int(digits)) < _MOST else float(digits))
 
 
 def _is_excuse(whole: Any) -> bool:
@@ -424,37 +470,54 @@ def _scored(pairs: Any) -> list[tuple[str, float]] | None:
 
 def _put(body: Any, image: NDArray[np.uint8], how: Interface) -> Any:
     """``body`` with the image in its place."""
+
+    def placed(text: str) -> Any:
+        if text in _TENSORS:
+            return prepare(image[None], Interface.of(layout=_TENSORS[text]).over(how))[0].tolist()
+        for mark, kind in _ENCODED.items():
+            if mark in text:
+                text = text.replace(mark, base64.b64encode(picture_file(image, how, kind)).decode())
+        return text
+
+    return _replaced(body, placed)
+
+
+def _replaced(body: Any, replace: Callable[[str], Any]) -> Any:
+    """``body`` with what ``replace`` makes of each text that is a value."""
     if isinstance(body, Mapping):
-        return {key: _put(value, image, how) for key, value in body.items()}
+        return {str(key): _replaced(value, replace) for key, value in body.items()}
     if isinstance(body, list):
-        return [_put(value, image, how) for value in body]
-    if not isinstance(body, str):
-        return body
-    if body in _TENSORS:
-        return prepare(image[None], Interface.of(layout=_TENSORS[body]).over(how))[0].tolist()
-    for mark in _ENCODED:
-        if mark in body:
-            text = base64.b64encode(_encoded(image, how, "jpeg" if "jpeg" in mark else "png")).decode()
-            body = body.replace(mark, text)
-    return body
+        return [_replaced(value, replace) for value in body]
+    return replace(body) if isinstance(body, str) else body
 
 
-def _filled_all(body: Any) -> Any:
-    if isinstance(body, Mapping):
-        return {str(key): _filled_all(value) for key, value in body.items()}
-    if isinstance(body, list):
-        return [_filled_all(value) for value in body]
-    return _filled(body, "json") if isinstance(body, str) and "$" in body else body
+def _texts(body: Any) -> list[str]:
+    """Each text in ``body`` that is a value."""
+    found: list[str] = []
+    _replaced(body, found.append)
+    return found
 
 
-def _encoded(image: NDArray[np.uint8], how: Interface, kind: str) -> bytes:
-    """The file of an image (C, H, W), of the size and channels that are stated."""
-    pixels = prepare(image[None], Interface(size=how.size, resize=how.resize, crop=how.crop, channels=how.channels,
-                                            dtype="uint8"))[0]  # fmt: skip
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": _JPEG_QUALITY} if kind == "jpeg" else {}
-    picture(pixels).save(buffer, format=kind.upper(), **options)
-    return buffer.getvalue()
+def _check_template(body: Any) -> None:
+    """Refuse a body that leaves the image out.
+
+    Raises:
+        ValueError: it has no place for it, one where nothing is put, or two layouts of its numbers.
+    """
+    try:
+        written, texts = json.dumps(body), _texts(body)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("json: expected what JSON can hold, got something else") from None
+    marks = [mark for mark in (*_TENSORS, *_ENCODED) if mark in written]
+    if not marks:
+        raise ValueError(f"json: expected a place for the image, one of {', '.join((*_TENSORS, *_ENCODED))}")
+    for mark in marks:
+        whole = mark in _TENSORS
+        if written.count(mark) > sum(text == mark if whole else text.count(mark) for text in texts):
+            raise ValueError(f"json: expected {mark} as a value{' of its own' if whole else ''}, got it elsewhere")
+    layouts = [mark for mark in marks if mark in _TENSORS]
+    if len(layouts) > 1:
+        raise ValueError(f"json: expected one layout of the image's numbers, got {' and '.join(layouts)}")
 
 
 def _form(name: str, data: bytes, fields: Mapping[str, str]) -> tuple[bytes, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
-from nf.core.errors import SuspectError
+from nf.core.errors import ConfigError, SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.core.predictor import OutputKind
 from nf.core.printing import printable
@@ -21,6 +21,7 @@ from nf.suspects.answers import Answered, check_answers
 from nf.suspects.columns import Columns, add_up, bare_name, find_columns
 from nf.suspects.interpret import Raw, interpret
 from nf.suspects.probe import Found, find
+from nf.suspects.scope import ANSWERS, Scope
 from nf.suspects.table import Table, decimal_mark, known_keys, name_some, read_number, read_table
 
 _OTHERS = ("other", "none of these", "none of the classes shown")
@@ -28,6 +29,9 @@ _SHOWN = 40  # characters of a cell
 _NAMED = 5  # names in a message
 _ALIKE = 0.8  # of two names, as difflib measures it, from which on one may be the other with a slip
 _WRAPPED = re.compile(r"""(=|([\w.]*[\[({])+)\s*["']?[-+.]*[0-9]""")  # how code and formulas write numbers
+
+TABLE = Scope("a table of answers", ANSWERS)
+"""What can be stated of answers that somebody else got."""
 
 
 def other_marks(class_names: Collection[str]) -> tuple[str, ...]:
@@ -47,12 +51,18 @@ class CsvSuspect:
         path: the file.
         output: what its answers mean.
         how: what is stated of its classes.
+
+    Raises:
+        ConfigError: something else is stated, too.
     """
 
     def __init__(self, path: Path, *, output: OutputKind = "logits", how: Interface | None = None) -> None:
         self._path = path
         self._output = output
         self._how = how or Interface()
+        refused = TABLE.refusal(self._how)
+        if refused is not None:
+            raise ConfigError(refused)
 
     @property
     def output(self) -> OutputKind:

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from nf.core.answers import Answers
 from nf.core.controls import Controls
-from nf.core.errors import NoVerdictError, SuspectError
+from nf.core.errors import NoVerdictError
 from nf.core.interface import Interface, Kind
 from nf.core.predictor import OutputKind, Predictor
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
-from nf.suspects.answers import look_like_probabilities
 from nf.suspects.csv import CsvSuspect
 from nf.suspects.interpret import Raw, choose, interpret
 from nf.suspects.probe import MAX_CHANGED, Found, find
-from nf.suspects.query import ask
+from nf.suspects.query import ask, check_logits
 from nf.suspects.served import ServedSuspect
 
 Claim = Callable[[Answers], str]
@@ -287,8 +286,8 @@ def _mixed(
     read = []
     for how, raws in zip(hows, suspect.ask(images[order], hows), strict=True):
         raw = next(iter(raws.values())) if len(raws) == 1 else choose(raws, how)
-        _check_form(raw, how, queries)
         mixed = interpret(raw, how, len(images), num_classes)
+        check_logits(raw, how.kind, queries)
         labels = np.empty_like(mixed.labels)
         labels[order] = mixed.labels
         scores = None if mixed.probabilities is None else np.empty_like(mixed.probabilities)
@@ -357,8 +356,9 @@ def _as_stated(suspect: Predictor, queries: QuerySet, stated: Interface) -> Answ
         raw, how = cast(NDArray[Any], suspect(queries.images)), stated.over(Interface.of(kind=suspect.output))
     if how.kind is None:
         how = replace(how, kind=_kind_of(raw))
-    _check_form(raw, how, queries)
-    return interpret(raw, how, len(queries), known)
+    answers = interpret(raw, how, len(queries), known)
+    check_logits(raw, how.kind, queries)
+    return answers
 
 
 def _kind_of(raw: Raw) -> Kind:
@@ -366,17 +366,6 @@ def _kind_of(raw: Raw) -> Kind:
     if isinstance(raw, np.ndarray):
         return "labels" if raw.ndim == 1 or raw.shape[1:] == (1,) else "logits"
     return "names" if isinstance(raw[0], str | bytes) else "top-k"
-
-
-def _check_form(raw: Raw, how: Interface, queries: QuerySet) -> None:
-    """Refuse probabilities that are said to be logits, of which a verifier would get the softmax."""
-    if queries.verifier is None or how.kind not in (None, "logits") or not isinstance(raw, np.ndarray):
-        return
-    if raw.ndim == 2 and look_like_probabilities(raw):
-        raise SuspectError(
-            "expected logits, got numbers in [0, 1] that add up to 1 for every image; if these are probabilities, "
-            "say so"
-        )
 
 
 class _Fixed:

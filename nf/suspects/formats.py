@@ -4,6 +4,7 @@ Nothing is loaded to find out: a pickle runs whatever its maker likes.
 """
 
 import json
+import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,6 +54,8 @@ _HTML = "a web page: the download went wrong, look at it in a browser"
 _SAFETENSORS = "safetensors, " + _OF_WEIGHTS
 _H5 = _KERAS.replace("a Keras model", "an HDF5 file, as Keras 2 writes")
 
+_PLAIN = re.compile(r"(?!-)[\w.-]+")
+_NO_NAME = "FILE"  # in the place of a name that would be more than a name to whoever pastes the command
 
 HEAD_BYTES = 4096
 """Bytes at the beginning of a file that most formats are known by."""
@@ -64,9 +67,12 @@ def advice(path: Path, data: bytes) -> str | None:
     Args:
         path: also a folder, with no data.
         data: as much of it as there is at hand; 64 KiB are enough.
+
+    Returns:
+        One line. A command in it names the file only if a shell and Python read that name as nothing but a name.
     """
     known = _folder(path) if path.is_dir() else _file(path, data)
-    return known.replace("{name}", path.name) if known else None
+    return known.replace("{name}", path.name if _PLAIN.fullmatch(path.name) else _NO_NAME) if known else None
 
 
 def is_tflite(head: bytes) -> bool:

@@ -16,6 +16,7 @@ Raw = NDArray[Any] | Sequence[Any]
 """What a suspect answered to N images: an array, or for each image a name, {class: score} or [(class, score)]."""
 
 _SHOWN = 60  # characters of a name
+_MOST_CLASSES = 1 << 31
 
 
 def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
@@ -37,6 +38,19 @@ def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
     raise SuspectError(f"expected the output {wanted!r}, got {', '.join(map(repr, names[:9]))}")
 
 
+def check_count(raw: Raw, count: int) -> None:
+    """Refuse answers that are not one for each of ``count`` images.
+
+    Raises:
+        SuspectError: there are more or fewer, or they hold no numbers.
+    """
+    if isinstance(raw, np.ndarray):
+        if raw.shape[:1] != (count,) or not raw.size:
+            raise SuspectError(f"expected answers to {count} images, got {raw.dtype} of shape {raw.shape}")
+    elif len(raw) != count:
+        raise SuspectError(f"expected answers to {count} images, got {len(raw)}")
+
+
 def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = None) -> Answers:
     """What a suspect's ``raw`` answers to ``count`` images say of the owner's classes.
 
@@ -53,11 +67,10 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
         SuspectError: the answers have another form than stated, or a class that ``how`` does not map.
     """
     kind = how.kind or "logits"
+    check_count(raw, count)
     if kind in ("names", "top-k"):
         if isinstance(raw, np.ndarray) and (kind == "top-k" or raw.ndim > 1):
             raise SuspectError(f"expected {kind}, got {raw.dtype} of shape {raw.shape}")
-        if len(raw) != count:
-            raise SuspectError(f"expected answers to {count} images, got {len(raw)}")
         if kind == "names":
             return Answers(np.array([_class_of(name, how, num_classes) for name in raw], np.int64))
         return _ranked(raw, how, num_classes)
@@ -100,7 +113,7 @@ def _whole(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels that came as floats as integers, where they are whole."""
     if labels.dtype.kind == "f" and labels.ndim == 1 and np.isfinite(labels).all():
         rounded = np.rint(labels)
-        if (rounded == labels).all() and np.abs(labels).max(initial=0) < 2**31:
+        if (rounded == labels).all() and np.abs(labels).max(initial=0) < _MOST_CLASSES:
             return np.asarray(rounded, np.int64)
     return labels
 
@@ -129,10 +142,10 @@ def _ranked(raw: Raw, how: Interface, num_classes: int | None) -> Answers:
     labels = np.full(len(raw), NO_CLASS, np.int64)
     rows: list[dict[int, float]] = []
     for index, answer in enumerate(raw):
-        pairs = list(answer.items()) if isinstance(answer, Mapping) else list(answer)
         try:
+            pairs = list(answer.items()) if isinstance(answer, Mapping) else list(answer)
             scores = [(str(name) if isinstance(name, str) else int(name), float(score)) for name, score in pairs]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SuspectError(f"expected pairs of class and score, got {shown(answer)}") from None
         if not all(math.isfinite(score) for _, score in scores):
             raise SuspectError(f"expected finite scores, got {shown(answer)}")
@@ -143,9 +156,9 @@ def _ranked(raw: Raw, how: Interface, num_classes: int | None) -> Answers:
     wanted = num_classes or 0
     if not wanted or any(len(row) < wanted for row in rows):
         return Answers(labels)
-    probabilities = np.array([[row[label] for label in range(wanted)] for row in rows], np.float32)
+    probabilities = np.array([[row[label] for label in range(wanted)] for row in rows])
     within = probabilities.min() >= 0 and probabilities.max() <= 1
-    return Answers(labels, probabilities if within else None)
+    return Answers(labels, probabilities.astype(np.float32) if within else None)
 
 
 def _class_of(name: Any, how: Interface, num_classes: int | None) -> int:
@@ -162,7 +175,13 @@ def _class_of(name: Any, how: Interface, num_classes: int | None) -> int:
                 f"expected numbers of classes, got the name {name[:_SHOWN]!r}; say with labels which names there are"
             )
         return _mapped(int(plain), how, num_classes)
-    return _mapped(int(name), how, num_classes)
+    try:
+        number = int(name)
+    except (TypeError, ValueError, OverflowError):
+        raise SuspectError(f"expected the number or name of a class, got {shown(name)}") from None
+    if abs(number) >= _MOST_CLASSES:
+        raise SuspectError(f"expected numbers of classes, got {shown(number)}")
+    return _mapped(number, how, num_classes)
 
 
 def _mapped(number: int, how: Interface, num_classes: int | None) -> int:

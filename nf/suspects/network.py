@@ -141,7 +141,7 @@ class Network(ABC):
             SuspectError: the images do not fit the input, or the network fails on them.
         """
         port = next(port for port in self.signature.inputs if how.input_name in (None, port.name))
-        wanted = self._wanted(how)
+        wanted = self.outputs(how)
         fixed = port.shape[0] if how.batch is not False and port.shape else None
         size = 1 if how.batch is False else self._batch(images, how, fixed)
         batches: list[list[Raw]] = []
@@ -171,7 +171,12 @@ class Network(ABC):
             raise SuspectError(f"{self.path}: expected batches of at most {_MOST_NUMBERS // numbers}, got {fixed}")
         return fixed
 
-    def _wanted(self, how: Interface) -> list[Port]:
+    def outputs(self, how: Interface) -> list[Port]:
+        """Outputs that answer: the one that is named, or all.
+
+        Raises:
+            SuspectError: there is none of that name or number.
+        """
         outputs = self.signature.outputs
         if how.output_name is None:
             return list(outputs)
@@ -266,8 +271,8 @@ class NetworkSuspect:
 
     @property
     def num_classes(self) -> int | None:
-        """Number of classes, if the file states it."""
-        answer = self._network.signature.outputs[0].shape or ()
+        """Number of classes, if the file states it of the output that answers."""
+        answer = self._network.outputs(self._interface)[0].shape or ()
         return answer[1] if len(answer) == 2 else None
 
     def __call__(self, images: Images) -> Answered:

@@ -1,5 +1,6 @@
-"""Images on their way into a suspect: size, channels, scale, type and layout."""
+"""Images on their way into a suspect: size, channels, scale, type and layout, or the file of a picture."""
 
+import io
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,28 @@ from PIL import Image
 
 from nf.core.errors import SuspectError
 from nf.core.interface import Channels, Interface, Layout
+from nf.core.sheets import picture
+from nf.suspects.scope import PICTURE
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601, which Pillow's and OpenCV's grey is
+
+_JPEG_QUALITY = 95
+
+
+def picture_file(image: NDArray[np.uint8], how: Interface, kind: str = "png") -> bytes:
+    """The file of ``image`` (C, H, W), of the size and channels that ``how`` states.
+
+    Args:
+        image: grey or RGB.
+        how: fields other than those in ``PICTURE`` are left aside.
+        kind: ``png``, which holds each pixel as it is, or ``jpeg``.
+    """
+    stated = {name: value for name, value in how.stated().items() if name in PICTURE}
+    pixels = prepare(image[None], Interface.of(dtype="uint8", **stated))[0]
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": _JPEG_QUALITY} if kind == "jpeg" else {}
+    picture(pixels).save(buffer, format=kind.upper(), **options)
+    return buffer.getvalue()
 
 
 def prepare(images: NDArray[np.uint8], how: Interface) -> NDArray[Any]:

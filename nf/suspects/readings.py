@@ -13,12 +13,13 @@ from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.core.printing import printable
 from nf.suspects.answers import look_like_probabilities
-from nf.suspects.interpret import Raw, choose, interpret
+from nf.suspects.interpret import Raw, check_count, choose, interpret
 
 PER_CLASS = 4
 """Control images of each class without which an order of classes is not looked for."""
 
 _SHOWN = 60  # characters of an output's name
+_MOST_NUMBERS = 10_000  # of classes among which an order is looked for
 _UNLIKELY = 1e-3  # a probability below counts as this, so that one image does not outweigh all others
 
 
@@ -68,13 +69,18 @@ def read(
         reorder: whether to look for the order of classes in the answers.
 
     Raises:
-        UnreadableError: nothing.
+        UnreadableError: no output can be read in any of these ways; raised when the last has been tried.
         SuspectError: there are several outputs, and none that ``how`` names.
     """
     readable, reasons = False, dict[str, str]()
     if len(raws) > 1 and how.output_name is not None:
         raws = {str(how.output_name): choose(raws, how)}
     for output, raw in raws.items():
+        try:
+            check_count(raw, len(labels))
+        except SuspectError as error:
+            reasons[output] = str(error)
+            continue
         named = how if len(raws) == 1 else Interface(output_name=output).over(how)
         for kind in _kinds(raw, how, reorder=reorder):
             one = Interface.of(kind=kind).over(named)
@@ -135,7 +141,11 @@ def _maps(raw: Raw, how: Interface, num_classes: int, names: tuple[str, ...]) ->
     found = [how, *(Interface(offset=offset).over(how) for offset in (0, 1))]
     if how.kind in ("names", "top-k") and names:
         found.append(Interface(labels=names).over(how))
-    if isinstance(raw, np.ndarray) and how.kind not in ("names", "top-k", "labels") and raw.shape[1] == num_classes:
+    if (
+        isinstance(raw, np.ndarray)
+        and how.kind not in ("names", "top-k", "labels")
+        and raw.shape[1:2] == (num_classes,)
+    ):
         return [how]
     return found
 
@@ -167,10 +177,13 @@ def _reordered(
     if not isinstance(raw, np.ndarray):
         return None
     if how.kind == "labels":
-        numbers = np.rint(raw.reshape(len(raw), -1)[:, 0].astype(np.float64)).astype(np.int64)
-        count = int(numbers.max()) + 1
-        if numbers.min() < 0 or count > 10_000:
+        first = np.rint(raw.reshape(len(raw), -1)[:, 0].astype(np.float64))
+        if not ((first >= 0) & (first < _MOST_NUMBERS)).all():
             return None
+        numbers = first.astype(np.int64)
+        count = int(numbers.max()) + 1
+    elif raw.ndim != 2:
+        return None
     else:
         numbers, count = raw.argmin(axis=1) if how.kind == "distances" else raw.argmax(axis=1), raw.shape[1]
         if not num_classes <= count <= num_classes + 1:

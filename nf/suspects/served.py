@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nf.core.controls import Controls
-from nf.core.errors import SuspectError
+from nf.core.errors import ConfigError, NFError, SuspectError
 from nf.core.files import sha256_bytes
 from nf.core.http import Reply
 from nf.core.interface import NO_CLASS, Interface, Layout, Number
@@ -22,6 +22,7 @@ from nf.suspects.answers import Answered, check_answers
 from nf.suspects.interpret import Raw, choose, interpret
 from nf.suspects.manners import Asked, Caller, UnavailableError
 from nf.suspects.probe import Found, all_ways, find
+from nf.suspects.scope import Scope
 
 _SHOWN = 100  # characters of an answer
 _QUIET_SECONDS = 2.0  # of work before its progress is shown
@@ -60,6 +61,11 @@ class Speech(Protocol):
         """Whether images go out as numbers, of which a scale has to be known."""
         ...
 
+    @property
+    def scope(self) -> Scope:
+        """What can be stated of how it is asked, as far as that is known."""
+        ...
+
     def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
         """What the server says of itself to somebody with images of ``shape`` (C, H, W)."""
         ...
@@ -81,6 +87,9 @@ class ServedSuspect:
         caller: who speaks.
         output: what its answers mean.
         how: what is stated of how it is asked.
+
+    Raises:
+        ConfigError: it would not heed what is stated.
     """
 
     def __init__(
@@ -90,6 +99,9 @@ class ServedSuspect:
         self._caller = caller
         self._output = output
         self._how = how or Interface()
+        refused = speech.scope.refusal(self._how)
+        if refused is not None:
+            raise ConfigError(refused)
         self._gone: SuspectError | None = None
         self._heard = b""  # the last answer
 
@@ -123,7 +135,8 @@ class ServedSuspect:
         how = self.declared(images.shape[1:])
         raws = self.ask_once(images, how)
         try:
-            answers = self._understood(choose(raws, how), how, len(images))
+            with _readable():
+                answers = self._understood(choose(raws, how), how, len(images))
         except SuspectError as error:
             raise self._unfit(str(error)) from None
         self.finish()
@@ -136,13 +149,18 @@ class ServedSuspect:
             shape: (C, H, W) of the images that it will be asked.
 
         Raises:
-            SuspectError: it cannot be asked such images.
+            SuspectError: it cannot be asked such images, or not as is stated.
         """
         try:
-            return self._how.over(self._speech.declare(self._caller, cast(tuple[int, int, int], shape)))
+            declared = self._speech.declare(self._caller, cast(tuple[int, int, int], shape))
         except SuspectError:
             self._caller.close()
             raise
+        refused = self._speech.scope.refusal(self._how)
+        if refused is not None:
+            self._caller.close()
+            raise self._unfit(refused)
+        return self._how.over(declared)
 
     def find(self, controls: Controls, num_classes: int) -> Found:
         """How it wants to be asked, by its answers to ``controls``; see ``nf.suspects.probe.find``.
@@ -154,7 +172,8 @@ class ServedSuspect:
         how = self.declared(controls.images.shape[1:])
         ways = all_ways(_forms(how), controls, self._how) if self._speech.sends_numbers else [how]
         try:
-            return find(self.ask_once, ways, controls, num_classes, self._how, advice=self._advice)
+            with _readable():
+                return find(self.ask_once, ways, controls, num_classes, self._how, advice=self._advice)
         except SuspectError:
             self._caller.close()
             raise
@@ -189,7 +208,8 @@ class ServedSuspect:
         def understand(reply: Reply) -> Mapping[str, Any]:
             self._heard = reply.body
             try:
-                return self._speech.decode(reply, how)
+                with _readable():
+                    return self._speech.decode(reply, how)
             except SuspectError as error:
                 said = self._caller.without_secrets(str(error))
                 raise self._unfit(f"{said}{self._advice(said)}") from None
@@ -229,7 +249,7 @@ class ServedSuspect:
         return np.concatenate(answers)
 
     def _understood(self, raw: Raw, how: Interface, count: int) -> Answered:
-        kind = how.kind or ("labels" if self._output == "labels" else self._output)
+        kind = how.kind or self._output
         if not isinstance(raw, np.ndarray):
             kind = "names" if isinstance(raw[0], str | int) else "top-k"
         answers = interpret(raw, replace(how, kind=kind), count)
@@ -269,6 +289,21 @@ def _forms(how: Interface) -> list[Interface]:
     types: tuple[Number, ...] = ("float32", "uint8") if how.dtype is None else (how.dtype,)
     layouts: tuple[Layout, ...] = ("nchw", "nhwc")
     return [replace(how, layout=layout, dtype=dtype) for dtype in types for layout in layouts]
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever an untrusted server's answers lead to is said of them, and ends no run over several suspects.
+
+    Raises:
+        SuspectError: they cannot be read.
+    """
+    try:
+        yield
+    except NFError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise SuspectError(f"expected answers that can be read, got {type(error).__name__}: {error}") from error
 
 
 @contextmanager

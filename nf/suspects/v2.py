@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from nf.core.errors import SuspectError
 from nf.core.http import Reply
 from nf.core.interface import Channels, Interface, Layout, Number
-from nf.core.sheets import picture
 from nf.suspects.manners import Caller
-from nf.suspects.prepare import prepare
+from nf.suspects.prepare import picture_file, prepare
+from nf.suspects.scope import ANSWERS, NUMBERS, PICTURE, Scope
 from nf.suspects.served import Message
 
 _NUMBERS = {
@@ -35,7 +35,14 @@ _SPLIT = "inference-header-content-length"
 _UNNAMED = "input-0"
 _SHOWN = 200  # characters of a server's own words
 _LARGEST = 1 << 14  # height and width: nobody has larger images
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _CLASSIFIED = re.compile(r"([-+0-9.eE]+):([0-9]{1,9})(?::(.*))?", re.DOTALL)
+
+_NAMED = (*ANSWERS, "input_name", "output_name")
+PROTOCOL = Scope("a server of the Open Inference Protocol", (*NUMBERS, "layout", "batch", *_NAMED))
+"""What can be stated of a server before it has described itself."""
+
+_PICTURES = Scope("a server that takes the bytes of pictures", (*PICTURE, *_NAMED))
 
 
 class V2:
@@ -64,6 +71,11 @@ class V2:
     def sends_numbers(self) -> bool:
         """Unless the server takes the bytes of pictures."""
         return not self._as_bytes
+
+    @property
+    def scope(self) -> Scope:
+        """All but what fills other inputs, as servers with several are refused; less where it takes pictures."""
+        return _PICTURES if self._as_bytes else PROTOCOL
 
     def declare(self, caller: Caller, shape: tuple[int, int, int]) -> Interface:
         """What the server's description of its input says; servers need not describe anything.
@@ -96,9 +108,9 @@ class V2:
         address = f"{self._address}/infer"
         name = how.input_name or self._input
         if self._as_bytes:
-            data = [base64.b64encode(png(image)).decode()]
-            picture = {"shape": [1, 1], "datatype": "BYTES", "parameters": {"content_type": "base64"}, "data": data}
-            return _message(address, {"inputs": [{"name": name, **picture}]})
+            data = [base64.b64encode(picture_file(image, how)).decode()]
+            encoded = {"shape": [1, 1], "datatype": "BYTES", "parameters": {"content_type": "base64"}, "data": data}
+            return _message(address, {"inputs": [{"name": name, **encoded}]})
         array = prepare(image[None], how)
         if how.batch is False:
             array = array[0]
@@ -114,7 +126,7 @@ class V2:
     def decode(self, reply: Reply, how: Interface) -> Mapping[str, Any]:
         """The outputs by name."""
         split = reply.headers.get(_SPLIT)
-        if split is not None and not (split.isascii() and split.isdigit() and int(split[:9]) <= len(reply.body)):
+        if split is not None and not (_LENGTH.fullmatch(split) and int(split) <= len(reply.body)):
             raise SuspectError(f"expected the length of the JSON in the answer, got {split[:_SHOWN]!r}")
         head = len(reply.body) if split is None else int(split)
         answered, rest = self._json(reply.body[:head]), io.BytesIO(reply.body[head:])
@@ -131,13 +143,6 @@ class V2:
 
     def _unfit(self, expected: str, got: str) -> SuspectError:
         return SuspectError(f"expected {expected}, got {got[:_SHOWN]}")
-
-
-def png(image: NDArray[np.uint8]) -> bytes:
-    """``image`` (C, H, W) as a PNG, pixel for pixel."""
-    buffer = io.BytesIO()
-    picture(image).save(buffer, format="PNG")
-    return buffer.getvalue()
 
 
 def _message(address: str, body: Mapping[str, Any]) -> Message:
@@ -186,7 +191,7 @@ def _colours(channels: int, own: int) -> Channels | None:
 
 
 def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
-    """An array, or a name, or pairs of class and score."""
+    """An array (1, ...), or a name, or pairs of class and score."""
     datatype = str(output.get("datatype"))
     kind = _NUMBERS.get(datatype)
     if kind is None and datatype not in ("BYTES", "BF16"):
@@ -197,13 +202,18 @@ def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
         shape = [int(size) for size in output["shape"]]
         if length is not None:
             raw = rest.read(int(length))
-            return _names(_strings(raw)) if datatype == "BYTES" else _from_bytes(raw, datatype).reshape(shape)
-        data = output["data"]
-        if datatype == "BYTES":
-            return _names([str(name) for name in np.asarray(data, object).ravel()])
-        array = np.asarray(data, dtype=kind or "float32").reshape(shape)
+            if datatype == "BYTES":
+                return _names(_strings(raw))
+            array = _from_bytes(raw, datatype).reshape(shape)
+        else:
+            data = output["data"]
+            if datatype == "BYTES":
+                return _names([str(name) for name in np.asarray(data, object).ravel()])
+            array = np.asarray(data, dtype=kind or "float32").reshape(shape)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SuspectError("expected an output with a shape and as many numbers") from error
+    if array.shape[:1] != (1,) or not array.size:
+        raise SuspectError(f"expected numbers for one image, got an output of shape {shape}")
     return array.astype(np.uint8) if kind == "bool" else array
 
 

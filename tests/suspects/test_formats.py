@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import save as save_safetensors
 
 from nf.core.errors import SuspectError
+from nf.suspects.formats import advice
 from nf.suspects.inspect_onnx import read_suspect
 
 
@@ -117,3 +118,33 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(SuspectError, match="a pickle"):
         read_suspect(path)
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("name", ["shop-2.h5", "größe_1.h5"])
+def test_a_command_names_the_file(name: str) -> None:
+    assert f"load_model('{name}')" in str(advice(Path(name), CASES["h5"][0]))
+
+
+@pytest.mark.parametrize("case", ["h5", "torchscript", "tflite"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$(touch pwned).h5",
+        "`id`.h5",
+        "a'); import os; ('.h5",
+        'a".h5',
+        "-e.h5",
+        "a b.h5",
+        "a\n.h5",
+        "a;id.h5",
+        "a\\.h5",
+    ],
+)
+def test_a_name_that_is_more_than_a_name_is_in_no_command(tmp_path: Path, case: str, name: str) -> None:
+    """Whoever pastes the command would run it."""
+    path = tmp_path / name
+    path.write_bytes(CASES[case][0])
+    told = str(advice(path, CASES[case][0]))
+    assert name not in told
+    assert "$" not in told
+    assert "FILE" in told

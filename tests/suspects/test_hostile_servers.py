@@ -9,13 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from nf.cli.verify import verify
 from nf.core.errors import SuspectError
-from nf.core.interface import Interface
-from nf.suspects import HttpSuspect
+from nf.core.interface import Interface, Kind
+from nf.core.queries import QuerySet
+from nf.suspects import HttpSuspect, examine, open_suspect
 from nf.suspects.manners import Manners
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 4), dtype=np.uint8)
@@ -182,6 +186,65 @@ def test_a_server_for_images_of_a_size_that_nobody_has_is_not_asked(sizes: list[
         with pytest.raises(SuspectError, match="expected an input of numbers that takes an image"):
             HttpSuspect(address, manners=QUICK)(IMAGES)
         assert [request for request in got if request.startswith(b"POST")] == []
+
+
+def _output(**said: object) -> bytes:
+    return json.dumps({"outputs": [{"name": "y", "datatype": "FP32", **said}]}).encode()
+
+
+OF_THE_PROTOCOL: dict[str, tuple[bytes, str]] = {
+    "no dimension": (_output(shape=[], data=1), "got an output of shape"),
+    "no scores": (_output(shape=[1, 0], data=[]), "got an output of shape"),
+    "no labels": (_output(datatype="INT64", shape=[1, 0], data=[]), "got an output of shape"),
+    "scores of no image": (_output(shape=[0, 3], data=[]), "got an output of shape"),
+    "scores of two images": (_output(shape=[2, 3], data=[1, 2, 3, 4, 5, 6]), "got an output of shape"),
+    "labels of two images": (_output(datatype="INT64", shape=[2], data=[1, 2]), "got an output of shape"),
+    "a label that is no number": (_output(shape=[1], data=[float("nan")]), "expected scores, labels or names"),
+    "an infinite label": (_output(shape=[1], data=[float("inf")]), "expected scores, labels or names"),
+    "a label beyond all": (_output(datatype="UINT64", shape=[1], data=[2**64 - 1]), "expected scores, labels or names"),
+    "scores in tables": (_output(shape=[1, 3, 2], data=[1, 2, 3, 4, 5, 6]), "expected scores, labels or names"),
+}
+OF_ITS_OWN: dict[str, tuple[bytes, str]] = {
+    "a class beyond 64 bits": (b"1" + b"0" * 30, "expected a class or scores"),
+    "a class beyond all": (b"1e300", "expected a class or scores"),
+    "a score beyond all": (b'{"cat": 1' + b"0" * 400 + b"}", "expected finite scores"),
+    "scores beyond all": (b"[1, 1" + b"0" * 400 + b"]", "expected scores, labels or names"),
+    "an endless number": (b"9" * 5000, "expected JSON"),
+}
+
+
+@pytest.mark.parametrize("kind", [None, "logits", "labels"])
+@pytest.mark.parametrize("fault", [*OF_THE_PROTOCOL, *OF_ITS_OWN])
+def test_no_answer_ends_a_run_over_several_suspects(
+    calibrated: QuerySet, tmp_path: Path, fault: str, kind: Kind | None
+) -> None:
+    """However it is read: ``nf verify`` and the watch catch errors that are a user's to put right, and no others."""
+    body, message = {**OF_THE_PROTOCOL, **OF_ITS_OWN}[fault]
+    with serving(of(reply(body))) as (address, _):
+        place, how = address, Interface(layout="nchw", range=(0, 1), kind=kind)
+        if fault in OF_ITS_OWN:
+            (tmp_path / "shop.yaml").write_text(json.dumps({"address": address, "send": "png"}))
+            place, how = str(tmp_path / "shop.yaml"), Interface(kind=kind)
+        with pytest.raises(SuspectError, match=message if kind is None else "expected"):
+            examine(open_suspect(place, stated=how), calibrated)
+
+
+def test_a_length_of_a_thousand_digits_is_none() -> None:
+    said = of(reply(_output(shape=[1, 3], data=[1, 2, 3]), "Inference-Header-Content-Length: " + "0" * 5000))
+    with serving(said) as (address, _), pytest.raises(SuspectError, match="expected the length of the JSON"):
+        HttpSuspect(address, manners=QUICK)(IMAGES)
+
+
+def test_a_hostile_server_leaves_the_others_their_verdicts(
+    calibrated: QuerySet, table: Callable[[int], Path], tmp_path: Path
+) -> None:
+    calibrated.save(tmp_path / "queries")
+    with serving(of(reply(_output(shape=[], data=1)))) as (address, _):
+        asked = [str(table(20)), address, "--queries", str(tmp_path / "queries"), "--journal", str(tmp_path)]
+        done = CliRunner().invoke(verify, asked, catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "1 STOLEN, 1 ERROR" in done.output
+    assert "got an output of shape []" in done.output
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nf.core.errors import SuspectError
 from nf.core.predictor import Predictor
-from nf.suspects import OnnxSuspect
+from nf.suspects import Interface, OnnxSuspect
 
 Write = Callable[[str | onnx.ModelProto], Path]
 Images = NDArray[np.uint8]
@@ -66,6 +66,16 @@ def test_the_file_states_its_shapes(write: Write, linear: str) -> None:
     open_sizes = OnnxSuspect(write(linear.replace("[N,1,4,4]", "[N,1,H,W]").replace("[N,3]", "[N,K]")))
     assert open_sizes.input_shape == (1, None, None)
     assert open_sizes.num_classes is None
+
+
+@pytest.mark.parametrize("output_name", ["logits", 1])
+def test_of_several_outputs_the_named_one_says_how_many_classes_there_are(
+    write: Write, linear: str, images: Images, scores: NDArray[np.float64], output_name: str | int
+) -> None:
+    two = linear.replace("=> (", "=> (float[N,16] flat, ")
+    suspect = OnnxSuspect(write(two), interface=Interface(output_name=output_name))
+    assert suspect.num_classes == 3
+    np.testing.assert_allclose(suspect(images), scores, atol=1e-5)
 
 
 def test_old_files_that_list_weights_as_inputs_load(

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,6 +21,7 @@ from nf.core.controls import Controls
 from nf.core.errors import ConfigError, SuspectError, UnknownNameError
 from nf.core.queries import QuerySet
 from nf.suspects import Interface, examine, open_suspect
+from nf.suspects.adapter import parse_adapter
 from nf.suspects.aws import Aws, sign
 from nf.suspects.presets import PRESETS
 
@@ -443,6 +444,36 @@ def test_an_answer_that_says_nothing_is_shown(queries, monkeypatch, preset, answ
         ({"headers": {"X": "$NF_NOT_SET"}}, "headers.X: expected a value in the environment variable NF_NOT_SET"),
         ({"ca": "nowhere.pem"}, "nowhere.pem: expected certificates to trust"),
         ({"labels": "nowhere.txt"}, "nowhere.txt: expected names of classes"),
+        ({"labels": ["a"], "interface": {"labels": ["b"]}}, r"labels: expected these or interface\.labels, got both"),
+        ({"form": {"a": "b"}}, "form: expected send: file:FIELD beside it"),
+        ({"send": None, "json": {"x": "data:{nchw}"}}, "json: expected {nchw} as a value of its own, got it elsewhere"),
+        ({"send": None, "json": {"x": ["{nhw}", " {nhw}"]}}, "json: expected {nhw} as a value of its own, got"),
+        ({"send": None, "json": {"{nchw}": 1}}, "json: expected {nchw} as a value of its own, got it elsewhere"),
+        ({"send": None, "json": {"{base64}": 1}}, "json: expected {base64} as a value, got it elsewhere"),
+        ({"send": None, "json": ["{nchw}", "{nhwc}"]}, "json: expected one layout .*, got {nchw} and {nhwc}"),
+        ({"send": None, "json": {"x": "{nchw}", "on": date(2026, 1, 1)}}, "json: expected what JSON can hold"),
+        ({"headers": {"X-Key": "a", "x-key": "b"}}, "headers: expected each name once, whatever its case"),
+        (
+            {"headers": {"authorization": "a"}, "basic": {"user": "b", "password": "c"}},
+            "expected one way in which the server knows the caller, got a header Authorization and basic",
+        ),
+        (
+            {"send": None, "preset": "v2", "address": "http://127.0.0.1:9/v2/models/a?key=b"},
+            r"address: expected that of a model beside preset v2, got one with '\?'",
+        ),
+        *(
+            ({"send": None, "preset": "v2", key: value}, f"{key}: expected none beside preset v2, whose protocol")
+            for key, value in {
+                "query": {"key": "a"},
+                "read": "a",
+                "send": "png",
+                "json": {"x": "{nchw}"},
+                "form": {"a": "b"},
+                "label": "a",
+                "score": "a",
+            }.items()
+        ),
+        ({"interface": {"layout": "nchw"}}, "nothing but size, .* for a server that takes pictures, got nchw"),
     ],
 )
 def test_adapter_files_that_say_nothing_usable(tmp_path, change, message):
@@ -450,6 +481,19 @@ def test_adapter_files_that_say_nothing_usable(tmp_path, change, message):
     path = write(tmp_path, **{key: value for key, value in described.items() if value is not None})
     with pytest.raises(ConfigError, match=message):
         open_suspect(str(path))
+
+
+@pytest.mark.parametrize("said", [{"headers": {"authorization": "a"}}, {"basic": {"user": "a", "password": "b"}}])
+def test_a_token_does_not_go_out_beside_what_the_file_says(tmp_path, monkeypatch, said):
+    monkeypatch.setenv("SHOP_TOKEN", "hush")
+    path = write(tmp_path, address="http://127.0.0.1:9/", send="png", **said)
+    with pytest.raises(ConfigError, match=r"expected one way in which .* and a token"):
+        open_suspect(str(path), token_from="SHOP_TOKEN")
+
+
+def test_a_header_of_the_file_takes_the_place_of_the_presets_whatever_its_case():
+    described = {"address": "http://127.0.0.1:9/", "preset": "roboflow", "headers": {"content-type": "text/plain"}}
+    assert parse_adapter(described, "shop").headers == {"content-type": "text/plain"}
 
 
 def test_a_preset_that_is_none_names_those_that_are(tmp_path):

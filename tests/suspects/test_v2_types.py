@@ -90,6 +90,15 @@ def test_a_server_that_takes_bytes_gets_a_picture():
     np.testing.assert_array_equal(read.transpose(2, 0, 1), IMAGE)
 
 
+def test_the_picture_is_of_the_stated_size_and_nothing_is_stated_that_it_cannot_show():
+    data = sent("BYTES", [-1, 1], stated=Interface(size=(10, 8), channels="grey"))[0, 0]
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (8, 10)
+    speech = V2("http://host/v2/models/m")
+    assert speech.scope.refusal(Interface(range=(0, 1))) is None
+    speech.declare(Described("BYTES", [-1, 1]), IMAGE.shape)
+    assert speech.scope.refusal(Interface(range=(0, 1))).endswith("that takes the bytes of pictures, got range=0/1")
+
+
 def received(outputs, binary=b""):
     head = json.dumps({"outputs": outputs}).encode()
     headers = {"inference-header-content-length": str(len(head))} if binary else {}
