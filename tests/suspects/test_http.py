@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -273,5 +274,7 @@ def test_the_command_takes_an_address_and_its_token(served, address, write, line
     assert remote.pop("suspect") == {"address": address}
     assert remote.pop("spent") == {"images": 7, "requests": 8, "remembered": 0, "cost": None}
     assert local.pop("suspect")["file"] == "suspect.onnx"
+    asked, later = (datetime.fromisoformat(each.pop("asked_at")) for each in (remote, local))
+    assert timedelta(0) <= later - asked < timedelta(minutes=5)
     assert remote == local
     assert set(served.tokens) == {"Bearer secret"}
