@@ -118,7 +118,7 @@ def test_a_folder_is_no_list(tmp_path):
 
 def test_a_list_is_utf8_whatever_the_locale(tmp_path):
     path = tmp_path / "watchlist.yaml"
-    path.write_bytes('suspects:\n  - {name: one, onnx: modèle.onnx}\n'.encode())
+    path.write_bytes("suspects:\n  - {name: one, onnx: modèle.onnx}\n".encode())
     code = (
         f"from pathlib import Path; from nf.monitoring import load_watchlist as l; print(ascii(l(Path({str(path)!r}))))"
     )
