@@ -83,12 +83,16 @@ def checked_profile(targets: Sequence[str]) -> Profile:
     """The profile in use; without ``targets``, one that has all that the lists of ``params.yaml`` name.
 
     Raises:
-        ConfigError: ``params.yaml`` cannot be used, or the profile has not all of it: DVC would say so hours later.
+        ConfigError: ``params.yaml`` or a section of the profile cannot be used, or the profile has not all of it: DVC
+            would say so hours later.
     """
+    from nf.stages.graph import Wanted  # brings torch, which takes seconds to import
+
     settings = load_settings(ROOT / "params.yaml")
     profile = settings.load_profile()
     if not targets:
         settings.check_lists(profile)
+    Wanted.of(profile)
     return profile
 
 

@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 from nf.calibration.choose import choose
 from nf.calibration.fit import fit, scale
 from nf.calibration.folds import deal
-from nf.core.calibration import Calibration, CalibrationModel, Levels, Look
+from nf.core.calibration import FEWEST, Calibration, CalibrationModel, Levels, Look
 from nf.core.errors import ConfigError
 
 FOLDS = 10
 """Parts that the lineages are dealt into, as far as there are so many of each group."""
-
-_FEWEST = 5
-"""Thieves, and lineages of independent models, that can be held out and still leave some to learn from."""
 
 LOOKS = (0.1, 0.2, 0.4, 0.7, 1.0)
 """Shares of the queries after which a suspect may be judged."""
@@ -40,8 +37,8 @@ class CalibrationPool:
 
     def __post_init__(self) -> None:
         for group, count in self._hands().items():
-            if count < _FEWEST:
-                raise ConfigError(f"zoo.calibration: expected at least {_FEWEST} of {group}, got {count}")
+            if count < FEWEST:
+                raise ConfigError(f"zoo.calibration: expected at least {FEWEST} of {group}, got {count}")
 
     @property
     def folds(self) -> int:

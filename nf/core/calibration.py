@@ -18,6 +18,9 @@ from nf.core.sections import parse_section
 Group = Literal["thief", "independent", "twin"]
 """What a calibration model is: made from the source; never near it; or trained on the owner's data and no more."""
 
+FEWEST = 5
+"""Thieves, and lineages of independent models, that can be held out and still leave some to learn from."""
+
 
 @dataclass(frozen=True)
 class CalibrationModel:

@@ -6,20 +6,31 @@ Sections of registries (attacks, GANs, schemes) stay plain mappings here; each c
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import yaml
 
-from nf.core.calibration import Levels
+from nf.core.calibration import FEWEST, Levels
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.interface import NOTHING_STATED, Interface
 from nf.core.sections import at_least, below_one, parse_section, positive
 from nf.core.variants import VariantId
 
 SourceKind = Literal["digits", "scribbles", "torchvision", "parquet", "folder", "arrays", "hugging_face"]
+
+_PLACES: Mapping[SourceKind, tuple[str, ...]] = {
+    "digits": (),
+    "scribbles": (),
+    "torchvision": ("name", "root"),
+    "parquet": ("train", "test"),
+    "folder": ("train", "test"),
+    "arrays": ("train", "test"),
+    "hugging_face": ("name",),
+}
+"""Keys by which each kind of source finds its images."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,8 @@ class SourceConfig:
         root: folder for downloads.
         train: Parquet file, or several as ``train-*.parquet``; folder with one sub-folder per class; ``.npz`` file.
         test: path of the test part, of the same form; without it a test part is split off ``train``.
-        images: use at most this many training images.
-        test_images: use at most this many test images.
+        images: use at most this many training images, at least 1; ``scribbles`` draws as many, by default 2,000.
+        test_images: use at most this many test images, at least 1.
     """
 
     kind: SourceKind
@@ -46,6 +57,13 @@ class SourceConfig:
     test: str | None = None
     images: int | None = None
     test_images: int | None = None
+
+    def __post_init__(self) -> None:
+        at_least(self, images=1, test_images=1)
+        read = ("kind", "images", "test_images", *_PLACES[self.kind])
+        for key in fields(self):
+            if key.name not in read and (value := getattr(self, key.name)) != key.default:
+                raise ConfigError(f"{key.name}: expected none for the kind {self.kind!r}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,7 @@ class DataConfig:
             raise ValueError(f"channels: expected 1 or 3, got {self.channels}")
         if not 16 <= self.image_size <= 128:
             raise ValueError(f"image_size: expected 16 to 128 pixels, got {self.image_size}")
+        at_least(self, padding=0)
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"test_fraction: expected more than 0 and less than 1, got {self.test_fraction}")
 
@@ -186,6 +205,10 @@ class CalibrationConfig:
         if bool(self.copies + self.students) != bool(self.independent):
             raise ValueError(
                 f"independent: expected some where there are thieves and none elsewhere, got {self.independent}"
+            )
+        if 0 < self.copies + self.students < FEWEST:
+            raise ValueError(
+                f"copies, students: expected at least {FEWEST} together, or none, got {self.copies + self.students}"
             )
 
 
@@ -403,6 +426,9 @@ class TlsConfig:
 class ExecutionConfig:
     """How work is spread.
 
+    ``retries``, ``runner``, ``address`` and ``tls`` are for the flows (``make repro``, ``python -m flows``): ``nf zoo``
+    and ``nf run`` build on this machine, and try once.
+
     Attributes:
         workers: processes that build models; on a GPU they share it.
         retries: number of further attempts at a model that failed.
@@ -472,6 +498,15 @@ class Profile:
 
     def __post_init__(self) -> None:
         at_least(self, queries=1, controls=1)
+        for name in self.variants.common:
+            if name not in self.schemes:
+                raise UnknownNameError("scheme in variants.common", name, self.schemes)
+        wanted = self.zoo.calibration
+        # Where the owner's model may have learned from all images there are, models from scratch are twins.
+        all_owned = self.zoo.own is not None and self.data.others is None
+        lineages = wanted.independent + (wanted.twins if all_owned else 0)
+        if 0 < lineages < FEWEST:
+            raise ConfigError(f"zoo.calibration.independent: expected at least {FEWEST} lineages, got {lineages}")
 
     def section(self, kind: Literal["gans", "schemes"], name: str) -> Mapping[str, Any]:
         """The raw section of one GAN or scheme.
@@ -530,7 +565,10 @@ class Settings:
         name = self.profile if name is None else name
         if name not in self.profiles:
             raise UnknownNameError("profile", name, self.profiles)
-        return parse_section(Profile, {"name": name, **self.profiles[name]}, f"profiles.{name}")
+        section = self.profiles[name]
+        if "name" in section:
+            raise ConfigError(f"profiles.{name}: unknown key 'name'; a profile is called by its own key, {name!r}")
+        return parse_section(Profile, {**section, "name": name}, f"profiles.{name}")
 
     def variant_ids(self) -> tuple[VariantId, ...]:
         """The variants that the pipeline makes."""

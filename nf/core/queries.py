@@ -124,6 +124,7 @@ class QuerySet:
 
         The card gets the digest and the size.
         """
+        (folder / CARD_FILE).unlink(missing_ok=True)  # it vouches for the others
         write_bytes(folder / QUERIES_FILE, save({k: np.ascontiguousarray(v) for k, v in self._tensors().items()}))
         added: dict[str, Any] = {"digest": self.digest, "queries": len(self)}
         if self.controls is not None:

@@ -2,7 +2,7 @@
 
 from nf.data.augment import Augment
 from nf.data.pixels import to_bytes, to_float
-from nf.data.sources import LabelledImages, RawData, image_files, read_source, sub_folders
+from nf.data.sources import LabelledImages, RawData, image_files, read_source, source_digests, sub_folders
 from nf.data.splits import KNOCKOFF, SPLIT_NAMES, Splits, hold_back, prepare_splits
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "image_files",
     "prepare_splits",
     "read_source",
+    "source_digests",
     "sub_folders",
     "to_bytes",
     "to_float",

@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
+from nf.core.files import sha256_file, sha256_json
 from nf.core.printing import printable
 from nf.data.scribbles import draw_scribble
 
@@ -87,6 +89,28 @@ def read_source(
         return _READERS[config.kind](config, _Wanted(image_size, channels, seed, key, labelled))
     except DataError as error:  # names of classes, columns and files are other people's, and messages are one line
         raise DataError(printable(str(error))) from error
+
+
+def source_digests(config: SourceConfig) -> dict[str, str]:
+    """What tells the files of a source from others at the same paths; empty where it is embedded or downloaded.
+
+    Returns:
+        By file the SHA-256 of its bytes, by folder that of the names, sizes and times of the files in it. What cannot
+        be read is left out: ``read_source`` says so.
+    """
+    named = config.name if config.kind == "hugging_face" else None
+    found = {}
+    for place in filter(None, (config.train, config.test, named)):
+        path = Path(place)
+        for each in [path] if path.exists() else sorted(path.parent.glob(path.name)):
+            with suppress(OSError):
+                found[str(each)] = _folder_digest(each) if each.is_dir() else sha256_file(each)
+    return found
+
+
+def _folder_digest(root: Path) -> str:
+    files = [(path, path.stat()) for path in image_files(root)]
+    return sha256_json([[str(path.relative_to(root)), stat.st_size, stat.st_mtime_ns] for path, stat in files])
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The four disjoint splits: A (the owner's), B (everyone else's), fine-tune (a thief's) and test (accuracy only)."""
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from nf.data.sources import LabelledImages, RawData, read_source
 SPLIT_NAMES = ("A", "B", "finetune", "test")
 KNOCKOFF = "knockoff"
 _IMAGES_FILE = "images.safetensors"
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Splits:
         return channels, height, width
 
     def save(self, folder: Path) -> None:
-        """Write ``images.safetensors`` and ``card.json`` into ``folder``.
+        """Write ``images.safetensors`` and, last, ``card.json`` into ``folder``.
 
         Raises:
             ArtifactError: a file cannot be written.
@@ -66,6 +69,7 @@ class Splits:
         for name, part in self.parts.items():
             tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
             tensors[f"{name}.labels"] = part.labels
+        (folder / CARD_FILE).unlink(missing_ok=True)  # it vouches for the images
         write_bytes(folder / _IMAGES_FILE, save(tensors))
         write_sealed(folder / CARD_FILE, self.card)
 
@@ -109,6 +113,7 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
 
     The training part is halved into A and B, unless B has a source of its own, and the test part into fine-tune and
     test, each stratified by class. A source without a test part gives up ``config.test_fraction`` of its images first.
+    What a part of ``config.source`` holds more than once is taken once, with a warning.
 
     Args:
         config: sources, image size and channels.
@@ -118,7 +123,9 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         DataError: a source cannot be read, a class has too few images for four splits, or nobody else has others.
     """
     read = partial(read_source, image_size=config.image_size, channels=config.channels)
-    raw = hold_back(read(config.source, seed=derive_seed(seed, "data")))
+    raw = read(config.source, seed=derive_seed(seed, "data"))
+    test_part = None if raw.test is None else _drop_repeats(raw.test, "test")
+    raw = hold_back(replace(raw, train=_drop_repeats(raw.train, "training"), test=test_part))
     if raw.test is None:
         train, test = _split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
     else:
@@ -163,6 +170,23 @@ def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledIm
     except ValueError as error:
         raise DataError(f"cannot split {len(data)} images by class: {error}") from error
     return data.take(np.sort(first)), data.take(np.sort(second))
+
+
+def _drop_repeats(data: LabelledImages, part: str) -> LabelledImages:
+    """Each image once: of those with the same pixels the first stays, whatever labels the others have."""
+    first: dict[str, int] = {}
+    originals = np.array([first.setdefault(sha256_bytes(image.tobytes()), i) for i, image in enumerate(data.images)])
+    kept = np.array(list(first.values()), dtype=np.int64)
+    if len(kept) == len(data):
+        return data
+    _logger.warning(
+        "data.source: left out %d of %d images of the %s part, which repeat earlier ones, %d with another label",
+        len(data) - len(kept),
+        len(data),
+        part,
+        np.count_nonzero(data.labels != data.labels[originals]),
+    )
+    return data.take(kept)
 
 
 def hold_back(raw: RawData) -> RawData:

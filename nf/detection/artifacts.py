@@ -34,6 +34,7 @@ def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], c
     }
     data = save(weights)
     runs = {kind: len(networks) for kind, networks in detectors.items()}
+    (folder / CARD_FILE).unlink(missing_ok=True)
     write_bytes(folder / WEIGHTS_FILE, data)
     write_sealed(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
 

@@ -169,6 +169,11 @@ class Draft:
         )
 
 
+def at_most(share: float, queries: int) -> int:
+    """How many of ``queries`` are the largest ``share`` of them, rounded up: 7 for 0.07 of 100."""
+    return math.ceil(round(share * queries, 9))  # the product of floats is 7.000000000000001
+
+
 class Scheme(ABC):
     """A way to make queries.
 
@@ -201,8 +206,13 @@ class Scheme(ABC):
 
     @property
     def chooses_held_out(self) -> bool:
-        """Whether calibration models choose queries among its candidates, as the setting ``choice`` may say."""
-        return bool(getattr(self.config, "choice", None) == "held-out")
+        """Whether calibration models choose queries among its candidates."""
+        return False
+
+    @property
+    def pair_share(self) -> float:
+        """Largest share of the queries, in (0, 1], with one pair of labels where calibration models choose."""
+        return 1.0
 
     @final
     def __call__(
@@ -274,7 +284,7 @@ class Scheme(ABC):
             matches,
             task.queries,
             pairs=pairs.cpu().numpy() if self.chooses_held_out else None,
-            each=math.ceil(getattr(self.config, "pair_share", 1.0) * task.queries),
+            each=at_most(self.pair_share, task.queries),
         )
         return draft.take(torch.from_numpy(chosen).to(draft.images.device)), known
 

@@ -1,6 +1,6 @@
 """GANs: one trainer for all, frozen samplers with images in [0, 1], quality measured with a classifier's features."""
 
-from nf.gan.artifacts import load_gan, read_history
+from nf.gan.artifacts import gan_digest, load_gan, read_history
 from nf.gan.definition import ImageShape
 from nf.gan.generator import Gan
 from nf.gan.imported import ImportedConfig, import_gan
@@ -16,6 +16,7 @@ __all__ = [
     "Training",
     "find_gan",
     "frechet_distance",
+    "gan_digest",
     "import_gan",
     "load_gan",
     "precision_recall",

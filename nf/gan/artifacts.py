@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_csv, read_json, restore, sha256_bytes, write_bytes, write_csv, write_sealed
+from nf.core.files import read_csv, read_json, restore, sha256_bytes, sha256_json, write_bytes, write_csv, write_sealed
 from nf.core.paths import CARD_FILE, DISCRIMINATOR_FILE, GENERATOR_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape, build_networks
@@ -56,6 +56,15 @@ def save_gan(gan: Gan, folder: Path, *, seed: int, images: int, identity: str) -
         card["sha256"][name] = sha256_bytes(data)
     save_samples(gan, folder / SAMPLES_FILE, seed)
     write_sealed(folder / CARD_FILE, card)
+
+
+def gan_digest(folder: Path) -> str:
+    """SHA-256 of the card of the GAN in ``folder``, which has its settings and the hashes of its weights.
+
+    Raises:
+        ArtifactError: the card is missing or damaged.
+    """
+    return sha256_json(read_json(folder / CARD_FILE, advice=f"train the GAN with `nf gan {folder.name}`"))
 
 
 def load_gan(folder: Path, device: str = "cpu") -> Gan:

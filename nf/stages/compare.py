@@ -12,7 +12,7 @@ from nf.core.queries import QuerySet
 from nf.core.variants import VariantId
 from nf.evaluation import BudgetPoint
 from nf.report import ComparisonInputs, write_comparison
-from nf.stages.freshness import query_set_is_current, variant_is_current
+from nf.stages.freshness import current_variants, query_set_is_current
 from nf.stages.report import check_query_set, scheme_result
 from nf.stages.run import Run
 
@@ -68,7 +68,7 @@ def comparison_detection(run: Run) -> dict[str, dict[str, Any]]:
 
 def comparison_variants(run: Run) -> tuple[dict[str, Any], ...]:
     """Records of the profile's variants that are there and current, in the order of ``params.yaml``, then by seed."""
-    return tuple(record for record in _variant_records(run) if variant_is_current(run, record))
+    return tuple(current_variants(run, _variant_records(run)))
 
 
 def _with_metrics(run: Run) -> list[str]:

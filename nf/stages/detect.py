@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import write_sealed
 from nf.core.queries import QuerySet
 from nf.core.sections import parse_section
@@ -27,12 +27,14 @@ def detect(run: Run, scheme: str) -> Path:
     Raises:
         ArtifactError: the images, the query set or the detectors are missing or damaged, or detectors have learned
             from the very GAN that draws these queries.
-        ConfigError: the section ``detection`` cannot be used.
+        ConfigError: the section ``detection`` cannot be used, or there is but one query.
     """
     config = parse_section(DetectorConfig, run.profile.detection, "detection")
     splits = Splits.load(run.layout.data)
     device = resolve_device(run.profile.execution.device)
     query_set = QuerySet.load(run.layout.fingerprint(scheme))
+    if len(query_set) < 2:
+        raise ConfigError(f"queries: expected at least 2, of which a thief knows one half, got {len(query_set)}")
     queries = torch.from_numpy(query_set.images).to(device)
     detectors, card = load_detectors(run.layout.detectors, device)
     _check_gan(query_set, card["gan"])

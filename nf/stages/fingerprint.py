@@ -24,7 +24,7 @@ from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
 from nf.data import Splits, to_float
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
-from nf.gan import load_gan
+from nf.gan import gan_digest, load_gan
 from nf.models import load_model, predicted_labels, resolve_device
 from nf.stages.own_model import load_source, require_gradients
 from nf.stages.run import Run
@@ -75,6 +75,7 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
         calibration=task.calibration,
     )
     queries.card["data_hash"] = _data_hash(splits)
+    queries.card["made_from"] = _made_from(run, maker, task)
     controls = controls_of(splits, run.profile.controls, seed, task.calibration)
     controls = _with_accuracies(controls, run, task.calibration)
     warn_of_weak_models(controls)
@@ -128,6 +129,8 @@ def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | N
 def has_query_set(run: Run, scheme: str) -> bool:
     """Whether there is a whole query set of ``scheme`` that was made with these settings, models, images and versions.
 
+    Levels and number of controls count among the settings.
+
     Raises:
         UnknownNameError: the profile or the registry has no such scheme.
         ArtifactError: a model or the GAN is missing or damaged.
@@ -139,10 +142,27 @@ def has_query_set(run: Run, scheme: str) -> bool:
         return False
     if made.controls is None:  # made before there were any; the queries themselves come out the same
         return False
+    if made.calibration is not None and made.calibration.levels != run.profile.levels:
+        return False
     splits = Splits.load(run.layout.data)
+    if len(made.controls) != min(run.profile.controls, len(splits["test"])):
+        return False
     task = _task(run, maker, splits, run.profile.queries, _seed(run, scheme))
     wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": _data_hash(splits)}
     return canonical_json(wanted) == canonical_json({key: made.card.get(key) for key in wanted})
+
+
+def _made_from(run: Run, maker: Scheme, task: Task) -> dict[str, Any]:
+    """Hash of the recipes of the models of ``task``, and digests of the GANs, for ``nf.stages.freshness``."""
+    held_out = [model.id for model in task.calibration.models] if task.calibration else []
+    cards = {
+        model_id: read_json(run.layout.zoo / model_id / CARD_FILE, advice="build the model with `nf zoo`")
+        for model_id in (SOURCE_ID, *task.models.by_id(), *held_out)
+    }
+    return {
+        "models": sha256_json({model_id: card.get("recipe") for model_id, card in cards.items()}),
+        "gans": {name: gan_digest(run.layout.gan(name)) for name in maker.gans},
+    }
 
 
 def _data_hash(splits: Splits) -> dict[str, str]:

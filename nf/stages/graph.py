@@ -12,17 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from nf.core.config import Profile
-from nf.core.errors import UnknownNameError
+from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.lineage import SOURCE_ID
 from nf.core.paths import CARD_FILE, PAGE_FILE, QUALITY_FILE, SUMMARY_FILE
+from nf.core.sections import parse_section
 from nf.core.variants import VariantId
-from nf.fingerprints import make_scheme
+from nf.data import source_digests
+from nf.detection import DetectorConfig
+from nf.fingerprints import Scheme, make_scheme
+from nf.gan import find_gan
 from nf.stages import load_stage
 from nf.stages.deadline import Deadline, OutOfTimeError
 from nf.stages.fingerprint import has_query_set
+from nf.stages.freshness import summary_is_current
 from nf.stages.run import Run, silent
 from nf.stages.variant import VariantQueries, ask_variant, make_variant
 from nf.stages.zoo import missing_models, plan_zoo, zoo
+from nf.zoo import fingerbench
 
 
 @dataclass(frozen=True)
@@ -94,17 +100,21 @@ class Wanted:
         """Without ``schemes`` all of the profile; ``gans``, or the profile's first, and those that images come from.
 
         Raises:
-            UnknownNameError: the profile has no such scheme, GAN or variant.
-            ConfigError: the section of a scheme or variant cannot be used.
+            UnknownNameError: the profile has no such scheme, GAN or variant, or names a GAN that there is not.
+            ConfigError: a section of the profile cannot be used, or a scheme needs training models that it has not.
         """
+        for name, section in profile.gans.items():
+            parse_section(find_gan(name).config, section, f"gans.{name}")
+        parse_section(DetectorConfig, profile.detection, "detection")
         schemes = tuple(schemes or profile.schemes)
         for name in gans:
             profile.section("gans", name)
         found = [*(gans or tuple(profile.gans)[:1])]
-        for scheme in schemes:
-            found += _gans_of_scheme(profile, scheme)
-        for variant in variants:
-            found += _gans_of_variant(profile, variant.name)
+        makers = [_scheme(profile, scheme) for scheme in schemes]
+        makers += [_variant_scheme(profile, variant.name) for variant in variants]
+        for maker in makers:
+            _check_pool(profile, maker)
+            found += maker.gans
         # One that was imported has no section: it is there, or its owner has to bring it.
         known = tuple(name for name in dict.fromkeys(found) if name in profile.gans)
         return cls(schemes, known, tuple(variants))
@@ -157,7 +167,11 @@ def select(parts: Sequence[Part], targets: Iterable[str]) -> list[Part]:
 
 
 def _prepare(run: Run) -> Part:
-    settings = {"seed": run.profile.seed, "data": asdict(run.profile.data)}
+    data = run.profile.data
+    settings: dict[str, Any] = {"seed": run.profile.seed, "data": asdict(data)}
+    sources = [source for source in (data.source, data.knockoff, data.others) if source is not None]
+    if files := [digests for source in sources if (digests := source_digests(source))]:
+        settings["files"] = files
     return Part("prepare", run.layout.data / CARD_FILE, partial(load_stage("prepare"), run), settings=settings)
 
 
@@ -168,7 +182,8 @@ def _zoo(run: Run, deadline: Deadline, seconds: float) -> Part:
             raise OutOfTimeError
 
     def is_whole() -> bool:
-        return not missing_models(run, plan_zoo(run))
+        plan = plan_zoo(run)
+        return not missing_models(run, plan) and summary_is_current(run, plan)
 
     return Part("zoo", run.layout.zoo / SUMMARY_FILE, make, needs=("prepare",), check=is_whole)
 
@@ -182,7 +197,13 @@ def _export(aside: Run) -> Part:
         reads=(layout.zoo / SUMMARY_FILE,),
         needs=("prepare", "zoo"),
         beside=True,
+        settings=_asked(aside.profile),
     )
+
+
+def _asked(profile: Profile) -> dict[str, Any]:
+    """What the models are that are exported and asked; their recipes are in the zoo's summary, which is read."""
+    return {"asked": [asdict(spec) for spec in fingerbench(profile.zoo).asked().specs]}
 
 
 def _gan(run: Run, name: str) -> Part:
@@ -213,7 +234,7 @@ def scheme_parts(run: Run, aside: Run, name: str) -> Iterator[Part]:
     layout, profile = run.layout, run.profile
     queries, scores = layout.fingerprint(name) / CARD_FILE, layout.scores(name)
     made, asked, measured = (f"{stage}@{name}" for stage in ("fingerprint", "score", "evaluate"))
-    gans = _parts_of(profile, _gans_of_scheme(profile, name))
+    gans = _parts_of(profile, _scheme(profile, name).gans)
     yield Part(
         made,
         queries,
@@ -229,6 +250,7 @@ def scheme_parts(run: Run, aside: Run, name: str) -> Iterator[Part]:
         reads=(queries, layout.onnx / CARD_FILE),
         needs=(made, "export"),
         beside=True,
+        settings=_asked(profile),
     )
     yield Part(
         measured,
@@ -273,7 +295,7 @@ def variant_parts(run: Run, aside: Run, variant: VariantId) -> Iterator[Part]:
     """
     layout, profile = run.layout, run.profile
     metrics, exported = layout.variant(variant), layout.onnx / CARD_FILE
-    gans = _gans_of_variant(profile, variant.name)
+    gans = _variant_scheme(profile, variant.name).gans
     made: list[VariantQueries] = []
 
     def make() -> None:
@@ -304,13 +326,19 @@ def _ask_variant(run: Run, made: list[VariantQueries]) -> None:
     ask_variant(run, made[-1])
 
 
-def _gans_of_scheme(profile: Profile, name: str) -> tuple[str, ...]:
-    return make_scheme(name, profile.section("schemes", name)).gans
+def _scheme(profile: Profile, name: str) -> Scheme:
+    return make_scheme(name, profile.section("schemes", name))
 
 
-def _gans_of_variant(profile: Profile, name: str) -> tuple[str, ...]:
+def _variant_scheme(profile: Profile, name: str) -> Scheme:
     section = profile.variant_section(name)
-    return make_scheme(profile.variants.each[name].scheme, section).gans
+    return make_scheme(profile.variants.each[name].scheme, section)
+
+
+def _check_pool(profile: Profile, maker: Scheme) -> None:
+    for kind in ("positive", "negative", *(("twins",) if maker.wants_twins else ())):
+        if not getattr(profile.zoo.pool, kind):
+            raise ConfigError(f"zoo.pool.{kind}: expected some, as {maker.name} is made from them, got none")
 
 
 def _parts_of(profile: Profile, gans: Iterable[str]) -> Iterator[str]:
@@ -319,7 +347,7 @@ def _parts_of(profile: Profile, gans: Iterable[str]) -> Iterator[str]:
 
 def _report(run: Run, name: str) -> Part:
     layout, profile = run.layout, run.profile
-    gans = _gans_of_scheme(profile, name)
+    gans = _scheme(profile, name).gans
     shown = (layout.gan(gan) / QUALITY_FILE for gan in gans)
     return Part(
         "report",

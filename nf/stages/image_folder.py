@@ -34,5 +34,5 @@ def _parquet(folder: Path, names: tuple[str, ...], source: SourceConfig) -> Sour
                 raise DataError(f"--data: expected one {name}/{part}*.parquet in {folder}, got {len(found)}; join them")
         train, test = (str(found[0]) if found else getattr(source, part) for part, found in files.items())
         if files["train"]:
-            return replace(source, kind="parquet", train=train, test=test)
+            return SourceConfig("parquet", train=train, test=test, images=source.images, test_images=source.test_images)
     raise DataError(f"--data: expected {' or '.join(f'{name}/train*.parquet' for name in names)} in {folder}, got none")

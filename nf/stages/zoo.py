@@ -1,5 +1,6 @@
 """Stage ``zoo``: the source, everything stolen from it, everything honest, and the training models."""
 
+import logging
 import math
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from nf.core.answer_memory import AnswerMemory
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import make_folder, read_json, write_sealed
+from nf.core.files import read_json, write_sealed
 from nf.core.lineage import MAKING_POOLS, SOURCE_ID
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import AnsweringClassifier, Classifier, load_model, predict, resolve_device
@@ -36,6 +37,8 @@ from nf.zoo import (
     unpack_models,
 )
 
+_logger = logging.getLogger(__name__)
+
 _BATCH = 64  # images that the owner's model answers at once, which may be large
 
 
@@ -49,13 +52,11 @@ def plan_zoo(run: Run) -> ZooPlan:
 
 
 def missing_models(run: Run, plan: ZooPlan) -> list[str]:
-    """Ids still to be built, parents first; models that the plan does not list are deleted.
+    """Ids still to be built, parents first.
 
     Models that query sets are made from come before the suspects, so that an unfinished zoo can be used: training
     models, then those of calibration.
     """
-    make_folder(run.layout.zoo)
-    remove_unlisted(plan, run.layout.zoo)
     turns: dict[str, int] = {}
     for turn, pool in enumerate(MAKING_POOLS):
         for spec in plan.lineage.select(pool=pool):
@@ -109,7 +110,7 @@ def _open_for_students(memory: Path, plan: ZooPlan, folder: Path) -> Classifier:
 
 
 def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
-    """Check the effect of the attacks and write ``summary.json``: accuracies and checks.
+    """Check the effect of the attacks and write ``summary.json``: accuracies, checks, and the digest of the plan.
 
     Raises:
         ArtifactError: a model is missing, or a pruned one is not as sparse as its spec says.
@@ -127,7 +128,7 @@ def summarise_zoo(run: Run, plan: ZooPlan) -> Path:
     models = [{key: card[key] for key in shown} for card in cards]
     device = resolve_device(run.profile.execution.device)
     extraction = check_attacks(plan, run.layout.data, run.layout.zoo, device=device, open_source=source_opener(run))
-    write_sealed(path, {"models": models, "extraction": extraction})
+    write_sealed(path, {"models": models, "extraction": extraction, "plan": plan.digest})
     return path
 
 
@@ -149,9 +150,12 @@ class ZooProgress:
 def zoo(run: Run, *, max_seconds: float | None = None) -> ZooProgress:
     """Build what is missing; a run that was killed, or cut by ``max_seconds``, goes on where it was.
 
-    The summary is written once all models are there.
+    Models that the profile no longer lists are deleted. The summary is written once all models are there.
     """
+    if run.profile.execution.runner == "dask":
+        _logger.warning("execution.runner: dask is for `python -m flows stage zoo`; building on this machine")
     plan = plan_zoo(run)
+    remove_unlisted(plan, run.layout.zoo)
     missing = missing_models(run, plan)
     if missing:
         (run.layout.zoo / SUMMARY_FILE).unlink(

@@ -3,6 +3,7 @@
 They are never suspects of an evaluation and never training models, and share no seed with either.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -38,14 +39,23 @@ def calibration_ids(config: ZooConfig, copies: Details, students: Details) -> It
     ):
         roots = [numbers.next(f"{kind}-{architectures[place % len(architectures)]}") for place in range(lineages)]
         yield from roots
-        # Shifted by one after each round of attacks, so that every lineage meets every attack.
-        victims = (roots[(place + place // len(attacks)) % lineages] for place in range(offspring))
+        victims = (roots[_turn(place, len(attacks), lineages) % lineages] for place in range(offspring))
         made = (f"{attack}-{victim}" for attack, victim in zip(_spread(attacks, offspring), victims, strict=True))
         # A model of that name may be there already where few lineages have much offspring: one is enough.
         yield from dict.fromkeys(made)
     for details, count in ((copies, wanted.copies), (students, wanted.students)):
         for attack in _spread(details, count):
             yield numbers.next(f"{attack}-{SOURCE_ID}")
+
+
+def _turn(place: int, attacks: int, lineages: int) -> int:
+    """Which lineage the model at ``place`` is made from, where attack follows attack: each meets every one in time.
+
+    The lineages are shifted by one after each round of attacks. Where that comes back to the first before an attack has
+    met every lineage, as with 6 attacks and 7 lineages, they are shifted once more whenever it does.
+    """
+    turn, shared = place + place // attacks, math.gcd(attacks + 1, lineages)
+    return turn if shared == 1 else turn + place // (attacks * lineages // shared)
 
 
 def _spread(details: Details, count: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nf.core.config import Profile, TrainingConfig
 from nf.core.errors import ConfigError
-from nf.core.files import sha256_file
+from nf.core.files import sha256_file, sha256_json
 from nf.core.lineage import OWN, SOURCE_ID, Lineage, ModelSpec, recipe_hashes
 from nf.core.sections import parse_section
 from nf.core.seeds import derive_seed
@@ -40,6 +40,12 @@ class ZooPlan:
     def hashes(self) -> dict[str, str]:
         """Recipe hash by model id: it changes with the model's own settings and with those of its ancestors."""
         return recipe_hashes(self.lineage, {spec.id: self._recipe(spec) for spec in self.lineage.specs})
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the whole zoo: what each model is and its recipe, copies of files and defences among them."""
+        specs = fingerbench(self.profile.zoo).specs
+        return sha256_json([{**asdict(spec), "recipe": self.hashes.get(spec.id)} for spec in specs])
 
     def training(self, architecture: str) -> TrainingConfig:
         """From-scratch schedule of ``architecture``."""

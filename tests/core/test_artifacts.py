@@ -165,3 +165,15 @@ def test_the_library_knows_no_orchestration():
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_query_set_that_cannot_be_written_leaves_no_card_beside_those_of_before(tmp_path, calibrated, monkeypatch):
+    calibrated.save(tmp_path)
+
+    def fail(path, data):
+        raise ArtifactError("no space")
+
+    monkeypatch.setattr("nf.core.queries.write_bytes", fail)
+    with pytest.raises(ArtifactError, match="no space"):
+        calibrated.save(tmp_path)
+    assert not (tmp_path / "card.json").exists()

@@ -198,6 +198,49 @@ def test_runners_that_cannot_be_used(tmp_path, execution, message):
         load_profile(path, "digits")
 
 
+def loaded(tmp_path, change):
+    """The profile ``smoke`` after ``change`` of its section."""
+    document = yaml.safe_load(PARAMS.read_text())
+    change(document["profiles"]["smoke"])
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return load_profile(path, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"kind": "digits", "images": -5}, "images: expected at least 1, got -5"),
+        ({"kind": "scribbles", "images": 0}, "images: expected at least 1, got 0"),
+        ({"kind": "digits", "test_images": 0}, "test_images: expected at least 1, got 0"),
+        ({"kind": "digits", "train": "nowhere"}, "train: expected none for the kind 'digits', got 'nowhere'"),
+        ({"kind": "scribbles", "name": "x"}, "name: expected none for the kind 'scribbles', got 'x'"),
+        ({"kind": "parquet", "train": "a", "root": "b"}, "root: expected none for the kind 'parquet', got 'b'"),
+        ({"kind": "hugging_face", "name": "a", "test": "b"}, "test: expected none for the kind 'hugging_face', got"),
+    ],
+)
+def test_sources_that_cannot_be_read_as_they_say(tmp_path, source, message):
+    with pytest.raises(ConfigError, match=rf"profiles\.smoke\.data\.knockoff: {message}"):
+        loaded(tmp_path, lambda section: section["data"].update(knockoff=source))
+
+
+def test_images_are_not_padded_by_less_than_nothing(tmp_path):
+    with pytest.raises(ConfigError, match=r"profiles\.smoke\.data: padding: expected at least 0, got -1"):
+        loaded(tmp_path, lambda section: section["data"].update(padding=-1))
+
+
+def test_common_settings_of_variants_are_those_of_schemes(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"unknown scheme in variants\.common 'naturalfingr': expected one of akh, ipg"
+    ):
+        loaded(tmp_path, lambda section: section["variants"].update(common={"naturalfingr": {"epochs": 3}}))
+
+
+def test_a_profile_is_called_by_its_key(tmp_path):
+    with pytest.raises(ConfigError, match=r"profiles\.smoke: unknown key 'name'; a profile is called by its own key"):
+        loaded(tmp_path, lambda section: section.update(name="../elsewhere"))
+
+
 def test_errors_survive_the_way_from_another_process():
     error = UnknownNameError("scheme", "magic", {"b", "a"})
     again = pickle.loads(pickle.dumps(error))

@@ -75,6 +75,26 @@ def test_no_image_is_in_two_splits(digits):
         visited |= rows
 
 
+@pytest.mark.parametrize("parts", [("train",), ("train", "test")])
+def test_no_image_is_in_two_splits_although_the_source_repeats_it(parts, tmp_path, caplog):
+    """The first stays, with its label: half of the repeats have another."""
+    random, places = np.random.default_rng(0), {}
+    for part in parts:
+        images = random.integers(0, 256, (100, 1, 16, 16), dtype=np.uint8)
+        labels = np.arange(100) % 2
+        others = np.where(np.arange(100) < 50, 1 - labels, labels)
+        places[part] = str(tmp_path / f"{part}.npz")
+        np.savez(places[part], images=np.concatenate([images, images]), labels=np.concatenate([labels, others]))
+    splits = prepare_splits(DataConfig(SourceConfig("arrays", **places), SCRIBBLES, 16, 1), seed=0)
+    found = [image.tobytes() for name in ("A", "B", "finetune", "test") for image in splits[name].images]
+    assert len(found) == len(set(found)) == 100 * len(parts)
+    known = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    held_out = [*zip(splits["test"].images, splits["test"].labels, strict=True)]
+    assert all(known[image.tobytes()] == label for image, label in held_out)
+    assert len(caplog.messages) == len(parts)
+    assert "left out 100 of 200 images of the training part, which repeat earlier ones, 50 with another" in caplog.text
+
+
 def test_splits_round_trip_and_notice_damage(digits, tmp_path):
     digits.save(tmp_path)
     loaded = Splits.load(tmp_path)
@@ -661,3 +681,15 @@ def test_half_of_the_images_are_mirrored():
 
 def test_bytes_become_the_unit_range():
     assert to_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_splits_that_cannot_be_written_leave_no_card_beside_those_of_before(digits, tmp_path, monkeypatch):
+    digits.save(tmp_path)
+
+    def fail(path, data):
+        raise ArtifactError("no space")
+
+    monkeypatch.setattr("nf.data.splits.write_bytes", fail)
+    with pytest.raises(ArtifactError, match="no space"):
+        digits.save(tmp_path)
+    assert not (tmp_path / "card.json").exists()

@@ -149,3 +149,15 @@ def test_a_gpu_trains_them_as_the_processor_does(caplog, normal, held_out):
     assert "cannot be recorded" not in caplog.text
     assert abnormal_share(detector, torch.full_like(held_out, 255).cuda()) == 1
     assert abnormal_share(detector, held_out.cuda()) < 0.1
+
+
+def test_detectors_that_cannot_be_written_leave_no_card_beside_those_of_before(tmp_path, monkeypatch):
+    save_detectors(tmp_path, {"naive": [build_detector(1, seed=0)]}, {})
+
+    def fail(path, data):
+        raise ArtifactError("no space")
+
+    monkeypatch.setattr("nf.detection.artifacts.write_bytes", fail)
+    with pytest.raises(ArtifactError, match="no space"):
+        save_detectors(tmp_path, {"naive": [build_detector(1, seed=1)]}, {})
+    assert not (tmp_path / "card.json").exists()

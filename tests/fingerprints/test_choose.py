@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from nf.fingerprints.base import at_most
 from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel
 from nf.fingerprints.naturalfinger.choose import Survivors, choose, margin_snr
 
@@ -47,3 +48,8 @@ def test_another_ranking_takes_others():
     rounds = [survivors([3.0, 9.0, 5.0], [1, 1, 1])]
     draft = choose(rounds, 1, pair_share=1.0, ranking=lambda margins: -margins.mean((0, 1)), funnel=Funnel())
     assert chosen(draft) == [0]
+
+
+@pytest.mark.parametrize(("share", "queries", "most"), [(0.07, 100, 7), (0.1, 100, 10), (0.1, 5, 1), (0.101, 100, 11)])
+def test_a_share_of_the_queries_is_rounded_up_once(share, queries, most):
+    assert at_most(share, queries) == most

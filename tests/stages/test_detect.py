@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nf.core.errors import ArtifactError
+from nf.core.errors import ArtifactError, ConfigError
 from nf.core.queries import QuerySet
 from nf.detection import save_detectors
 from nf.detection.detector import build_detector
@@ -89,3 +89,10 @@ def test_those_that_know_half_of_the_queries_are_judged_by_what_they_have_not_se
 def contents(images):
     """The images as a set of bytes."""
     return {np.asarray(image).tobytes() for image in images}
+
+
+def test_one_query_has_no_two_halves(run):
+    save(run, "theirs")
+    QuerySet(np.zeros((1, 1, 16, 16), np.uint8), *[np.zeros(1, np.int64)] * 2).save(run.layout.fingerprint("random"))
+    with pytest.raises(ConfigError, match="queries: expected at least 2, of which a thief knows one half, got 1"):
+        detect(run, "random")

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nf.core.config import VariantConfig, VariantsConfig
+from nf.core.calibration import Levels
+from nf.core.config import CalibrationConfig, VariantConfig, VariantsConfig
 from nf.core.errors import ConfigError
 from nf.core.files import write_json
+from nf.core.queries import QuerySet
 from nf.core.variants import VariantId
 from nf.data import Splits
 from nf.models import build_classifier, save_model, weights_hash
-from nf.stages.fingerprint import controls_of, training_models, warn_of_weak_models
+from nf.stages.fingerprint import controls_of, fingerprint, has_query_set, training_models, warn_of_weak_models
 from nf.stages.prepare import prepare
 from nf.stages.run import Run
 from nf.stages.variant import make_variant
@@ -96,3 +98,28 @@ def test_a_variant_may_take_all_training_models_however_few_the_others_take(buil
     made = make_variant(replace(run, profile=replace(run.profile, variants=variants)), VariantId("own", 0))
     assert len(made.queries.card["training_scores"]) == asked
     assert made.record["basis"]["models"] == (None if all_models else 1)
+
+
+def with_profile(run, **changes):
+    return replace(run, profile=replace(run.profile, **changes))
+
+
+def test_a_query_set_of_other_levels_or_another_number_of_controls_is_not_kept(built, calibrated):
+    run, _ = built
+    prepare(run)
+    run = with_profile(run, queries=3, zoo=replace(run.profile.zoo, calibration=CalibrationConfig()))
+    folder = fingerprint(run, "random")
+    made = QuerySet.load(folder)
+    assert made.card["made_from"]["gans"] == {}
+    assert len(made.controls) == 64
+    assert has_query_set(run, "random")
+    assert has_query_set(with_profile(run, levels=Levels(0.001, 0.001)), "random")  # it states none
+    assert not has_query_set(with_profile(run, controls=63), "random")
+    everything = with_profile(run, controls=10_000)
+    fingerprint(everything, "random")
+    assert has_query_set(everything, "random")
+
+    looks = tuple(replace(look, queries=3, weights=look.weights[:3]) for look in calibrated.calibration.looks[:1])
+    replace(made, calibration=replace(calibrated.calibration, looks=looks, levels=run.profile.levels)).save(folder)
+    assert has_query_set(run, "random")
+    assert not has_query_set(with_profile(run, levels=Levels(0.001, 0.001)), "random")

@@ -2,15 +2,23 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from nf.core.errors import UnknownNameError
+from nf.core.config import SourceConfig
+from nf.core.errors import ConfigError, UnknownNameError
+from nf.core.files import read_json, write_json
 from nf.core.variants import VariantId
+from nf.stages.costs import CostLog, Utilisation
+from nf.stages.deadline import Deadline
 from nf.stages.graph import Wanted, all_parts, select
 from nf.stages.run import Run
+from nf.stages.runner import make_parts
+from nf.zoo import ZooPlan
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -181,3 +189,85 @@ def test_a_variant_is_made_again_where_files_are_still_to_be_exported(run):
         os.utime(stale, (9, 9))
         assert not variant.is_there()
         os.utime(stale, (before, before))
+
+
+def parts_of(run, **wanted):
+    return {part.name: part for part in all_parts(run, Wanted.of(run.profile, **wanted))}
+
+
+def changed(run, **changes):
+    return replace(run, profile=replace(run.profile, **changes))
+
+
+def test_other_images_at_the_same_path_are_split_anew(run, tmp_path):
+    path, costs = tmp_path / "train.npz", CostLog(tmp_path / "costs.json", Utilisation())
+    run = changed(
+        run, data=replace(run.profile.data, source=SourceConfig("arrays", train=str(path)), test_fraction=0.5)
+    )
+    found = []
+    for seed in (0, 0, 1):
+        pixels = np.random.default_rng(seed).integers(0, 256, (80, 1, 16, 16), np.uint8)
+        np.savez(path, images=pixels, labels=np.arange(80) % 2)
+        begun = []
+        assert make_parts(run, [parts_of(run)["prepare"]], Deadline(), costs, begun=begun.append) == {}
+        found.append((read_json(run.layout.data / "card.json")["hashes"]["A"], begun))
+    assert [begun for _, begun in found] == [["prepare"], [], ["prepare"]]
+    assert found[0][0] == found[1][0] != found[2][0]
+
+
+def test_other_files_in_the_same_folder_are_split_anew(run, tmp_path):
+    folder = tmp_path / "images"
+    (folder / "ant").mkdir(parents=True)
+    data = replace(run.profile.data, knockoff=SourceConfig("folder", train=str(folder)))
+    found = []
+    for name in ("a.png", "b.png"):
+        found.append(parts_of(changed(run, data=data))["prepare"].settings)
+        (folder / "ant" / name).write_bytes(b"pixels")
+    found.append(parts_of(changed(run, data=data))["prepare"].settings)
+    assert found[0] != found[1] != found[2]
+    assert "files" not in parts_of(run)["prepare"].settings  # they are embedded
+
+
+@pytest.mark.parametrize("plus", [{"defences": ("jpeg", "blur")}, {"compressed": ()}, {"twins": ()}])
+def test_other_suspects_are_exported_and_asked(run, plus):
+    more = changed(run, zoo=replace(run.profile.zoo, plus=replace(run.profile.zoo.plus, **plus)))
+    before, after = parts_of(run), parts_of(more)
+    for name in ("export", "score@akh", "score@naturalfinger"):
+        assert before[name].settings != after[name].settings
+
+
+def test_a_zoo_is_whole_where_its_summary_is_about_the_plan(run, monkeypatch):
+    data = {"hashes": dict.fromkeys(("A", "B", "finetune", "test", "knockoff"), "x"), "class_names": ["a", "b"]}
+    write_json(run.layout.data / "card.json", {**data, "image_shape": [1, 16, 16], "mean": [0.5], "std": [0.5]})
+    monkeypatch.setattr("nf.stages.graph.missing_models", lambda run, plan: [])
+    summary = run.layout.zoo / "summary.json"
+    fewer = changed(run, zoo=replace(run.profile.zoo, plus=replace(run.profile.zoo.plus, defences=())))
+    plan = ZooPlan(run.profile, read_json(run.layout.data / "card.json"))
+    write_json(summary, {"models": [], "plan": plan.digest})
+    assert parts_of(run)["zoo"].is_there()
+    assert not parts_of(fewer)["zoo"].is_there()
+    write_json(summary, {"models": []})  # as it was written before it named the plan
+    assert not parts_of(run)["zoo"].is_there()
+    summary.write_text("{")
+    assert not parts_of(run)["zoo"].is_there()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gans": {"sagn": {}}}, "unknown gan 'sagn': expected one of contragan, "),
+        ({"gans": {"sagan": {"step": 3}}}, r"gans\.sagan: unknown key 'step'"),
+        ({"detection": {"epoch": 3}}, "detection: unknown key 'epoch'"),
+    ],
+)
+def test_sections_that_cannot_be_used_are_refused_before_anything_begins(run, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Wanted.of(changed(run, **changes).profile)
+
+
+@pytest.mark.parametrize("kind", ["positive", "negative", "twins"])
+def test_training_models_that_a_scheme_needs_are_missed_before_anything_begins(run, kind):
+    zoo = run.profile.zoo
+    without = changed(run, zoo=replace(zoo, pool=replace(zoo.pool, **{kind: ()}))).profile
+    with pytest.raises(ConfigError, match=rf"zoo\.pool\.{kind}: expected some, as naturalfinger is made from them"):
+        Wanted.of(without, schemes=["naturalfinger"], variants=[VariantId("twins", 0)])

@@ -140,3 +140,25 @@ def test_cards_of_float32_models_say_nothing_of_rounding(prepared, splits, tmp_p
     assert "weights" not in card
     assert "test_accuracy_unrounded" not in card
     assert read_json(tmp_path / "scratch-vgg13_bn" / "card.json") == card
+
+
+def test_who_asks_what_is_missing_deletes_nothing(prepared, tmp_path, monkeypatch, caplog):
+    run = in_folder(prepared, tmp_path)
+    unlisted = run.layout.zoo / "scratch-alexnet"
+    unlisted.mkdir(parents=True)
+    missing = missing_models(run, plan_zoo(run))
+    assert len(missing) == len(plan_zoo(run).lineage.specs)
+    assert unlisted.exists()
+    monkeypatch.setattr(sys.modules["nf.stages.zoo"], "build_models", lambda run, plan, todo, **more: todo)
+    zoo(run)
+    assert not unlisted.exists()
+    assert caplog.messages == []
+
+
+def test_a_scheduler_that_is_not_used_is_said(prepared, tmp_path, monkeypatch, caplog):
+    run = in_folder(prepared, tmp_path)
+    execution = replace(run.profile.execution, runner="dask", address="tcp://host:1")
+    monkeypatch.setattr(sys.modules["nf.stages.zoo"], "build_models", lambda run, plan, todo, **more: todo)
+    zoo(replace(run, profile=replace(run.profile, execution=execution)))
+    (line,) = caplog.messages
+    assert line == "execution.runner: dask is for `python -m flows stage zoo`; building on this machine"

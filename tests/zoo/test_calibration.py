@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from nf.core.config import CalibrationConfig, PlusConfig
+from nf.core.config import CalibrationConfig, OwnModelConfig, PlusConfig
 from nf.core.errors import ConfigError
 from nf.core.lineage import SOURCE_ID
 from nf.zoo import ZooPlan, fingerbench
@@ -84,9 +84,18 @@ def test_few_lineages_with_much_offspring_have_no_model_twice():
     assert len(set(ids)) == len(ids) > 50
 
 
+@pytest.mark.parametrize("lineages", range(1, 31))
+def test_every_lineage_meets_every_attack(lineages):
+    counts = replace(COUNTS, independent=lineages, independent_offspring=6 * lineages)
+    lineage = lineage_of(counts)
+    made = [s for s in lineage.select(pool="calibration", role="negative") if s.parent and s.parent.startswith("scr")]
+    assert len({(spec.attack, spec.parent) for spec in made}) == 6 * lineages
+
+
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
+        ({"copies": 2, "students": 2, "independent": 3}, "copies, students: expected at least 5 together, or none"),
         ({"copies": -1}, "copies: expected at least 0, got -1"),
         ({"twin_offspring": 3}, "twin_offspring: expected none without twins, got 3"),
         ({"students": 5}, "independent: expected some where there are thieves"),
@@ -105,3 +114,10 @@ def test_a_zoo_without_attacks_on_copies_has_students_alone():
     assert {spec.attack for spec in specs} == {"train", "distill", "knockoff"}
     with pytest.raises(ConfigError, match=r"zoo\.calibration\.copies: expected none, as zoo\.levels has no attack"):
         fingerbench(replace(bare, calibration=COUNTS))
+
+
+def test_too_few_lineages_are_refused_before_any_is_built():
+    with pytest.raises(ConfigError, match=r"zoo\.calibration\.independent: expected at least 5 lineages, got 3"):
+        replace(PROFILE, zoo=replace(ZOO, calibration=replace(COUNTS, independent=3)))
+    own = OwnModelConfig("torchvision:resnet18")
+    replace(PROFILE, zoo=replace(ZOO, own=own, calibration=replace(COUNTS, independent=3)))  # with 20 of twins

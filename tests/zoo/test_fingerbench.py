@@ -262,7 +262,7 @@ def test_suspects_may_be_of_fewer_architectures_than_calibration_models():
 
 def test_honest_calibration_models_learn_for_as_long_as_their_efforts_say():
     """Those of one architecture in turn; thieves, offspring and all other models are as they were."""
-    wanted = CalibrationConfig(students=4, independent=30, independent_offspring=12, twins=30)
+    wanted = CalibrationConfig(students=5, independent=30, independent_offspring=12, twins=30)
     before, after = (
         ZooPlan(replace(PROFILE, zoo=replace(ZOO, calibration=each)), DATA)
         for each in (wanted, replace(wanted, efforts=(1.0, 0.5)))

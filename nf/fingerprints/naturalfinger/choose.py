@@ -1,13 +1,12 @@
 """Which survivors of the screen become queries."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from nf.fingerprints.base import Draft
+from nf.fingerprints.base import Draft, at_most
 from nf.fingerprints.naturalfinger.candidates import Candidates, Funnel, round_robin_by_pair
 from nf.fingerprints.naturalfinger.config import Choice
 
@@ -78,7 +77,7 @@ def choose(
         return every if choice == "held-out" else every.take(torch.arange(queries))
     ranks = torch.cat([torch.minimum(ranking(s.positive_margins), ranking(s.negative_margins)) for s in rounds])
     pairs = torch.cat([survivors.candidates.pairs for survivors in rounds])
-    kept = round_robin_by_pair(-ranks, pairs, queries, each=math.ceil(pair_share * queries))
+    kept = round_robin_by_pair(-ranks, pairs, queries, each=at_most(pair_share, queries))
     kept = kept[round_robin_by_pair(-ranks[kept], pairs[kept], queries)]
     labels, negative_labels = pairs[kept].unbind(1)
     return Draft(images[kept], labels, negative_labels, notes)

@@ -76,6 +76,16 @@ class NaturalFinger(Scheme):
         """Whether twins join the negatives, as the setting ``twins`` says."""
         return self.config.twins
 
+    @property
+    def chooses_held_out(self) -> bool:
+        """Whether calibration models choose the queries, as the setting ``choice`` says."""
+        return self.config.choice == "held-out"
+
+    @property
+    def pair_share(self) -> float:
+        """Largest share of the queries with one pair of labels, as the setting of that name says."""
+        return self.config.pair_share
+
     def run(self, task: Task) -> Draft:
         """Select, optimise and screen candidates, round by round, until enough survive; then choose among them.
 
