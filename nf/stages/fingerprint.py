@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nf.calibration import CalibrationPool
 from nf.core.calibration import CalibrationModel
 from nf.core.controls import Controls, draw_controls
-from nf.core.errors import ArtifactError, ConfigError
+from nf.core.errors import ArtifactError, ConfigError, NotEnoughQueriesError
 from nf.core.files import canonical_json, read_json, sha256_json
 from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec
 from nf.core.paths import CARD_FILE, SHEET_FILE
@@ -75,8 +75,11 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
         calibration=task.calibration,
     )
     queries.card["data_hash"] = _data_hash(splits)
-    controls = controls_of(splits, run.profile.controls, seed, task.calibration)
+    controls = controls_of(splits, run.profile.controls, seed, task.calibration, queries.images)
     controls = _with_accuracies(controls, run, task.calibration)
+    if splits.test_split_off and run.profile.zoo.own is not None:
+        # The owner's model, and each copy of it, is right on images that it learned from, which says nothing of others.
+        controls = replace(controls, best=None, source_accuracy=None)
     warn_of_weak_models(controls)
     return replace(queries, controls=controls)
 
@@ -111,11 +114,20 @@ def _with_accuracies(controls: Controls, run: Run, pool: CalibrationPool | None)
     return replace(controls, source_accuracy=source, honest_accuracy=honest_accuracy)
 
 
-def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:
-    """``count`` images of the test half, which no model learned from, and how many of them ``pool`` gets right."""
-    test = splits["test"]
-    places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
-    images, labels = test.images[places], test.labels[places]
+def controls_of(
+    splits: Splits, count: int, seed: int, pool: CalibrationPool | None, queries: NDArray[np.uint8]
+) -> Controls:
+    """``count`` images of the test half, as far as they are no ``queries``, and how many of them ``pool`` gets right.
+
+    Raises:
+        NotEnoughQueriesError: all test images are queries.
+    """
+    test, asked = splits["test"], {image.tobytes() for image in queries}
+    others = test.take(np.flatnonzero([image.tobytes() not in asked for image in test.images]))
+    if not len(others):
+        raise NotEnoughQueriesError(f"expected test images that are no queries, as controls, got none of {len(test)}")
+    places = draw_controls(others.labels, count, derive_seed(seed, "controls"))
+    images, labels = others.images[places], others.labels[places]
     usual = best = None
     if pool is not None:
         right = (pool.ask(images) == labels).sum(axis=1)
