@@ -49,7 +49,8 @@ def fine_tune(job: Job, config: FineTuningConfig) -> Outcome:
     if job.level.startswith("RT"):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(job.seed)  # on the CPU, so that every device sees the same draws
-            fresh = nn.Linear(model.classifier.in_features, model.classifier.out_features)
+            head = model.classifier
+            fresh = nn.Linear(head.in_features, head.out_features, bias=head.bias is not None)
         model.classifier.load_state_dict(fresh.state_dict())
     trainable: Literal["all", "classifier"] = "all" if job.level.endswith("AL") else "classifier"
     job.fit(model, config.schedule, trainable=trainable)

@@ -19,8 +19,8 @@ from nf.core.sections import parse_section
 MIN_ACCURACY = 0.6
 """Share of the control images that a suspect has to get right before it is asked a query, if the source gets many."""
 
-_OF_SOURCE = 0.8
-"""What it has to get right where the source gets few: this part of the source's share."""
+_OF_KNOWN = 0.8
+"""What it has to get right where a known model gets few: this part of that model's share."""
 
 _WEAKER = 0.05
 """Share of the test images by which the better honest calibration models may fall behind the source."""
@@ -38,7 +38,8 @@ class ControlsCard:
         std: deviation of each channel.
         usual: number of the images that nine in ten calibration models get right at least, where that is known.
         best: number that one in ten honest ones of them gets right at least, where that is known.
-        source_accuracy: share of all test images that the source gets right, in [0, 1], where that is known.
+        source_accuracy: share of all test images that the source gets right, in [0, 1], where that is known: it is not
+            where the source may have learned from them.
         honest_accuracy: what the best quarter of honest calibration models reach of that, where that is known.
     """
 
@@ -104,7 +105,8 @@ class Controls:
     @property
     def floor(self) -> float:
         """Share of the images, in (0, 1], that a suspect has to get right: a hard task has few right answers."""
-        return MIN_ACCURACY if self.source_accuracy is None else min(MIN_ACCURACY, _OF_SOURCE * self.source_accuracy)
+        known = self.honest_accuracy if self.source_accuracy is None else self.source_accuracy
+        return MIN_ACCURACY if known is None else min(MIN_ACCURACY, _OF_KNOWN * known)
 
     @property
     def weakness(self) -> str | None:
@@ -181,10 +183,16 @@ def _known(facts: ControlsCard) -> tuple[Any, ...]:
 
 
 def draw_controls(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Places of ``count`` of the images with these ``labels``, or of all if they are fewer, class by class in turn."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    """Places of ``count`` of the images with these ``labels``, or of all if they are fewer, class by class in turn.
+
+    Where there are more classes than ``count``, chance says which of them are shown.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(len(labels))
+    classes, place = np.unique(labels[shuffled], return_inverse=True)
+    order = rng.permutation(len(classes)) if len(classes) > count else np.arange(len(classes))
     turn = np.zeros(len(labels), np.int64)
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels[shuffled] == label)
+    for each in range(len(classes)):
+        own = np.flatnonzero(place == each)
         turn[own] = np.arange(len(own))
-    return shuffled[np.lexsort((labels[shuffled], turn))[:count]]
+    return shuffled[np.lexsort((order[place], turn))[:count]]

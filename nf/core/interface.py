@@ -124,6 +124,10 @@ class Interface:
         """Number of channels of its images, 1 or 3, where those that are ``given`` have so many."""
         return given if self.channels is None else 1 if self.channels == "grey" else 3
 
+    def outputs_for(self, classes: int) -> int:
+        """Number of its classes, as far as is stated, where the owner has so many ``classes``."""
+        return len(self.classes) if self.classes is not None else (self.offset or 0) + classes
+
     def to_json(self) -> dict[str, Any]:
         """``stated`` with lists for tuples, which ``parse_section`` takes again."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self.stated().items()}

@@ -37,6 +37,8 @@ class Splits:
         mean: mean of each channel over A and B, in units of the [0, 1] range.
         std: standard deviation of each channel over A and B, in units of the [0, 1] range.
         hashes: SHA-256 of images and labels by name of the split.
+        test_split_off: whether test and fine-tune were split off training images, as the source has no test part: a
+            model that was trained elsewhere may have learned from them.
     """
 
     parts: dict[str, LabelledImages]
@@ -44,6 +46,7 @@ class Splits:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     hashes: dict[str, str]
+    test_split_off: bool = False
 
     def __getitem__(self, name: str) -> LabelledImages:
         return self.parts[name]
@@ -75,7 +78,7 @@ class Splits:
 
     @property
     def card(self) -> dict[str, Any]:
-        """Plain values for ``card.json``: sizes and hashes of the splits, classes, channel statistics."""
+        """Plain values for ``card.json``: sizes, hashes and origin of the splits, classes, channel statistics."""
         return {
             "class_names": list(self.class_names),
             "mean": list(self.mean),
@@ -83,6 +86,7 @@ class Splits:
             "image_shape": list(self.image_shape),
             "sizes": {name: len(part) for name, part in self.parts.items()},
             "hashes": self.hashes,
+            "test_split_off": self.test_split_off,
         }
 
     @classmethod
@@ -105,7 +109,8 @@ class Splits:
         hashes = {name: _hash(part) for name, part in parts.items()}
         if hashes != card["hashes"]:
             raise ArtifactError(f"{path} does not match the hashes in its card; run `nf prepare` again")
-        return cls(parts, tuple(card["class_names"]), tuple(card["mean"]), tuple(card["std"]), hashes)
+        split_off = card.get("test_split_off", False)  # which older cards do not say
+        return cls(parts, tuple(card["class_names"]), tuple(card["mean"]), tuple(card["std"]), hashes, split_off)
 
 
 def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
@@ -157,6 +162,7 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         tuple(np.round(mean, 6).tolist()),
         tuple(np.round(np.maximum(std, 1e-3), 6).tolist()),
         {name: _hash(part) for name, part in parts.items()},
+        raw.test is None,
     )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 
 from nf.core.errors import ArtifactError
 from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.models.classifier import Classifier
+from nf.models.inference import to_safetensors
 from nf.models.outside import build_outside
 from nf.models.registry import build_classifier
 
@@ -38,8 +39,7 @@ def save_model(
     Raises:
         ArtifactError: a file cannot be written.
     """
-    state = model.state_dict() | (_rounded(model) if half else {})
-    data = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
+    data = to_safetensors(model.state_dict() | (_rounded(model) if half else {}))
     whole = {**card, "build": dict(build), "weights_sha256": sha256_bytes(data)}
     (folder / CARD_FILE).unlink(missing_ok=True)
     write_bytes(folder / WEIGHTS_FILE, data)

@@ -3,7 +3,7 @@
 import copy
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from safetensors.torch import save
@@ -56,10 +56,15 @@ def predicted_labels(network: nn.Module, images: Tensor, *, batch_size: int = 51
     return predicted_logits(network, images, batch_size=batch_size).argmax(dim=1)
 
 
+def to_safetensors(state: Mapping[str, Tensor]) -> bytes:
+    """Weights by name as safetensors; tied ones are written under each of their names, as files share no memory."""
+    copies = {name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in state.items()}
+    return save(copies)
+
+
 def weights_hash(network: nn.Module) -> str:
     """SHA-256 of the network's weights as safetensors; for a float32 model of the zoo, the hash of its weights file."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    return sha256_bytes(save(state))
+    return sha256_bytes(to_safetensors(network.state_dict()))
 
 
 def agreement_mask(models: Sequence[nn.Module], images: Tensor) -> tuple[Tensor, Tensor]:

@@ -146,11 +146,10 @@ def build_outside(
         ArtifactError: the weights cannot be read, or are another network's.
     """
     how = parse_section(Interface, interface, "interface")
-    wanted = max(how.classes) + 1 if how.classes else num_classes
     channels = how.channels_taken(in_channels)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed or 0)
-        network = open_network(NetworkConfig(open, weights, how), max(wanted, len(how.classes or ())), channels)
+        network = open_network(NetworkConfig(open, weights, how), how.outputs_for(num_classes), channels)
     return OutsideClassifier(network, how, num_classes, tuple(mean), tuple(std))
 
 
@@ -318,7 +317,7 @@ def _class_order(interface: Interface, num_classes: int) -> Tensor | None:
     if interface.classes is not None:
         own = {label: place for place, label in enumerate(interface.classes) if label >= 0}
         return torch.tensor([own[label] for label in range(num_classes)])
-    if interface.offset:
+    if interface.offset is not None:
         return torch.arange(interface.offset, interface.offset + num_classes)
     return None
 

@@ -98,7 +98,10 @@ def fit(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         engine.running(update, device, draws_from) as step,
     ):
-        torch.manual_seed(seed)  # a network with dropout draws from the global generator
+        # A network with dropout draws from the global generator. Not torch.manual_seed, which would also seed all GPUs.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         for _ in range(config.epochs):
             for index in random_batches(len(images), steps, generator):
                 batch = to_float(augment(images[index], generator)).contiguous(memory_format=torch.channels_last)

@@ -13,6 +13,7 @@ from nf.core.controls import Controls, draw_controls
 from nf.core.errors import ArtifactError, ConfigError, DataError, NoVerdictError, SuspectError
 from nf.core.interface import NOTHING_STATED, Interface
 from nf.data import LabelledImages, RawData, to_float
+from nf.gan import IMAGE_SIZES
 from nf.models import OutsideClassifier, build_outside
 from nf.owner.images import find_images, read_images, with_absolute_paths
 from nf.owner.pilot import stopwatch
@@ -53,6 +54,9 @@ class Wishes:
         unlabelled: place of images of other things, which a thief may ask it about; drawn ones by default.
         interface: how the model is asked, as far as that is known.
         image_size: pixels of a side at which queries and students work: 16, 32, 64 or 128; by default 32, 64 on a GPU.
+
+    Raises:
+        ConfigError: ``image_size`` is none of these.
     """
 
     model: str
@@ -63,6 +67,11 @@ class Wishes:
     unlabelled: str | None = None
     interface: Interface = NOTHING_STATED
     image_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and self.image_size not in IMAGE_SIZES:
+            sizes = ", ".join(map(str, IMAGE_SIZES))
+            raise ConfigError(f"image_size: expected one of {sizes} pixels, got {self.image_size}")
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,8 @@ def introduce(wishes: Wishes, say: Say = lambda _: None) -> Introduction:
         )
     where = "held-back" if raw.test is not None else "its own"
     say(f"accuracy   {met.right} of {met.controls} {where} images at this size, {met.seconds * 1e3:.1f} ms an image")
+    if raw.test is None:
+        say("           without --test, control images come from those, too: no suspect is too good for a verdict")
     others, unlabelled = _found("others", wishes.others), _found("unlabelled", wishes.unlabelled)
     return Introduction(
         own,

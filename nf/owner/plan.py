@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ from nf.core.errors import ConfigError
 from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
-from nf.data import Augment, prepare_splits
+from nf.data import KNOCKOFF, Augment, prepare_splits
 from nf.gan import find_gan, train_gan
 from nf.owner.introduce import Introduction
 from nf.owner.pilot import BATCH, MOST_PASSES, RATES, Course, Pilot, stopwatch, train_pilots
 from nf.owner.section import WIDTHS, data_section, padding, parse_profile, profile_section
 from nf.owner.sizes import SIZES, Size
-from nf.zoo import ZooPlan, fingerbench
+from nf.stages.gan import SAMPLES, SAMPLES_ALONG_THE_WAY
+from nf.zoo import IMAGES_PER_PART, ZooPlan, fingerbench
 
 _SHARES = {"zoo": 0.5, "gan": 0.2}
 """Parts of the owner's time; the rest is for making queries and for all that is short."""
@@ -49,7 +51,7 @@ class Costs:
         gan_minutes: minutes for the GAN.
         query_minutes: minutes for the queries, which are guessed from the other two.
         gigabytes: space of all artifacts.
-        asked: images that the owner's model is asked, each once, if its answers are remembered; else ``None``.
+        asked: images that the owner's model is asked at most, each once, if its answers are remembered; else ``None``.
         lineages: number of independent models from scratch, or of twins, that an error rate rests on.
         enough: part of what they must learn from to be as good as the owner's model that there is time for, in (0, 1].
     """
@@ -118,7 +120,7 @@ def plan_profile(
     if minutes is not None and not 0 < minutes < math.inf:
         raise ConfigError(f"minutes: expected a number above 0, got {minutes}")
     images = _images(met)
-    _check_images(met, images, say)
+    dealt = _deal(met, images, say)
     pilots, networks = _try_out(met, images, minutes, say)
     budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
 
@@ -127,7 +129,7 @@ def plan_profile(
         return profile_section(met, size, schedules, networks, images=images, steps=steps)
 
     def zoo_seconds(section: Mapping[str, Any]) -> float:
-        return _zoo_seconds(section, name, pilots, met)
+        return _zoo_seconds(section, name, pilots, met) + met.seconds * _asked(met, dealt, section)["zoo"]
 
     sizes = [each.with_networks(tuple(networks)) for each in SIZES]
     size = next((each for each in sizes if zoo_seconds(section_of(each, 1.0)) <= budget), sizes[-1])
@@ -136,15 +138,17 @@ def plan_profile(
     a_step = _seconds_a_step(met)
     gan_seconds = (seconds * enough / workers) * _SHARES["gan"] / _SHARES["zoo"]
     section = section_of(size, enough, int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step))))
-    zoo, gan = zoo_seconds(section) / workers / 60, section["gans"]["sagan"]["steps"] * a_step / 60
+    asked = _asked(met, dealt, section)
+    zoo = zoo_seconds(section) / workers / 60
+    gan = (section["gans"]["sagan"]["steps"] * a_step + met.seconds * asked["gan"]) / 60
     models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
     costs = Costs(
         models=models,
         zoo_minutes=zoo,
         gan_minutes=gan,
-        query_minutes=0.3 * (zoo + gan) + 2,
+        query_minutes=0.3 * (zoo + gan) + 2 + met.seconds * asked["queries"] / 60,
         gigabytes=models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
-        asked=images * 3 if met.own.remembered else None,
+        asked=asked.total() if met.own.remembered else None,
         lineages=size.calibration["independent" if met.others else "twins"],
         enough=enough,
     )
@@ -159,12 +163,31 @@ def _images(met: Introduction) -> int:
     return min(available if met.data.test is not None else int(available * 0.7), _MOST_IMAGES)
 
 
-def _check_images(met: Introduction, images: int, say: Callable[[str], None]) -> None:
-    """Deal the images out as the pipeline will: what it would refuse is to be known before anything is trained."""
+def _deal(met: Introduction, images: int, say: Callable[[str], None]) -> dict[str, int]:
+    """Number of images in each split, dealt out as the pipeline will: what it would refuse is to be known at once."""
     config = parse_section(DataConfig, data_section(met, images), "data")
     splits = prepare_splits(config, seed=0)
     if met.others:
         say(f"others     {len(splits['B']):,} images that your model never saw")
+    return {name: len(part) for name, part in splits.parts.items()}
+
+
+def _asked(met: Introduction, dealt: Mapping[str, int], section: Mapping[str, Any]) -> Counter[str]:
+    """Images that the owner's model is asked at most, each by the stage that asks it first; none without a memory.
+
+    Students learn its answers to split A and to the images of other things, and are held against it on the test half;
+    the check of the attacks takes some of the other splits. A black box judges the GAN's samples and the candidates
+    besides; of a network whose weights are known a copy does.
+    """
+    asked = Counter[str]()
+    if met.own.remembered:
+        learned = {"A", KNOCKOFF, "test"}
+        asked["zoo"] = sum(count if name in learned else min(count, IMAGES_PER_PART) for name, count in dealt.items())
+    if not met.own.trainable:
+        gan, scheme = section["gans"]["sagan"], section["schemes"]["naturalfinger"]
+        asked["gan"] = math.ceil(gan["steps"] / gan["checkpoint_every"]) * SAMPLES_ALONG_THE_WAY + SAMPLES
+        asked["queries"] = scheme["max_rounds"] * scheme["shortlist"]
+    return asked
 
 
 def _try_out(
@@ -219,7 +242,7 @@ def _schedules(size: Size, pilots: Mapping[str, Pilot], images: int, enough: flo
 
 
 def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
-    """Seconds of one core for all models of the profile."""
+    """Seconds of one core for all models of the profile, without those in which the owner's answers."""
     plan = ZooPlan(parse_profile(section, name), {})
     images = plan.profile.data.source.images or 0
     images = images if met.others else images // 2
@@ -233,8 +256,6 @@ def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pil
         else:
             learned = plan.attack_section(spec)["epochs"] * (images // 2)
         seconds += learned * rate * {"adversarial": 4.0, "distill": 1.4}.get(spec.attack, 1.0)
-    if met.own.remembered:
-        seconds += 3 * images * met.seconds
     return seconds
 
 

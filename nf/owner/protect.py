@@ -139,6 +139,7 @@ def _export(model: nn.Module, images: NDArray[np.uint8], path: Path, interface: 
     except Exception as error:  # torch's errors have no closer base
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"model: expected a module that torch.export.export takes: {reason}") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, path)
+    # As an open file: torch puts a path's name into the archive, and equal modules are to give equal bytes.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        torch.export.save(program, file)
     return str(path)

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from nf.calibration import CalibrationPool
 from nf.core.calibration import CalibrationModel
 from nf.core.controls import Controls, draw_controls
-from nf.core.errors import ArtifactError, ConfigError
+from nf.core.errors import ArtifactError, ConfigError, NotEnoughQueriesError
 from nf.core.files import canonical_json, read_json, sha256_json
 from nf.core.lineage import SOURCE_ID, Lineage, ModelSpec
 from nf.core.paths import CARD_FILE, SHEET_FILE
 from nf.core.queries import QuerySet
 from nf.core.seeds import derive_seed
-from nf.data import Splits, to_float
+from nf.data import LabelledImages, Splits, to_float
 from nf.fingerprints import Inputs, Scheme, Task, TrainingModels, make_scheme, sheet
 from nf.gan import gan_digest, load_gan
 from nf.models import load_model, predicted_labels, resolve_device
@@ -76,8 +76,11 @@ def make_queries_by(run: Run, maker: Scheme, *, count: int, seed: int) -> QueryS
     )
     queries.card["data_hash"] = _data_hash(splits)
     queries.card["made_from"] = _made_from(run, maker, task)
-    controls = controls_of(splits, run.profile.controls, seed, task.calibration)
+    controls = controls_of(splits, run.profile.controls, seed, task.calibration, queries.images)
     controls = _with_accuracies(controls, run, task.calibration)
+    if splits.test_split_off and run.profile.zoo.own is not None:
+        # The owner's model, and each copy of it, is right on images that it learned from, which says nothing of others.
+        controls = replace(controls, best=None, source_accuracy=None)
     warn_of_weak_models(controls)
     return replace(queries, controls=controls)
 
@@ -112,11 +115,21 @@ def _with_accuracies(controls: Controls, run: Run, pool: CalibrationPool | None)
     return replace(controls, source_accuracy=source, honest_accuracy=honest_accuracy)
 
 
-def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | None) -> Controls:
-    """``count`` images of the test half, which no model learned from, and how many of them ``pool`` gets right."""
-    test = splits["test"]
-    places = draw_controls(test.labels, count, derive_seed(seed, "controls"))
-    images, labels = test.images[places], test.labels[places]
+def controls_of(
+    splits: Splits, count: int, seed: int, pool: CalibrationPool | None, queries: NDArray[np.uint8]
+) -> Controls:
+    """``count`` images of the test half, as far as they are no ``queries``, and how many of them ``pool`` gets right.
+
+    Raises:
+        NotEnoughQueriesError: all test images are queries.
+    """
+    others = _no_queries(splits, queries)
+    if not len(others):
+        raise NotEnoughQueriesError(
+            f"expected test images that are no queries, as controls, got none of {len(splits['test'])}"
+        )
+    places = draw_controls(others.labels, count, derive_seed(seed, "controls"))
+    images, labels = others.images[places], others.labels[places]
     usual = best = None
     if pool is not None:
         right = (pool.ask(images) == labels).sum(axis=1)
@@ -124,6 +137,12 @@ def controls_of(splits: Splits, count: int, seed: int, pool: CalibrationPool | N
         usual = int(np.quantile(right, _UNUSUAL, method="lower"))
         best = int(np.quantile(honest, 1 - _UNUSUAL, method="higher"))
     return Controls(images, labels, splits.class_names, splits.mean, splits.std, usual, best)
+
+
+def _no_queries(splits: Splits, queries: NDArray[np.uint8]) -> LabelledImages:
+    """The test half but for what is a query."""
+    test, asked = splits["test"], {image.tobytes() for image in queries}
+    return test.take(np.flatnonzero([image.tobytes() not in asked for image in test.images]))
 
 
 def has_query_set(run: Run, scheme: str) -> bool:
@@ -145,7 +164,7 @@ def has_query_set(run: Run, scheme: str) -> bool:
     if made.calibration is not None and made.calibration.levels != run.profile.levels:
         return False
     splits = Splits.load(run.layout.data)
-    if len(made.controls) != min(run.profile.controls, len(splits["test"])):
+    if len(made.controls) != min(run.profile.controls, len(_no_queries(splits, made.images))):
         return False
     task = _task(run, maker, splits, run.profile.queries, _seed(run, scheme))
     wanted = {**maker.provenance(task), "queries": run.profile.queries, "data_hash": _data_hash(splits)}

@@ -18,8 +18,10 @@ from nf.stages.own_model import load_source
 from nf.stages.run import Run
 
 SAMPLES = 2_000
-# Along the way fewer samples do: what counts there is the course.
-_SAMPLES_ALONG_THE_WAY = 500
+"""Samples that the quality of a trained GAN is measured with."""
+
+SAMPLES_ALONG_THE_WAY = 500
+"""At each row of the history fewer samples do: what counts there is the course."""
 
 
 def gan(run: Run, name: str) -> Path:
@@ -45,7 +47,7 @@ def gan(run: Run, name: str) -> Path:
         run.progress(step, steps, ", ".join(f"{key} {value:.2f}" for key, value in losses.items()))
 
     def measure(so_far: Gan) -> dict[str, float]:
-        return _quality(run, so_far, images[:_SAMPLES_ALONG_THE_WAY], seed, _SAMPLES_ALONG_THE_WAY)
+        return _quality(run, so_far, images[:SAMPLES_ALONG_THE_WAY], seed, SAMPLES_ALONG_THE_WAY)
 
     (folder / QUALITY_FILE).unlink(missing_ok=True)  # it must not stand beside the history of another training
     trained = train_gan(

@@ -104,8 +104,8 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
     how = config.interface
     if config.trainable:
         takes = how.channels_taken(channels)
-        count = len(how.classes) if how.classes else num_classes
-        return OwnModel(TorchNetwork(open_network(config, count, takes).eval(), takes, config.open), how)
+        network = open_network(config, how.outputs_for(num_classes), takes).eval()
+        return OwnModel(TorchNetwork(network, takes, config.open), how)
     if config.kind == "exported":
         return OwnModel(TorchNetwork(_exported(config.open), None, config.open), how)
     if config.kind == "served":

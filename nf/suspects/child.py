@@ -94,6 +94,7 @@ def _find(path: Path, header: Mapping[str, Any], arrays: list[Any]) -> bytes:
         tuple(header["std"]),
         usual=header["usual"],
         source_accuracy=header["source_accuracy"],
+        honest_accuracy=header["honest_accuracy"],
     )
     found = open_network(path).find(controls, header["num_classes"], _interface(header))
     return pack(found.to_json())

@@ -101,7 +101,7 @@ class IsolatedSuspect:
             NoVerdictError: it answers too few of them rightly, however it is asked.
             SuspectError: as when it is called.
         """
-        names = ("class_names", "mean", "std", "usual", "source_accuracy")
+        names = ("class_names", "mean", "std", "usual", "source_accuracy", "honest_accuracy")
         facts = {name: getattr(controls, name) for name in names}
         task = {"task": "find", "interface": self.interface.to_json(), "num_classes": num_classes, **facts}
         data = self._do(task, [controls.images, controls.labels])

@@ -11,7 +11,8 @@ from nf.models import load_model, predict
 from nf.zoo.build import OpenSource
 from nf.zoo.plan import ZooPlan
 
-_IMAGES_PER_PART = 2000  # enough to compare, at a cost far under the zoo's
+IMAGES_PER_PART = 2000
+"""Images of each split at most: enough to compare, at a cost far under the zoo's."""
 
 
 def check_attacks(
@@ -35,9 +36,7 @@ def check_attacks(
         ArtifactError: images or a model are missing or damaged.
     """
     splits = Splits.load(splits_folder)
-    images = torch.cat(
-        [torch.from_numpy(splits[name].images[:_IMAGES_PER_PART]) for name in (*SPLIT_NAMES, "knockoff")]
-    )
+    images = torch.cat([torch.from_numpy(splits[name].images[:IMAGES_PER_PART]) for name in (*SPLIT_NAMES, "knockoff")])
     source = open_source(plan, folder) if open_source is not None else load_model(folder / SOURCE_ID)[0]
     answers = {
         SOURCE_ID: predict(source.to(device), images).argmax(1),

@@ -53,9 +53,11 @@ def fingerbench(config: ZooConfig) -> Lineage:
     Raises:
         ConfigError: a training model is also a suspect, has the wrong role or no weights of its own, or an id says
             nothing; a setting names an architecture or attack that is not there, or does not fit it; an architecture
-            cannot be built at full size.
+            cannot be built at full size; a network from outside takes a name that says something else; nobody says how
+            often an owner's model is asked whose answers are kept.
     """
     _check_names(config)
+    _check_answers(config)
     if config.source not in config.architectures:
         raise ConfigError(f"zoo.source: expected one of {', '.join(config.architectures)}, got {config.source!r}")
     for name in config.full_size:
@@ -105,8 +107,23 @@ def _check_names(config: ZooConfig) -> None:
         ("levels", config.levels, _LEVELS),
     ):
         _check_known("architecture" if where == "architectures" else f"key of zoo.{where}", names, possible)
+    taken = {OWN, "default", *ARCHITECTURES} & set(config.networks)
+    if taken:
+        raise ConfigError(
+            f"zoo.networks: expected names that are neither 'default', {OWN!r} nor an architecture of this project, "
+            f"got {min(taken)!r}"
+        )
     for attack, section in config.attacks.items():
         attack_settings(attack, section)
+
+
+def _check_answers(config: ZooConfig) -> None:
+    """Whoever asks a black box for each augmented image of each epoch, as the paper does, has to say so."""
+    if config.own is not None and config.own.remembered and "answers" not in config.attacks.get("distill", {}):
+        raise ConfigError(
+            "zoo.attacks.distill.answers: expected 'once', to ask the owner's model each image once, or 'each', to "
+            "ask it every augmented image of every epoch and keep all answers, got neither"
+        )
 
 
 def _check_known(kind: str, names: Collection[str], known: Collection[str]) -> None:

@@ -1,7 +1,9 @@
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from nf.attacks import ATTACKS, Job, run_attack
 from nf.core.config import TrainingConfig
@@ -176,3 +178,13 @@ def test_unknown_attack(job):
 def test_an_attack_without_a_victim(job):
     with pytest.raises(ConfigError, match="this attack needs a victim, got none"):
         run_attack("prune", QUICK, replace(job("prune"), victim=None))
+
+
+@pytest.mark.parametrize("mode", ["RTLL", "RTAL"])
+def test_a_head_without_bias_is_drawn_anew_without_one(job, mode):
+    wanted = job("finetune", mode)
+    victim = copy.deepcopy(wanted.victim)
+    victim.classifier = nn.Linear(victim.classifier.in_features, 10, bias=False)
+    retrained = run_attack("finetune", QUICK, replace(wanted, victim=victim)).model
+    assert retrained.classifier.bias is None
+    assert not torch.equal(retrained.classifier.weight, victim.classifier.weight)

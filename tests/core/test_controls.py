@@ -105,6 +105,20 @@ def test_any_beginning_of_the_controls_is_balanced() -> None:
     assert sorted(draw_controls(labels[:10], 64, seed=1).tolist()) == list(range(10))
 
 
+@pytest.mark.parametrize("classes", [65, 1000])
+def test_chance_says_which_of_many_classes_are_shown(classes: int) -> None:
+    labels = np.repeat(np.arange(classes), 5)
+    shown = [labels[draw_controls(labels, 64, seed)] for seed in (1, 2)]
+    assert all(len(set(each.tolist())) == 64 for each in shown)
+    assert set(shown[0].tolist()) != set(shown[1].tolist()) != set(range(64))
+
+
+def test_as_many_classes_as_controls_or_fewer_keep_the_order_of_their_labels() -> None:
+    labels = RNG.permutation(np.repeat(np.arange(10), 30))
+    assert labels[draw_controls(labels, 64, seed=1)][:20].tolist() == 2 * list(range(10))
+    assert labels[draw_controls(labels, 10, seed=1)].tolist() == list(range(10))
+
+
 def test_sense_is_the_share_of_either_class(queries: QuerySet) -> None:
     assert queries.sense(Answers(np.array([0, 2, 1, -1]))) == 0.5
     without = replace(queries, negative_labels=np.full(4, -1))

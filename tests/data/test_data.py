@@ -12,6 +12,7 @@ from PIL import Image
 
 from nf.core.config import DataConfig, SourceConfig
 from nf.core.errors import ArtifactError, DataError, UnknownNameError
+from nf.core.files import read_json, write_sealed
 from nf.data import Augment, LabelledImages, RawData, Splits, hold_back, prepare_splits, read_source, to_float
 
 SCRIBBLES = SourceConfig("scribbles", images=40)
@@ -107,6 +108,18 @@ def test_splits_round_trip_and_notice_damage(digits, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match="does not match the hashes"):
         Splits.load(tmp_path)
+
+
+def test_the_card_says_whether_the_test_part_was_split_off(digits, tmp_path):
+    digits.save(tmp_path)
+    assert Splits.load(tmp_path).test_split_off
+    card = read_json(tmp_path / "card.json")
+    write_sealed(tmp_path / "card.json", {key: value for key, value in card.items() if key != "test_split_off"})
+    assert not Splits.load(tmp_path).test_split_off  # an older card does not say
+    for name in ("train", "test"):
+        write_parquet(tmp_path / f"{name}.parquet", seed=len(name))
+    parts = SourceConfig("parquet", train=str(tmp_path / "train.parquet"), test=str(tmp_path / "test.parquet"))
+    assert not prepare_splits(DataConfig(parts, SCRIBBLES, 16, 1), seed=0).test_split_off
 
 
 def test_another_seed_splits_otherwise_the_same_seed_alike(digits):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.models import ARCHITECTURES, Classifier, build_classifier
+from nf.models import ARCHITECTURES, Classifier, build_classifier, build_outside
 from nf.models.onnx.export import OnnxExporter, export_all, parity
 from nf.suspects import OnnxSuspect
 
@@ -143,6 +143,57 @@ def test_models_that_do_not_fit_their_key_are_refused(write: Callable[[nn.Module
         ConfigError, match=r"small: expected the weights of its first model, got 'head.bias' in only one"
     ):
         write(longer)
+
+
+class Indexed(nn.Module):
+    """A network with whole numbers among its buffers, of which the answer needs some, and with tied weights."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.first = nn.Linear(256, 256)
+        self.tied = nn.Linear(256, 256)
+        self.tied.weight = self.first.weight
+        self.register_buffer("index", torch.randperm(256, generator=generator))
+        self.register_buffer("counter", torch.tensor(seed))
+        for weight in self.parameters():
+            nn.init.uniform_(weight, -0.1, 0.1, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.tied(self.first(x.flatten(1))[:, self.index])
+        return features[:, :4]
+
+
+def test_buffers_of_whole_numbers_and_tied_weights_are_each_model_s_own(
+    tmp_path: Path, images: NDArray[np.uint8]
+) -> None:
+    exporter = OnnxExporter()
+    for seed in (0, 1):  # one is traced, the other filled in
+        model = Indexed(seed).eval()
+        exporter.export(model, "indexed", SHAPE, tmp_path / "model.onnx")
+        result = parity(model, OnnxSuspect(tmp_path / "model.onnx"), images)
+        assert result.max_abs_difference < 1e-5
+        assert result.labels_equal
+
+
+def linear(num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(256, num_classes))
+
+
+def test_a_network_whose_classes_stand_in_another_order_is_exported(tmp_path: Path, images: NDArray[np.uint8]) -> None:
+    exporter = OnnxExporter()
+    for seed in (0, 1):
+        model = build_outside(
+            open=f"{__name__}:linear",
+            interface={"classes": [2, -1, 0, 1]},
+            num_classes=3,
+            in_channels=1,
+            mean=[0.5],
+            std=[0.5],
+            seed=seed,
+        ).eval()
+        exporter.export(model, "other order", SHAPE, tmp_path / "model.onnx")
+        assert parity(model, OnnxSuspect(tmp_path / "model.onnx"), images).max_abs_difference < 1e-5
 
 
 def test_a_weight_that_the_answer_does_not_need_is_refused(tmp_path: Path) -> None:

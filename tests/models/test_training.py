@@ -30,6 +30,16 @@ def test_same_seed_same_weights_another_seed_others(splits):
     assert not torch.equal(trained(1), trained(2))
 
 
+def test_training_on_a_cpu_seeds_no_gpu(splits, monkeypatch):
+    """The fence around the global generator covers the device of the training alone."""
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _: pytest.fail("seeded every GPU"))
+    monkeypatch.setattr(torch.cuda, "manual_seed", lambda _: pytest.fail("seeded a GPU"))
+    images, labels = (torch.from_numpy(a[:32]) for a in (splits["A"].images, splits["A"].labels))
+    before = torch.get_rng_state()
+    fit(build_classifier(**BUILD, seed=0), images, labels, TrainingConfig(1, 32, 0.1), seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_every_image_is_used_once_an_epoch(splits):
     batches = []
     images = torch.from_numpy(splits["A"].images[:70])

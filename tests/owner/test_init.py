@@ -76,6 +76,7 @@ def test_a_checkpoint_becomes_a_profile_that_the_pipeline_takes(owner, project):
     assert lineage["mirror"].architecture == "resnet18"
     models_in_all = len(lineage.trained().specs)
     assert "160 and 80 held back, 4 classes of 40, in colour, brought to 32x32" in result.output
+    assert "without --test" not in result.output
     assert f"{models_in_all} models" in result.output
     sections = yaml.safe_load((project / "profiles" / "mine.yaml").read_text())["profiles"]["mine"]
     assert set(sections) == set(Profile.__dataclass_fields__) - {"name"}  # DVC misses what is not there
@@ -402,6 +403,7 @@ def test_an_exported_program_and_arrays(owner, project):
     assert result.exit_code == 0, result.exception
     profile = written(project, "boxed")
     assert (profile.data.source.kind, profile.zoo.own.trainable) == ("arrays", False)
+    assert "without --test, control images come from those, too" in result.output
     assert len(profile.zoo.own.digest) == 64
 
 

@@ -8,7 +8,19 @@ from torchvision import models
 from nf.core.config import NetworkConfig
 from nf.core.errors import ArtifactError, ConfigError
 from nf.core.interface import Interface, parse_input
-from nf.models import build_outside, load_checkpoint, load_model, network_digest, open_network, predict, save_model
+from nf.data import to_float
+from nf.models import (
+    build_outside,
+    load_checkpoint,
+    load_model,
+    network_digest,
+    open_network,
+    predict,
+    round_weights,
+    save_model,
+    weights_hash,
+)
+from nf.stages.own_model import open_own_model
 from tests.owner.conftest import draw, prepared
 
 PLAIN = {"num_classes": 4, "in_channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3}
@@ -38,6 +50,38 @@ def test_it_is_saved_and_read_like_any_model_of_the_zoo(owner, tmp_path):
     assert torch.allclose(predict(load_model(tmp_path)[0], images), predict(model, images), atol=1e-3)
 
 
+class Tied(nn.Module):
+    """Two layers with the same weights, as encoders and decoders have them."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(12, 12, bias=False), nn.Linear(12, 12, bias=False)
+        self.decoder.weight = self.encoder.weight
+        self.head = nn.Linear(12, num_classes)
+
+    def forward(self, x):
+        return self.head(self.decoder(self.encoder(x.flatten(1))))
+
+
+def tied(num_classes):
+    return Tied(num_classes)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_tied_weights_are_saved_and_stay_tied(tmp_path, half):
+    arguments = {"open": f"{__name__}:tied", "interface": {}, **PLAIN}
+    model = build_outside(**arguments, seed=1).eval()
+    if half:
+        round_weights(model)
+    card = save_model(tmp_path, model, arguments, {}, half=half)
+    loaded, _ = load_model(tmp_path)
+    assert loaded.network.decoder.weight is loaded.network.encoder.weight
+    images = torch.from_numpy(draw(8, 5, size=2)[0])
+    assert torch.equal(predict(loaded, images), predict(model, images))
+    assert weights_hash(loaded) == weights_hash(model)
+    assert half or card["weights_sha256"] == weights_hash(model)
+
+
 @pytest.mark.parametrize(
     ("words", "shape"),
     [("48", (3, 48, 48)), ("48,crop=0.75,bicubic", (3, 48, 48)), ("grey", (1, 32, 32)), ("16,box", (3, 16, 16))],
@@ -62,6 +106,28 @@ def test_classes_in_another_order_are_the_owners():
     images = torch.rand(3, 3, 8, 8)
     raw = model.network(model.prepared(images))
     assert torch.equal(model(images), raw[:, [2, 4, 1, 3]])
+
+
+def five(num_classes):
+    """A network of five classes, whatever is asked for."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+
+
+def as_asked(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, num_classes))
+
+
+@pytest.mark.parametrize(("place", "offset"), [("five", 0), ("five", 1), ("as_asked", 1)])
+def test_classes_that_the_owner_does_not_have_are_left_out(place, offset):
+    how = Interface(offset=offset)
+    images, raw = draw(6, 3, size=8)[0], f"{__name__}:{place}"
+    model = build(raw, how, seed=3)
+    x = to_float(torch.from_numpy(images))
+    whole = model.network(model.prepared(x))
+    assert whole.shape == (6, 5)
+    assert torch.equal(model(x), whole[:, offset : offset + 4])
+    asked = open_own_model(NetworkConfig(raw, interface=how), 4, 3).answers(images, 4)
+    assert ((asked.labels >= -1) & (asked.labels < 4)).all()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """``nf.protect``: a model and images in memory become a calibrated query set, as in a notebook."""
 
+import importlib
+import sqlite3
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +10,15 @@ import torch
 
 import nf
 from nf.core.config import NetworkConfig
-from nf.core.errors import ConfigError
+from nf.core.errors import ArtifactError, ConfigError
+from nf.core.files import sha256_file
 from nf.owner import plan as plans
 from nf.owner.pilot import Pilot
-from tests.owner.conftest import CLASSES, draw, small, train_outside
+from nf.owner.protect import _export
+from nf.stages.gan import SAMPLES_ALONG_THE_WAY
+from tests.owner.conftest import CLASSES, draw, prepared, small, train_outside
 
-SIZE = 16
+SIZE, SHORTLIST, ROUNDS = 16, 60, 20
 
 
 @pytest.fixture
@@ -31,14 +36,29 @@ def hasty(monkeypatch):
     def less(*arguments, **settings):
         section = whole(*arguments, **settings)
         section["gans"]["sagan"] |= {"steps": 60, "checkpoint_every": 60, "ema_start": 10}
-        section["schemes"]["naturalfinger"] |= {"candidates": 400, "shortlist": 60, "max_rounds": 20, "epochs": 5}
+        few = {"candidates": 400, "shortlist": SHORTLIST, "max_rounds": ROUNDS, "epochs": 5}
+        section["schemes"]["naturalfinger"] |= few
         section["zoo"]["levels"] = {key: [] for key in ("finetune", "prune", "noise", "adversarial")}
         return {**section, "queries": 10, "levels": {"independent": 0.3, "trained": 0.3}}
 
     monkeypatch.setattr(plans, "profile_section", less)
 
 
-def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
+@pytest.fixture
+def costs(monkeypatch):
+    """What each plan said that it will cost."""
+    module, said = importlib.import_module("nf.owner.protect"), []
+
+    def planned(*arguments, **settings):
+        section, costs = plans.plan_profile(*arguments, **settings)
+        said.append(costs)
+        return section, costs
+
+    monkeypatch.setattr(module, "plan_profile", planned)
+    return said
+
+
+def test_a_module_in_memory_gets_a_query_set(hasty, costs, tmp_path):
     images, labels = draw(240, 1, SIZE)
     network = small(len(CLASSES))
     train_outside(network, images, labels, epochs=8)
@@ -70,6 +90,59 @@ def test_a_module_in_memory_gets_a_query_set(hasty, tmp_path):
     assert verdict.independent is None
     assert verdict.trained is not None
     assert verdict.outcome in ("stolen", "not shown")
+    with sqlite3.connect(tmp_path / "own" / "answers.sqlite") as store:
+        ((asked,),) = store.execute("select count(*) from answers")
+    (cost,) = costs
+    assert asked <= cost.asked
+    assert asked > cost.asked - ROUNDS * SHORTLIST - SAMPLES_ALONG_THE_WAY  # as the search ends once it has enough
+
+
+def test_without_a_test_part_the_model_and_its_copies_get_a_verdict(hasty, tmp_path):
+    """The control images are among those that it learned from: it gets all right, and no honest model does."""
+    images, labels = draw(400, 1, SIZE)
+    labels[::5] = (labels[::5] + 1 + np.arange(80) % 3) % len(CLASSES)  # which can only be learned by heart
+    network = small(len(CLASSES))
+    train_outside(network, images, labels, epochs=60)
+    how = nf.Interface(channels="rgb", range=(0, 1), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    queries = nf.protect(network, images, labels, interface=how, image_size=SIZE, minutes=5, out=tmp_path)
+
+    class Source:
+        output = "labels"
+
+        @torch.no_grad()
+        def __call__(self, images):
+            return network(prepared(images)).argmax(1).numpy()
+
+    assert (Source()(queries.controls.images) == queries.controls.labels).all()
+    examined = nf.examine(Source(), queries)
+    assert nf.decide(examined.answers, queries).outcome in ("stolen", "not shown")
+
+
+def test_a_size_that_no_gan_draws_is_refused_before_any_work(tmp_path):
+    images, labels = draw(8, 1, SIZE)
+    with pytest.raises(ConfigError, match="image_size: expected one of 16, 32, 64, 128 pixels, got 48"):
+        nf.protect("model.onnx", images, labels, image_size=48, out=tmp_path)
+
+
+def test_a_module_is_written_whole_for_its_owner_alone_or_not_at_all(tmp_path, monkeypatch):
+    images, _ = draw(8, 1, SIZE)
+    network, path = small(len(CLASSES)), tmp_path / "given" / "model.pt2"
+    digests = set()
+    for _ in range(2):
+        _export(network, images, path, None)
+        digests.add(sha256_file(path))
+    assert len(digests) == 1
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def full(program, file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch.export, "save", full)
+    with pytest.raises(ArtifactError, match=r"cannot write .*model.pt2: No space left on device"):
+        _export(network, images, path, None)
+    assert [each.name for each in path.parent.iterdir()] == ["model.pt2"]
+    assert sha256_file(path) in digests
 
 
 def test_images_of_another_type_are_refused(tmp_path):

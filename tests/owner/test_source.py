@@ -44,7 +44,7 @@ def section(owner, place, **own):
             "widths": {"default": 0.125},
             "training": {"epochs": 1, "batch_size": 32, "learning_rate": 0.1},
             "levels": {"finetune": ["FTLL", "FTAL"], "prune": ["0.5"], "noise": [], "adversarial": []},
-            "attacks": {"finetune": tune, "prune": tune, "distill": {}},
+            "attacks": {"finetune": tune, "prune": tune, "distill": {"answers": "once"}},
             "pool": {"positive": [f"{STUDENT}-t1"], "negative": ["scratch-resnet18-t1"]},
         },
         "gans": {},
@@ -77,9 +77,7 @@ def file(owner, tmp_path_factory):
 
 
 def test_a_black_box_is_asked_each_image_once(owner, file, tmp_path):
-    described = section(owner, file)
-    described["zoo"]["attacks"]["distill"] = {"answers": "once"}
-    run, builder = opened(tmp_path, described)
+    run, builder = opened(tmp_path, section(owner, file))
     card, _ = builder.build("source")
     assert card["test_accuracy"] > 0.9
     memory = AnswerMemory(tmp_path / "out" / "answers.sqlite", own_digest(run.profile.zoo.own))

@@ -1,25 +1,35 @@
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 
 from nf.core.calibration import Levels
-from nf.core.config import CalibrationConfig, VariantConfig, VariantsConfig
-from nf.core.errors import ConfigError
+from nf.core.config import CalibrationConfig, OwnModelConfig, VariantConfig, VariantsConfig
+from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.core.files import write_json
 from nf.core.queries import QuerySet
 from nf.core.variants import VariantId
 from nf.data import Splits
 from nf.models import build_classifier, save_model, weights_hash
-from nf.stages.fingerprint import controls_of, fingerprint, has_query_set, training_models, warn_of_weak_models
+from nf.stages.fingerprint import (
+    controls_of,
+    fingerprint,
+    has_query_set,
+    make_queries_by,
+    training_models,
+    warn_of_weak_models,
+)
 from nf.stages.prepare import prepare
 from nf.stages.run import Run
 from nf.stages.variant import make_variant
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 BUILD = {"architecture": "resnet18", "width": 0.0625, "in_channels": 1, "num_classes": 10, "mean": [0], "std": [1]}
+NO_QUERIES = np.empty((0, 1, 16, 16), np.uint8)
 NEGATIVES = ("scratch-resnet18-t1", "scratch-vgg13_bn-t1")
 
 
@@ -60,18 +70,60 @@ def graded(built):
     right = np.arange(11)
 
     def ask(images):
-        known = controls_of(splits, 10, 0, None).labels
+        known = controls_of(splits, 10, 0, None, NO_QUERIES).labels
         return np.where(np.arange(10) < right[:, None], known, known + 1)
 
     groups = ["independent" if number % 2 else "thief" for number in right]
     pool = SimpleNamespace(ask=ask, models=[SimpleNamespace(group=group) for group in groups])
-    return controls_of(splits, 10, 0, None), controls_of(splits, 10, 0, pool)
+    return controls_of(splits, 10, 0, None, NO_QUERIES), controls_of(splits, 10, 0, pool, NO_QUERIES)
 
 
 def test_calibration_models_say_how_many_controls_are_usual_and_honest_ones_how_many_are_best(graded):
     unknown, known = graded
     assert (unknown.usual, unknown.best) == (None, None)
     assert (known.usual, known.best) == (1, 9)  # of nine in ten, and of one in ten of 1, 3, 5, 7 and 9
+
+
+def test_no_control_image_is_a_query(built):
+    run, _ = built
+    prepare(run)
+    splits = Splits.load(run.layout.data)
+    test, before = splits["test"].images, controls_of(splits, 64, 0, None, NO_QUERIES)
+    queries = np.concatenate([before.images[::2], splits["A"].images[:5]])
+    after = controls_of(splits, 64, 0, None, queries)
+    asked = {image.tobytes() for image in queries}
+    assert len(after) == 64
+    assert not any(image.tobytes() in asked for image in after.images)
+    assert controls_of(splits, 64, 0, None, splits["A"].images).digest == before.digest
+    assert len(controls_of(splits, 64, 0, None, test[3:])) == 3
+    with pytest.raises(NotEnoughQueriesError, match="expected test images that are no queries, as controls, got none"):
+        controls_of(splits, 64, 0, None, test)
+
+
+@pytest.mark.parametrize("own", [None, OwnModelConfig("model.onnx")])
+@pytest.mark.parametrize("split_off", [False, True])
+def test_a_model_of_the_owner_s_may_have_learned_from_a_test_part_that_was_split_off(
+    built, graded, monkeypatch, own, split_off
+):
+    """It and its copies are then right on the control images, where honest models are not."""
+    run, _ = built
+    splits = replace(Splits.load(run.layout.data), test_split_off=split_off)
+    run = replace(run, profile=replace(run.profile, zoo=replace(run.profile.zoo, own=own)))
+    queries = QuerySet(splits["A"].images[:2], np.array([0, 1]), np.array([1, 0]), {"scheme": "s", "threshold": 0.5})
+    stage = importlib.import_module("nf.stages.fingerprint")
+    monkeypatch.setattr(stage.Splits, "load", lambda _: splits)
+    monkeypatch.setattr(stage, "_task", lambda *_: MagicMock())
+    monkeypatch.setattr(stage, "_made_from", lambda *_: {})
+    monkeypatch.setattr(stage, "controls_of", lambda *_: graded[1])
+    monkeypatch.setattr(
+        stage, "_with_accuracies", lambda known, *_: replace(known, source_accuracy=1.0, honest_accuracy=0.5)
+    )
+    made = make_queries_by(run, lambda *_, **__: queries, count=2, seed=0).controls
+    assert (made.usual, made.honest_accuracy) == (1, 0.5)
+    unseen = own is None or not split_off
+    assert (made.best, made.source_accuracy) == ((9, 1.0) if unseen else (None, None))
+    assert made.floor == (0.6 if unseen else 0.4)  # honest models alone tell how hard the task is
+    assert unseen or not made.too_good(len(made), len(made))
 
 
 @pytest.mark.parametrize(

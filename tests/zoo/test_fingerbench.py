@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from nf.core.config import CalibrationConfig, PlusConfig, PoolConfig, load_profile
+from nf.core.config import (
+    CalibrationConfig,
+    NetworkConfig,
+    OwnModelConfig,
+    PlusConfig,
+    PoolConfig,
+    load_profile,
+)
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.zoo import ZooPlan, fingerbench
 from nf.zoo.fingerbench import parse_id
@@ -98,6 +105,26 @@ def test_who_learns_from_what(lineage):
     assert lineage["distill-xception-mirror"].data == lineage["distill-resnet18-scratch-xception"].data == "B"
     assert lineage["knockoff-xception-source"].data == "knockoff"
     assert lineage["prune-0.9-source"].data == "finetune"
+
+
+@pytest.mark.parametrize("name", ["own", "default", "resnet18"])
+def test_a_network_from_outside_takes_no_name_that_says_something_else(name):
+    networks = {name: NetworkConfig("torchvision:resnet18")}
+    with pytest.raises(ConfigError, match=rf"zoo\.networks: expected names that are neither .*, got '{name}'"):
+        fingerbench(replace(ZOO, networks=networks))
+
+
+@pytest.mark.parametrize(
+    "own", [OwnModelConfig("model.onnx"), OwnModelConfig("torchvision:resnet18", copies=False, remember=True)]
+)
+def test_how_often_a_model_is_asked_whose_answers_are_kept_has_to_be_said(own):
+    zoo = replace(ZOO, own=own, pool=PoolConfig((), ()), plus=PlusConfig(twins=ZOO.plus.twins))
+    with pytest.raises(ConfigError, match=r"zoo\.attacks\.distill\.answers: expected 'once', .*got neither"):
+        fingerbench(zoo)
+    for answers in ("once", "each"):
+        distill = {**zoo.attacks.get("distill", {}), "answers": answers}
+        fingerbench(replace(zoo, attacks={**zoo.attacks, "distill": distill}))
+    fingerbench(replace(zoo, own=OwnModelConfig("torchvision:resnet18")))
 
 
 def test_training_models_are_eight_and_eight_of_the_papers_five_architectures(lineage):

@@ -125,23 +125,27 @@ def _strip(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 
-def _weights(model: nn.Module) -> dict[str, NDArray[np.generic]]:
-    """Floating-point parameters and buffers of ``model`` by their names in the file."""
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    return {
-        f"model.{name}": tensor.detach().cpu().numpy() for name, tensor in tensors.items() if tensor.is_floating_point()
-    }
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers of ``model`` by their names in the file: tied ones by each, as the tracer keeps any."""
+    kinds = (model.named_parameters(remove_duplicate=False), model.named_buffers(remove_duplicate=False))
+    return {f"model.{name}": tensor for named in kinds for name, tensor in named}
 
 
-def _fill(template: onnx.ModelProto, weights: Mapping[str, NDArray[np.generic]], key: str) -> onnx.ModelProto:
+def _fill(template: onnx.ModelProto, weights: Mapping[str, Tensor], key: str) -> onnx.ModelProto:
     filled = onnx.ModelProto()
     filled.CopyFrom(template)
     slots = {slot.name: slot for slot in filled.graph.initializer if slot.name.startswith("model.")}
-    if slots.keys() != weights.keys():
-        odd = min(slots.keys() ^ weights.keys()).removeprefix("model.")
-        raise ConfigError(f"{key}: expected the weights of its first model, got {odd!r} in only one of the two")
+    kept = {id(tensor) for name, tensor in weights.items() if name in slots}
+    # Of whole numbers, such as counters of batches, the tracer keeps those that the answer needs.
+    lost = {name for name, tensor in weights.items() if tensor.is_floating_point() and id(tensor) not in kept}
+    odd = (slots.keys() - weights.keys()) | lost
+    if odd:
+        raise ConfigError(
+            f"{key}: expected the weights of its first model, "
+            f"got {min(odd).removeprefix('model.')!r} in only one of the two"
+        )
     for name, slot in slots.items():
-        array = weights[name]
+        array = weights[name].detach().cpu().numpy()
         expected = (onnx.helper.tensor_dtype_to_np_dtype(slot.data_type), tuple(slot.dims))
         if (array.dtype, array.shape) != expected:
             raise ConfigError(
