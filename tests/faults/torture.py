@@ -282,7 +282,8 @@ def _on_disk(trial: Trial, options: str, then: tuple[str, ...]) -> str:
 
 def _told(trial: Trial, status: int) -> str:
     """What is wrong about how a stage ended that could not do its work."""
-    errors = [line for line in trial.said[-1].splitlines() if line.startswith("error: ")]
+    # The command's own line, or click's about an option.
+    errors = [line for line in trial.said[-1].splitlines() if line.startswith(("error: ", "Error: "))]
     if status == 0 or (status == 2 and len(errors) == 1):
         return ""
     return f"ended with {status}: {trial.said[-1][-500:]}"
