@@ -313,9 +313,19 @@ def _resized(x: Tensor, how: Interface) -> Tensor:
 
 
 def _class_order(interface: Interface, num_classes: int) -> Tensor | None:
-    """Places of the owner's classes among the network's logits; ``None`` where these are the same."""
+    """Places of the owner's classes among the network's logits; ``None`` where these are the same.
+
+    Raises:
+        ConfigError: a class of the owner's has no place.
+    """
     if interface.classes is not None:
         own = {label: place for place, label in enumerate(interface.classes) if label >= 0}
+        missing = sorted(set(range(num_classes)) - set(own))
+        if missing:
+            raise ConfigError(
+                f"interface.classes: expected a place for each of the owner's {num_classes} classes, got none for "
+                f"{missing[0]}"
+            )
         return torch.tensor([own[label] for label in range(num_classes)])
     if interface.offset is not None:
         return torch.arange(interface.offset, interface.offset + num_classes)

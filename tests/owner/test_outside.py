@@ -100,6 +100,11 @@ def test_images_come_to_it_as_the_interface_says(words, shape):
     assert seen == [shape]
 
 
+def test_each_class_of_the_owner_needs_a_place():
+    with pytest.raises(ConfigError, match="expected a place for each of the owner's 4 classes, got none for 2"):
+        build("torchvision:resnet18", Interface(classes=(-1, 3, 0, 1)))
+
+
 def test_classes_in_another_order_are_the_owners():
     model = build("torchvision:resnet18", Interface(classes=(-1, 2, 0, 3, 1)))
     model.network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
