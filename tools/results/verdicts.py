@@ -36,8 +36,8 @@ def verdicts() -> str:
 
 
 def front() -> str:
-    """The same in few numbers, for the front page."""
-    runs = _runs()
+    """The same in few numbers, for the front page, of zoos that no setting was chosen on."""
+    runs = [run for run in _runs() if run["status"] == "frozen"]
     if not runs:
         return _NONE
     rows: dict[str, Callable[[Record], str]] = {
