@@ -150,6 +150,18 @@ def _unwritable(path: Path, error: OSError) -> ArtifactError:
     )
 
 
+def take_away(path: Path) -> None:
+    """Remove a file, if it is there: a card, before what it vouches for is written anew.
+
+    Raises:
+        ArtifactError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` whole or not at all; raises as ``atomic_path``."""
     with atomic_path(path) as temporary:

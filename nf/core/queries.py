@@ -16,7 +16,7 @@ from nf.core.answers import Answers
 from nf.core.calibration import Calibration
 from nf.core.controls import Controls
 from nf.core.errors import ArtifactError, SuspectError
-from nf.core.files import is_exposed, read_json, restore, sha256_bytes, write_bytes, write_sealed
+from nf.core.files import is_exposed, read_json, restore, sha256_bytes, take_away, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, QUERIES_FILE
 from nf.core.verifier import Verifier
 
@@ -124,7 +124,7 @@ class QuerySet:
 
         The card gets the digest and the size.
         """
-        (folder / CARD_FILE).unlink(missing_ok=True)  # it vouches for the others
+        take_away(folder / CARD_FILE)  # it vouches for the others
         write_bytes(folder / QUERIES_FILE, save({k: np.ascontiguousarray(v) for k, v in self._tensors().items()}))
         added: dict[str, Any] = {"digest": self.digest, "queries": len(self)}
         if self.controls is not None:

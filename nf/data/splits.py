@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from nf.core.config import DataConfig
 from nf.core.errors import ArtifactError, DataError
-from nf.core.files import read_json, sha256_bytes, write_bytes, write_sealed
+from nf.core.files import read_json, sha256_bytes, take_away, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE
 from nf.core.printing import printable
 from nf.core.seeds import derive_seed
@@ -72,7 +72,7 @@ class Splits:
         for name, part in self.parts.items():
             tensors[f"{name}.images"] = np.ascontiguousarray(part.images)
             tensors[f"{name}.labels"] = part.labels
-        (folder / CARD_FILE).unlink(missing_ok=True)  # it vouches for the images
+        take_away(folder / CARD_FILE)  # it vouches for the images
         write_bytes(folder / _IMAGES_FILE, save(tensors))
         write_sealed(folder / CARD_FILE, self.card)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, restore, sha256_bytes, write_bytes, write_sealed
+from nf.core.files import read_json, restore, sha256_bytes, take_away, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.detection.detector import build_detector
 
@@ -34,7 +34,7 @@ def save_detectors(folder: Path, detectors: Mapping[str, Sequence[nn.Module]], c
     }
     data = save(weights)
     runs = {kind: len(networks) for kind, networks in detectors.items()}
-    (folder / CARD_FILE).unlink(missing_ok=True)
+    take_away(folder / CARD_FILE)
     write_bytes(folder / WEIGHTS_FILE, data)
     write_sealed(folder / CARD_FILE, {**card, "runs": runs, "weights_sha256": sha256_bytes(data)})
 

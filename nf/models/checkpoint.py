@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, sha256_bytes, sha256_file, write_bytes, write_sealed
+from nf.core.files import read_json, sha256_bytes, sha256_file, take_away, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 from nf.models.classifier import Classifier
 from nf.models.inference import to_safetensors
@@ -41,7 +41,7 @@ def save_model(
     """
     data = to_safetensors(model.state_dict() | (_rounded(model) if half else {}))
     whole = {**card, "build": dict(build), "weights_sha256": sha256_bytes(data)}
-    (folder / CARD_FILE).unlink(missing_ok=True)
+    take_away(folder / CARD_FILE)
     write_bytes(folder / WEIGHTS_FILE, data)
     write_sealed(folder / CARD_FILE, whole)
     return whole

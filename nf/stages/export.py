@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nf.core.errors import ArtifactError
-from nf.core.files import write_csv
+from nf.core.files import take_away, write_csv
 from nf.core.lineage import SOURCE_ID, Lineage
 from nf.core.paths import CARD_FILE, COPIES_FILE, PARITY_FILE
 from nf.data import Splits
@@ -27,7 +27,7 @@ def export(run: Run) -> Path:
     Raises:
         ArtifactError: a model is missing, or its file answers otherwise than the model.
     """
-    (run.layout.onnx / CARD_FILE).unlink(missing_ok=True)  # it is written last, and vouches for all
+    take_away(run.layout.onnx / CARD_FILE)  # it is written last, and vouches for all
     lineage = fingerbench(run.profile.zoo).asked()
     splits = Splits.load(run.layout.data)
     images = splits["test"].images[:PARITY_IMAGES]

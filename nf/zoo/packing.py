@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import canonical_json, sha256_bytes, write_bytes
+from nf.core.files import canonical_json, sha256_bytes, take_away, write_bytes
 from nf.core.paths import CARD_FILE, WEIGHTS_FILE
 
 PIECE_BYTES = 16 * 2**20
@@ -135,7 +135,7 @@ def _install(folder: Path, card: bytes, weights: bytes) -> bool:
     old = _read_model(folder)
     if old is not None and old[CARD_FILE] == card:
         return False
-    (folder / CARD_FILE).unlink(missing_ok=True)
+    take_away(folder / CARD_FILE)
     write_bytes(folder / WEIGHTS_FILE, weights)
     write_bytes(folder / CARD_FILE, card)
     return True

@@ -18,6 +18,7 @@ from nf.core.files import (
     sha256_bytes,
     sha256_file,
     sha256_json,
+    take_away,
     write_bytes,
     write_json,
     write_sealed,
@@ -160,3 +161,14 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match=r"cannot write .*/file/a: (Not a directory|File exists)"):
         close_folder(tmp_path / "file" / "a")
+
+
+def test_a_card_is_taken_away_once_and_for_all(tmp_path):
+    card = tmp_path / "card.json"
+    card.touch()
+    take_away(card)
+    take_away(card)  # it is gone
+    assert not card.exists()
+    card.touch()
+    with pytest.raises(ArtifactError, match=r"cannot write .*card\.json/card\.json"):
+        take_away(card / "card.json")  # whose folder is a file

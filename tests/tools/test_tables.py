@@ -261,8 +261,14 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     )
     assert "| 1 conventions that it does not try | 20 | 17 | 0 | 0 | 1 of 20 (0.1% to 24.9%) | 2 of 20" in unknown
     assert conventions.by_convention().splitlines()[2:] == [
-        "| digits (seed 5), 20 of 24 models | gamma | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
+        "| digits (seed 5) | gamma | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
     ]
+    later = {**run, "seed": 6, "conventions": [{**odd, "name": "contrast"}], "floor": floor}
+    put(results, "conventions", {"runs": [{**run, "conventions": every, "floor": floor}, later]})
+    assert conventions.by_convention().splitlines()[2:] == [
+        "| digits (seed 6) | contrast | 20 | 17 | 0 | 1 | 2 | 0 | 70% |"
+    ]
+    put(results, "conventions", {"runs": [{**run, "conventions": every, "floor": floor}]})
     assert "| asked wrongly, refused | 30 of 40 (58.8% to 87.3%) |" in conventions.floors()
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"
 

@@ -53,7 +53,7 @@ def _cells(rows: Sequence[Record]) -> list[str]:
 
 
 def by_convention() -> str:
-    """The conventions under which one verdict became another, which is more than none, of all recorded zoos."""
+    """The conventions under which one verdict became another, which is more than none, of each profile's last zoo."""
     record = load("conventions")
     if record is None:
         return _NONE
@@ -62,7 +62,7 @@ def by_convention() -> str:
         "equal answers |",
         f"|{'---|' * 9}",
     ]
-    for run in record["runs"]:
+    for run in {run["profile"]: run for run in record["runs"]}.values():
         for row in run["conventions"]:
             changed = [len(row[key]) for key in ("honest_graver", "thieves_lighter")]
             others = len(row["honest_lighter"]) + len(row["thieves_graver"])
@@ -70,7 +70,7 @@ def by_convention() -> str:
                 none = row["no_verdict_before_queries"] + row["no_verdict_after_queries"]
                 equal = "" if row["answers_equal"] is None else f"{row['answers_equal']:.0%}"
                 cells = [row["models"], row["as_stated"], none, *changed, others, equal]
-                lines.append(f"| {title(run)} | {row['name']} | {' | '.join(map(str, cells))} |")
+                lines.append(f"| {run['profile']} (seed {run['seed']}) | {row['name']} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import sha256_file, write_bytes, write_sealed
+from nf.core.files import sha256_file, take_away, write_bytes, write_sealed
 from nf.core.paths import CARD_FILE, SAMPLES_FILE
 from nf.core.sections import parse_section
 from nf.gan.definition import ImageShape
@@ -54,7 +54,7 @@ def import_gan(
     if name in GANS or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise ConfigError(f"name: expected small letters, digits, _ and -, and none of {', '.join(GANS)}, got {name!r}")
     inspect_gan(build_imported(name, config, shape, generator, discriminator))
-    (folder / CARD_FILE).unlink(missing_ok=True)
+    take_away(folder / CARD_FILE)
     sources = {"generator": generator} | ({"discriminator": discriminator} if discriminator else {})
     for role, source in sources.items():
         write_bytes(_program_path(folder, role), source.read_bytes())

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nf.core.errors import ArtifactError, ConfigError, TrainingError
-from nf.core.files import read_json, sha256_bytes, sha256_json
+from nf.core.files import read_json, sha256_bytes, sha256_json, take_away
 from nf.core.paths import CARD_FILE, HISTORY_FILE, SHEETS_FOLDER
 from nf.gan.artifacts import History, load_gan, save_gan
 from nf.gan.definition import GanConfig, ImageShape
@@ -101,7 +101,7 @@ def train_gan(
     if finished is not None:
         checkpoint.unlink(missing_ok=True)
         return finished
-    (folder / CARD_FILE).unlink(missing_ok=True)  # from here on the folder is not whole
+    take_away(folder / CARD_FILE)  # from here on the folder is not whole
     training = Training(definition, config, shape, images, labels, seed, device)
     state = load_checkpoint(checkpoint, identity, device)
     history = History(folder / HISTORY_FILE)
