@@ -55,15 +55,15 @@ def comparison_figures(inputs: ComparisonInputs) -> dict[str, Figure]:
     """Figures by name; figures without data are left out."""
     suspects = _tables(inputs.schemes, "suspects")
     thresholds = {scheme_name(s.name): float(s.evaluation["threshold"]) for s in inputs.schemes}
-    query_sets = {scheme_name(s.name): s.queries for s in inputs.schemes}
+    query_sets = {scheme_name(s.name): s.queries for s in inputs.schemes if s.queries is not None}
     first = inputs.schemes[0]
     drawn: dict[str, Figure | None] = {
-        "figure-2-labels": figures.labels_figure(first.queries, inputs.class_names),
+        "figure-2-labels": figures.labels_figure(first.queries, inputs.class_names) if first.queries else None,
         "figure-4-curves": figures.curves_figure(suspects, thresholds),
         "figure-5-adversarial": figures.adversarial_figure(suspects),
         "figure-6-modifications": figures.modifications_figure(suspects),
         "figure-7-extractions": figures.extractions_figure(suspects),
-        "figure-8-queries": figures.queries_figure(query_sets),
+        "figure-8-queries": figures.queries_figure(query_sets) if query_sets else None,
         "budget": figures.budget_figure({scheme_name(name): budget for name, budget in inputs.budgets.items()})
         if inputs.budgets
         else None,

@@ -282,13 +282,14 @@ def test_after_a_failure_no_stage_begins(served):
     metrics = served.out / "metrics"
     shutil.move(metrics / "akh.json", served.root / "kept.json")
     scores = served.out / "scores" / "naturalfinger.csv"
-    served.edit(lambda smoke: smoke["schemes"]["naturalfinger"].update(max_rounds=0))
+    few = {"candidates": 8, "shortlist": 4, "epochs": 1, "max_rounds": 1}  # of which there cannot come 10 queries
+    served.edit(lambda smoke: smoke["schemes"]["naturalfinger"].update(few))
     result = served.run("flows", "reproduce", "report", "evaluate@akh", check=False)
     served.git("checkout", "-q", "params.yaml")
     served.run("dvc", "checkout", "fingerprint@naturalfinger")  # DVC deletes what a stage is about to make
     assert result.returncode == 2
     assert _ran(result.stdout) == ["fingerprint@naturalfinger"]  # the other comes from DVC's run cache
-    assert "max_rounds: expected at least 1, got 0" in result.stdout
+    assert "expected 10 queries within 1 rounds, got" in result.stdout
     assert "expected all stages to succeed, fingerprint@naturalfinger did not" in result.stderr
     assert (metrics / "akh.json").read_bytes() == (served.root / "kept.json").read_bytes()
     assert scores.exists()

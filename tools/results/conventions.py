@@ -70,7 +70,9 @@ def by_convention() -> str:
                 none = row["no_verdict_before_queries"] + row["no_verdict_after_queries"]
                 equal = "" if row["answers_equal"] is None else f"{row['answers_equal']:.0%}"
                 cells = [row["models"], row["as_stated"], none, *changed, others, equal]
-                lines.append(f"| {run['profile']} (seed {run['seed']}) | {row['name']} | {' | '.join(map(str, cells))} |")
+                lines.append(
+                    f"| {run['profile']} (seed {run['seed']}) | {row['name']} | {' | '.join(map(str, cells))} |"
+                )
     return "\n".join(lines)
 
 
