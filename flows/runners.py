@@ -1,6 +1,7 @@
 """Where the tasks of a flow run: in threads of its own process, or on the workers of a Dask scheduler."""
 
 import ipaddress
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,9 @@ def task_runner(execution: ExecutionConfig) -> TaskRunner[Any]:
     from distributed import Client  # Dask takes a second to import, and few runs need it
     from prefect_dask.task_runners import DaskTaskRunner
 
+    # Of a scheduler that is gone, whoever waits for it is told in one line; Dask's own logger adds tracebacks.
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     _check_api(execution.address, get_current_settings().api.url)
     options = {"security": _security(execution.tls)} if execution.tls else {}
     try:

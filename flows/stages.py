@@ -89,9 +89,10 @@ def _spread(name: str, run: Run, task: Task[..., Any], items: Mapping[str, str |
             results.append(result)
             run.progress(len(results), len(items), item)
     except CancelledError as error:  # by Dask: nobody here cancels a task
+        reason = " ".join(str(error).split())
         raise NFError(
-            f"{name}: expected the Dask scheduler to stay, lost it ({error}); start it and run again, what is finished "
-            "is kept"
+            f"{name}: expected the Dask scheduler to stay, lost it ({reason}); start it and run again, what is "
+            "finished is kept"
         ) from error
     return results
 

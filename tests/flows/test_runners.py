@@ -1,3 +1,4 @@
+import logging
 import socket
 
 import pytest
@@ -58,3 +59,5 @@ def test_a_scheduler_that_is_away_is_one_error(monkeypatch):
             pytest.raises(NFError, match=f"expected a Dask scheduler at {address}, got none"),
         ):
             task_runner(dask(address))
+    for name in ("distributed.utils", "distributed.client"):  # which print tracebacks when it goes away later
+        assert not logging.getLogger(name).isEnabledFor(logging.ERROR)

@@ -56,6 +56,8 @@ def test_a_lost_scheduler_is_one_line(monkeypatch):
     run = SimpleNamespace(profile=SimpleNamespace(execution=None), progress=lambda *progress: done.append(progress))
     monkeypatch.setattr(stages, "task_runner", lambda execution: None)
     monkeypatch.setattr(stages, "flow", lambda **options: lambda function: cancelled)
-    with pytest.raises(NFError, match=r"zoo-models: expected the Dask scheduler to stay, lost it \(.*connection-lost"):
+    lost = r"zoo-models: expected the Dask scheduler to stay, lost it \(.*connection-lost.*\); start it and run again"
+    with pytest.raises(NFError, match=lost) as caught:
         stages._spread("zoo-models", run, None, {"first": None, "second": None})
+    assert "\n" not in str(caught.value)
     assert done == [(1, 2, "first")]
