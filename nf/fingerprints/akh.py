@@ -38,11 +38,6 @@ class Akh(Scheme):
     Config = AkhConfig
     config: AkhConfig
 
-    @property
-    def chooses_held_out(self) -> bool:
-        """Whether calibration models choose the queries, as the setting ``choice`` says."""
-        return self.config.choice == "held-out"
-
     def run(self, task: Task) -> Draft:
         """Gather mistakes: of test images first, of mixtures last.
 

@@ -206,8 +206,8 @@ class Scheme(ABC):
 
     @property
     def chooses_held_out(self) -> bool:
-        """Whether calibration models choose queries among its candidates."""
-        return False
+        """Whether calibration models choose queries among its candidates, as the setting ``choice`` may say."""
+        return bool(getattr(self.config, "choice", None) == "held-out")
 
     @property
     def pair_share(self) -> float:

@@ -49,11 +49,6 @@ class IPGuard(Scheme):
     needs_gradients = True
     config: IPGuardConfig
 
-    @property
-    def chooses_held_out(self) -> bool:
-        """Whether calibration models choose the queries, as the setting ``choice`` says."""
-        return self.config.choice == "held-out"
-
     def run(self, task: Task) -> Draft:
         """Move images for all k side by side and keep the best k; ``sweep`` in the notes has the outcome of each k.
 

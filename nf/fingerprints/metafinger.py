@@ -84,11 +84,6 @@ class MetaFinger(Scheme):
     Config = MetaFingerConfig
     config: MetaFingerConfig
 
-    @property
-    def chooses_held_out(self) -> bool:
-        """Whether calibration models choose the queries, as the setting ``choice`` says."""
-        return self.config.choice == "held-out"
-
     def run(self, task: Task) -> Draft:
         """Optimise and screen images, round by round, until there are enough.
 

@@ -26,12 +26,6 @@ class RandomImages(Scheme):
 
     name = "random"
     Config = RandomConfig
-    config: RandomConfig
-
-    @property
-    def chooses_held_out(self) -> bool:
-        """Whether calibration models choose the queries, as the setting ``choice`` says."""
-        return self.config.choice == "held-out"
 
     def run(self, task: Task) -> Draft:
         """Draw without replacement.

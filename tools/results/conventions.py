@@ -1,6 +1,6 @@
 """Tables of how often the search for a suspect's conventions errs, from the record of ``experiments.conventions``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from nf.core.proportions import Proportion
@@ -30,23 +30,23 @@ def conventions() -> str:
         for kind, words in KINDS.items():
             rows = [row for row in run["conventions"] if row["kind"] == kind]
             if rows:
-                lines.append(f"| {title(run)} | {len(rows)} {words} | {' | '.join(_cells(rows))} |")
+                lines.append(f"| {title(run)} | {len(rows)} {words} | {' | '.join(_cells(rows, run['models']))} |")
     return "\n".join(lines)
 
 
-def _cells(rows: Sequence[Record]) -> list[str]:
-    asked = sum(row["models"] for row in rows)
+def _cells(rows: Sequence[Record], models: Mapping[str, int]) -> list[str]:
+    """Counts over conventions; shares are of the honest models, or the thieves, each under every convention."""
 
     def total(*keys: str) -> int:
         return sum(len(row[key]) if isinstance(row[key], list) else row[key] for row in rows for key in keys)
 
     return [
-        f"{asked:,}",
+        f"{sum(row['models'] for row in rows):,}",
         f"{total('as_stated'):,}",
         f"{total('no_verdict_before_queries'):,}",
         f"{total('no_verdict_after_queries'):,}",
-        share(Proportion(total("honest_graver"), asked)),
-        share(Proportion(total("thieves_lighter"), asked)),
+        share(Proportion(total("honest_graver"), models["negative"] * len(rows))),
+        share(Proportion(total("thieves_lighter"), models["positive"] * len(rows))),
         f"{total('honest_lighter', 'thieves_graver'):,}",
         f"{fmean(row['images_sent'] for row in rows):,.0f}",
     ]

@@ -77,11 +77,6 @@ class NaturalFinger(Scheme):
         return self.config.twins
 
     @property
-    def chooses_held_out(self) -> bool:
-        """Whether calibration models choose the queries, as the setting ``choice`` says."""
-        return self.config.choice == "held-out"
-
-    @property
     def pair_share(self) -> float:
         """Largest share of the queries with one pair of labels, as the setting of that name says."""
         return self.config.pair_share
