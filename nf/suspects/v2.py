@@ -133,7 +133,7 @@ class V2:
         outputs = answered.get("outputs") if isinstance(answered, dict) else None
         if not isinstance(outputs, list) or not outputs or not all(isinstance(output, dict) for output in outputs):
             raise SuspectError("expected one output or more")
-        return {str(output.get("name")): _read_output(output, rest) for output in outputs}
+        return _for_one_image({str(output.get("name")): _read_output(output, rest) for output in outputs}, how)
 
     def _json(self, body: bytes) -> Any:
         try:
@@ -191,7 +191,7 @@ def _colours(channels: int, own: int) -> Channels | None:
 
 
 def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
-    """An array (1, ...), or a name, or pairs of class and score."""
+    """An array of the stated shape, or a name, or pairs of class and score."""
     datatype = str(output.get("datatype"))
     kind = _NUMBERS.get(datatype)
     if kind is None and datatype not in ("BYTES", "BF16"):
@@ -212,9 +212,28 @@ def _read_output(output: Mapping[str, Any], rest: io.BytesIO) -> Any:
             array = np.asarray(data, dtype=kind or "float32").reshape(shape)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SuspectError("expected an output with a shape and as many numbers") from error
-    if array.shape[:1] != (1,) or not array.size:
-        raise SuspectError(f"expected numbers for one image, got an output of shape {shape}")
     return array.astype(np.uint8) if kind == "bool" else array
+
+
+def _for_one_image(found: Mapping[str, Any], how: Interface) -> dict[str, Any]:
+    """Arrays as (1, ...); of those that are no answer to one image nothing is left, if there are other outputs.
+
+    Raises:
+        SuspectError: there is no output that answers one image.
+    """
+    alone: dict[str, Any] = {}
+    odd: list[tuple[int, ...]] = []
+    for name, answer in found.items():
+        if isinstance(answer, np.ndarray):
+            if how.batch is False and answer.shape[:1] != (1,):
+                answer = answer[None]  # as the image went out
+            if answer.shape[:1] != (1,) or not answer.size:
+                odd.append(answer.shape)
+                answer = np.empty((1, 0))
+        alone[name] = answer
+    if len(odd) == len(alone):
+        raise SuspectError(f"expected numbers for one image, got an output of shape {list(odd[0])}")
+    return alone
 
 
 def _from_bytes(raw: bytes, datatype: str) -> NDArray[Any]:

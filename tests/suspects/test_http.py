@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from nf.cli.verify import verify
 from nf.core.errors import ConfigError, SuspectError
+from nf.core.interface import Interface
 from nf.core.predictor import Predictor
 from nf.suspects import HttpSuspect, OnnxSuspect, ask
 
@@ -104,6 +105,34 @@ def test_a_token_goes_along_and_none_goes_without(served, address, images):
     HttpSuspect(address, token="secret\n")(images[:1])
     HttpSuspect(address)(images[:1])
     assert served.tokens == ["Bearer secret"] * 2 + [None] * 2
+
+
+def test_a_server_without_batches_answers_without_them(served, address, images, write, linear):
+    served.described["inputs"] = [{**INPUT, "shape": [1, 4, 4]}]
+
+    def unbatched(body):
+        (tensor,) = body["inputs"]
+        assert tensor["shape"] == [1, 4, 4]
+        (output,) = served.infer({"inputs": [{**tensor, "shape": [1, 1, 4, 4]}]})["outputs"]
+        return {"outputs": [{**output, "shape": output["shape"][1:]}]}
+
+    served.answer = unbatched
+    np.testing.assert_array_equal(HttpSuspect(address)(images), OnnxSuspect(write(linear))(images))
+
+
+@pytest.mark.parametrize(
+    "other", [{"shape": [7], "data": [0] * 7}, {"shape": [0, 4], "data": []}, {"shape": [], "data": [1]}]
+)
+@pytest.mark.parametrize("named", ["logits", 1])
+def test_an_output_that_is_no_answer_to_one_image_is_left_aside(served, address, images, write, linear, other, named):
+    def two(body):
+        return {"outputs": [{"name": "version", "datatype": "FP32", **other}, *served.infer(body)["outputs"]]}
+
+    served.answer = two
+    asked = HttpSuspect(address, how=Interface(output_name=named))(images)
+    np.testing.assert_array_equal(asked, OnnxSuspect(write(linear))(images))
+    with pytest.raises(SuspectError, match="expected answers to"):
+        HttpSuspect(address, how=Interface(output_name="version"))(images)
 
 
 @pytest.mark.parametrize("shape", [[1], [1, 1]])
