@@ -126,7 +126,8 @@ def controls_of(
     others = _no_queries(splits, queries)
     if not len(others):
         raise NotEnoughQueriesError(
-            f"expected test images that are no queries, as controls, got none of {len(splits['test'])}"
+            f"expected test images that are no queries, as controls, got none of {len(splits['test'])}; ask for fewer "
+            "queries, or give more test images"
         )
     places = draw_controls(others.labels, count, derive_seed(seed, "controls"))
     images, labels = others.images[places], others.labels[places]

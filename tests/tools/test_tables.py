@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.results import conventions, own_model, records, robust, schemes, settings, tables
+from tools.results import conventions, figures, own_model, records, robust, schemes, settings, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -271,6 +271,16 @@ def test_conventions_are_counted_by_kind_and_shown_where_something_changed(resul
     put(results, "conventions", {"runs": [{**run, "conventions": every, "floor": floor}]})
     assert "| asked wrongly, refused | 30 of 40 (58.8% to 87.3%) |" in conventions.floors()
     assert conventions.floors().splitlines()[-1] == "| the same, above the floor | 0 |"
+
+
+def test_the_worst_of_several_zoos_is_named_in_a_sentence(results):
+    def zoo(accused, stolen):
+        counts = {"independent_accused": accused, "trained_accused": stolen}
+        return {"verdicts": {group: {"count": count, "total": 20} for group, count in counts.items()}}
+
+    put(results, "verdicts", {"runs": [zoo(1, 0), zoo(3, 0), zoo(0, 2)]})
+    assert figures.figure("verdicts", "runs", "worst-independent") == "3 of 20"
+    assert figures.figure("verdicts", "runs", "worst-trained") == "2 of 20"
 
 
 def test_published_settings_have_a_row_each_and_say_where_queries_ran_out(results, record):

@@ -31,12 +31,25 @@ def _gpu_accuracies(models: Sequence[Record]) -> str:
     return f"{min(reached):.1%} to {max(reached):.1%}"
 
 
+def _worst(group: str) -> Callable[[Sequence[Record]], str]:
+    """Of all recorded zoos the most honest models of ``group`` against whom a verdict went."""
+
+    def written(runs: Sequence[Record]) -> str:
+        shares = (run["verdicts"][group] for run in runs)
+        worst = max(shares, key=lambda share: share["count"] / share["total"])
+        return f"{worst['count']} of {worst['total']}"
+
+    return written
+
+
 FORMS: Mapping[str, Callable[[Any], str]] = {
     "found": found,
     "missed": _missed,
     "accused": accused,
     "accused-interval": _accused_interval,
     "twins": twins,
+    "worst-independent": _worst("independent_accused"),
+    "worst-trained": _worst("trained_accused"),
     "gpu-accuracies": _gpu_accuracies,
     "aruc": lambda scheme: interval(scheme, "aruc"),
     "mean": lambda spread: f"{spread.mean:.3f}",
