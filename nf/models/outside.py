@@ -260,7 +260,9 @@ def _timm(name: str, num_classes: int, in_channels: int) -> nn.Module:
 def _hugging_face(folder: str, num_classes: int, in_channels: int) -> nn.Module:
     del num_classes, in_channels  # the folder says
     from transformers import AutoModelForImageClassification
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # each worker opens the network, and each time would draw one
     if not Path(folder).is_dir():
         raise ValueError(f"no folder {folder}; save the model there with save_pretrained()")
     network: nn.Module = AutoModelForImageClassification.from_pretrained(

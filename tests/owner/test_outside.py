@@ -152,7 +152,7 @@ def test_what_it_answers_with_becomes_logits(kind, given):
     assert torch.allclose(model(images).softmax(1), plain(images).softmax(1), atol=1e-5)
 
 
-def test_a_timm_and_a_hugging_face_model_open(tmp_path):
+def test_a_timm_and_a_hugging_face_model_open(tmp_path, capfd):
     pytest.importorskip("timm")
     transformers = pytest.importorskip("transformers")
     assert build("timm:mobilenetv3_small_050").classifier.out_features == 4
@@ -161,8 +161,10 @@ def test_a_timm_and_a_hugging_face_model_open(tmp_path):
     )
     config.num_labels = 4
     transformers.ViTForImageClassification(config).save_pretrained(tmp_path / "vit")
+    capfd.readouterr()  # what writing the folder says
     model = build(f"hf:{tmp_path / 'vit'}").eval()
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 4)
+    assert capfd.readouterr() == ("", "")  # each worker opens it
 
 
 def test_code_of_the_owners_own_is_called(tmp_path, monkeypatch):
