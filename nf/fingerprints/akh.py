@@ -20,15 +20,17 @@ class AkhConfig:
     Attributes:
         cutmix_rounds: number of times that all test images are mixed in pairs if test images and their mirror images
             do not have enough mistakes.
-        choice: ``published`` takes the first mistakes; ``held-out`` goes on to the last round, and takes those that
-            tell calibration models apart best.
+        candidates: largest number of mistakes that calibration models choose from.
+        choice: ``published`` takes the first mistakes; ``held-out`` those of the first ``candidates`` that tell
+            calibration models apart best.
     """
 
     cutmix_rounds: int = 50
+    candidates: int = 4000
     choice: Choice = "published"
 
     def __post_init__(self) -> None:
-        at_least(self, cutmix_rounds=0)
+        at_least(self, cutmix_rounds=0, candidates=1)
 
 
 class Akh(Scheme):
@@ -46,12 +48,11 @@ class Akh(Scheme):
         """
         generator = torch.Generator().manual_seed(task.seed)
         images, labels, found = [], [], {"test": 0, "flip": 0, "cutmix": 0}
-        wanted = self.wanted(task)
+        wanted = self.wanted(task) or max(task.queries, self.config.candidates)
         for kind, tried, truths in _trials(task.data, self.config.cutmix_rounds, generator):
             given = predicted_labels(task.models.source, to_float(tried.to(task.models.device))).cpu()
             wrong = (given != truths).all(dim=0).nonzero().squeeze(1)
-            if wanted is not None:
-                wrong = wrong[: wanted - sum(found.values())]
+            wrong = wrong[: wanted - sum(found.values())]
             images.append(tried[wrong])
             labels.append(given[wrong])
             found[kind] += len(wrong)
@@ -66,14 +67,26 @@ class Akh(Scheme):
 
 
 def _trials(data: Inputs, rounds: int, generator: torch.Generator) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Kind, (N, C, H, W) uint8 images and true labels: (1, N), or (2, N) for mixtures of two images."""
+    """Kind, (N, C, H, W) uint8 images and true labels: (1, N), or (2, N) for mixtures of two images.
+
+    A mirror image or a mixture that is one of the images themselves is left out.
+    """
     order = torch.randperm(len(data.test_images), generator=generator)
     images, truths = data.test_images[order], data.test_labels[order]
     yield "test", images, truths[None]
-    yield "flip", images.flip(3), truths[None]
+    mirrored = images.flip(3)
+    changed = _differ(mirrored, images)
+    yield "flip", mirrored[changed], truths[None, changed]
     for _ in range(rounds):
         partner = torch.randperm(len(images), generator=generator)
-        yield "cutmix", _cutmix(images, images[partner], generator), torch.stack([truths, truths[partner]])
+        mixed = _cutmix(images, images[partner], generator)
+        changed = _differ(mixed, images) & _differ(mixed, images[partner])
+        yield "cutmix", mixed[changed], torch.stack([truths, truths[partner]])[:, changed]
+
+
+def _differ(images: Tensor, others: Tensor) -> Tensor:
+    """(N,) whether each of ``images`` is another than that of ``others`` in its place."""
+    return (images != others).flatten(1).any(dim=1)
 
 
 def _cutmix(images: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:

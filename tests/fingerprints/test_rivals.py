@@ -11,7 +11,7 @@ from torch.nn import functional
 from nf.core.answers import Answers
 from nf.core.errors import ConfigError, NotEnoughQueriesError
 from nf.data import to_float
-from nf.fingerprints import TrainingModels, make_scheme
+from nf.fingerprints import Task, TrainingModels, make_scheme
 from nf.fingerprints.akh import AkhConfig
 from nf.fingerprints.ipguard import IPGuardConfig, boundary_loss
 from nf.fingerprints.metafinger import MetaFinger, MetaFingerConfig, fingerprint_loss
@@ -218,6 +218,29 @@ def test_akh_mixes_images_where_the_source_makes_too_few_mistakes(models, digits
         none(replace(models, source=Even().eval()), data, queries=5, seed=1)
 
 
+class Odd(Even):
+    """Never right."""
+
+    def forward(self, images):
+        return super().forward(images).roll(1, dims=1)
+
+
+def test_akh_asks_no_mistake_twice(models, digits):
+    """Grey images are their own mirror images, and a box of no pixel or of all mixes nothing."""
+    grey = torch.arange(10, dtype=torch.uint8).mul(28).view(-1, 1, 1, 1).expand(-1, 1, 16, 16).contiguous()
+    data = replace(digits, test_images=grey, test_labels=torch.arange(10))
+    made = make_scheme("akh", {})(replace(models, source=Odd().eval()), data, queries=200, seed=1)
+    assert made.card["mistakes"] == {"test": 10, "flip": 0, "cutmix": 190}
+    assert all(len(np.unique(image)) == 2 for image in made.images[10:])
+
+
+def test_akh_lets_calibration_models_choose_from_so_many_mistakes(models, digits):
+    task = Task(models, digits, None, queries=20, seed=1, progress=None)
+    assert len(make_scheme("akh", {}).run(task).images) == 20
+    assert len(make_scheme("akh", {"choice": "held-out", "candidates": 75}).run(task).images) == 75
+    assert len(make_scheme("akh", {"choice": "held-out", "candidates": 5}).run(task).images) == 20
+
+
 def test_random_draws_test_images_without_replacement(models, digits):
     made = make_scheme("random", {})(models, digits, queries=50, seed=1)
     pool = [image.numpy().tobytes() for image in digits.test_images]
@@ -247,6 +270,7 @@ def test_random_draws_test_images_without_replacement(models, digits):
         (MetaFingerConfig, {"noise_level": 0.0}, "noise_level: expected a positive number, got 0.0"),
         (MetaFingerConfig, {"transforms": ()}, "transforms: expected at least one of identity"),
         (AkhConfig, {"cutmix_rounds": -1}, "cutmix_rounds: expected at least 0, got -1"),
+        (AkhConfig, {"candidates": 0}, "candidates: expected at least 1, got 0"),
     ],
 )
 def test_settings_are_checked(config, values, message):

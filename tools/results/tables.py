@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "verdicts-front": verdicts.front,
     "verdicts-by-kind": verdicts.verdicts_by_kind,
     "levels": verdicts.levels,
+    "verdicts-by-scheme": verdicts.by_scheme,
     "detectors": across.detectors,
     "informed-detectors": across.informed_detectors,
     "digits": schemes.digits,

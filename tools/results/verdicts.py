@@ -1,8 +1,9 @@
-"""Tables of verdicts at stated levels, from the record that ``experiments.verdicts`` writes."""
+"""Tables of verdicts at stated levels, from what ``experiments.verdicts`` and ``experiments.schemes`` record."""
 
 from collections.abc import Callable
 
 from nf.core.proportions import Proportion
+from nf.report import scheme_name
 from tools.results import cells
 from tools.results.records import Record, load
 
@@ -16,6 +17,7 @@ _KINDS = {
     "distill": "distilled",
     "knockoff": "knockoff",
 }
+_CHOOSERS = {"published": "the scheme", "margin": "margins", "held-out": "calibration models"}
 
 
 def verdicts() -> str:
@@ -81,6 +83,35 @@ def levels() -> str:
         counted = ["not recorded" if each is None else _share(each.get(name)) for each in found]
         lines.append(f"| {allowed:.0%} {words} | {' | '.join(counted)} |")
     return "\n".join(lines)
+
+
+def by_scheme() -> str:
+    """What verdicts come to with the queries of each scheme, all calibrated by the same models."""
+    record = load("schemes-calibrated-digits")
+    if record is None:
+        return _NONE
+    rows: dict[str, Callable[[Record], str]] = {
+        "scheme": _scheme,
+        "queries chosen by": lambda row: _CHOOSERS[row.get("choice", "published")],
+        "stolen accused": lambda row: _right(row["verdicts"]["missed"]),
+        "called *stolen*": lambda row: _right(row["verdicts"]["not_called_stolen"], bare=True),
+        "independent accused": lambda row: _share(row["verdicts"]["independent_accused"], bare=True),
+        "twins called *stolen*": lambda row: _share(row["verdicts"]["trained_accused"], bare=True),
+        "ARUC of the calibrated score": lambda row: cells.interval(row["calibrated"], "aruc"),
+        "of the matching rate": lambda row: f"{row['aruc']:.3f}",
+        "candidates": lambda row: str(row["candidates"]),
+        "seconds": lambda row: f"{row['seconds']:.0f}",
+    }
+    made = [row for row in record["query_sets"] if "shortage" not in row]
+    made.sort(key=lambda row: row["verdicts"]["missed"]["count"])
+    lines = [f"| {' | '.join(rows)} |", "|---" * len(rows) + "|"]
+    lines += [f"| {' | '.join(cell(row) for cell in rows.values())} |" for row in made]
+    short = [f"{_scheme(row)}: {row['shortage']}." for row in record["query_sets"] if "shortage" in row]
+    return "\n".join([*lines, "", " ".join([f"Seed {made[0]['seed']}, {record['note']}.", *short])])
+
+
+def _scheme(row: Record) -> str:
+    return scheme_name(row["scheme"]) + (" against twins" if row.get("twins") else "")
 
 
 def _runs() -> list[Record]:
