@@ -34,6 +34,7 @@ from nf.gan import read_history
 from nf.monitoring import CorrectedVerdict, IssuedSet, Ledger
 from nf.stages.compare import comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.gan import trained_gans
+from nf.stages.own_model import is_black_box
 from nf.stages.provenance import git_commit
 from nf.stages.report import gans_of, scheme_figures
 from nf.stages.run import Run
@@ -45,14 +46,15 @@ _CURVE_STEPS = 100
 def log_pipeline(run: Run, scheme: str) -> None:
     """Log the report about ``scheme``: below it a run of its evaluation and one of each GAN's training.
 
-    The source model and the generators become versions of registered models.
+    The source model, unless it is a black box, and the generators become versions of registered models.
     """
-    source = run.layout.exported(SOURCE_ID)
+    page = {"report/index.html": run.layout.report / PAGE_FILE}
+    known = not is_black_box(run.layout)
     record = RunRecord(
         f"pipeline-{_tags(run)['git_commit']}",
         tags={**_tags(run), "kind": "pipeline", "scheme": scheme},
-        files={"report/index.html": run.layout.report / PAGE_FILE, "source/source.onnx": source},
-        models={f"naturalfinger-{run.profile.name}-source": "source"},
+        files={**page, "source/source.onnx": run.layout.exported(SOURCE_ID)} if known else page,
+        models={f"naturalfinger-{run.profile.name}-source": "source"} if known else {},
         children=[_evaluated(run, scheme), *(_gan(run, name) for name in trained_gans(run))],
     )
     log(_experiment(run), record)

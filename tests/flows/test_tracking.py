@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from flows import tracking
+from flows.outbox import RunRecord
 from flows.tracking import _numbers, _parameters, log_watch
 from nf.core.calibration import Levels
 from nf.core.config import load_profile
+from nf.core.files import write_json
 from nf.core.paths import Layout
 from nf.core.proportions import Proportion
+from nf.models import BLACK_BOX
 from nf.monitoring import IssuedSet, Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
 from nf.stages.watch import watch_verdicts
@@ -98,3 +101,17 @@ def test_a_watch_logs_corrected_outcomes_both_p_values_and_the_known_errors(run,
     assert metrics["benchmark.trained_accused.count"] == 2
     assert metrics["benchmark.thieves.prune.stolen"] == 50
     assert "SECRET" not in json.dumps([record.params, record.metrics, record.tags])
+
+
+@pytest.mark.parametrize("box", [True, False])
+def test_a_source_of_which_only_answers_are_known_is_no_artifact(run, monkeypatch, box):
+    """Nobody exported it: a file that is not there would end the report of every black box."""
+    logged = []
+    monkeypatch.setattr(tracking, "log", lambda experiment, record: logged.append(record))
+    monkeypatch.setattr(tracking, "_tags", lambda run: {"git_commit": "abc"})
+    monkeypatch.setattr(tracking, "_evaluated", lambda run, scheme: RunRecord(scheme))
+    write_json(run.layout.zoo / "source" / "card.json", {"build": {BLACK_BOX: "mine.onnx"} if box else {}})
+    tracking.log_pipeline(run, "akh")
+    (record,) = logged
+    assert ("source/source.onnx" in record.files) is not box
+    assert bool(record.models) is not box
