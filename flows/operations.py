@@ -74,7 +74,9 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
     issued = Ledger(run.layout.issued).current()
-    benchmark_of(run, issued.digest)  # what is amiss on the owner's side stops all before the first has seen a query
+    # What is amiss on the owner's side stops all before the first has seen a query.
+    benchmark_of(run, issued.digest)
+    watch_changes(run, listed)  # reads histories, and what was announced
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)
     with run.lock_stage("watch"):

@@ -10,7 +10,17 @@ from nf.core.errors import ConfigError
 from nf.core.http import check_address
 from nf.core.predictor import Predictor
 from nf.core.sections import parse_section
-from nf.suspects import Interface, Kind, open_suspect, output_of, parse_input, parse_size, state_interface
+from nf.suspects import (
+    Interface,
+    Kind,
+    is_served,
+    is_table,
+    open_suspect,
+    output_of,
+    parse_input,
+    parse_size,
+    state_interface,
+)
 
 _DAY = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -62,8 +72,12 @@ class WatchedSuspect:
             check_address(self.address, f"{self.name}: address")
         elif self.token_from is not None and self.adapter is None:
             raise ValueError(f"{self.name}: token_from: expected an address to send a token to, got a file")
-        if self.onnx is not None and self.onnx.lower().endswith(".csv"):
+        if self.onnx is not None and is_table(self.onnx):
             raise ValueError(f"{self.name}: onnx: expected a suspect that can be asked again, got a table of answers")
+        if self.onnx is not None and is_served(self.onnx):
+            raise ValueError(
+                f"{self.name}: onnx: expected a file of a model, got {self.onnx!r}; name it as adapter or address"
+            )
         if self.input is not None:
             parse_input(self.input)
         if self.size is not None:

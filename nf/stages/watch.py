@@ -31,6 +31,7 @@ from nf.suspects import ServedSuspect, examine
 from nf.verdict import OUTCOMES, Benchmark, Outcome, check_card, decide, load_benchmark
 
 _ANNOUNCED_FILE = "announced.json"
+_OUTCOMES = "outcomes"
 _MOVE = "move it away, and what was announced is announced again"
 
 
@@ -145,7 +146,9 @@ def _known_errors(run: Run, verdict: CorrectedVerdict) -> Benchmark | None:
 
 def mark_announced(run: Run, change: Change) -> None:
     """Note that a change has been announced."""
-    write_sealed(run.layout.watch / _ANNOUNCED_FILE, {**_announced(run), change.suspect: change.verdict.outcome})
+    outcomes = {**_announced(run), change.suspect: change.verdict.outcome}
+    # Below a key, as a suspect may be called like the seal.
+    write_sealed(run.layout.watch / _ANNOUNCED_FILE, {_OUTCOMES: outcomes})
 
 
 def _histories(run: Run, watchlist: Watchlist) -> dict[str, tuple[Observation, ...]]:
@@ -157,9 +160,14 @@ def _history_path(run: Run, suspect: str) -> Path:
 
 
 def _announced(run: Run) -> dict[str, Outcome]:
-    """Outcomes by suspect; those from before verdicts had levels in the words of ``FORMER_OUTCOMES``."""
+    """Outcomes by suspect; those from before verdicts had levels in the words of ``FORMER_OUTCOMES``.
+
+    Older files hold the outcomes alone, without a key above them.
+    """
     path = run.layout.watch / _ANNOUNCED_FILE
-    noted: Mapping[str, bool | Outcome] = read_json(path, advice=_MOVE) if path.exists() else {}
+    written = read_json(path, advice=_MOVE) if path.exists() else {}
+    below = written.get(_OUTCOMES)
+    noted: Mapping[str, bool | Outcome] = below if isinstance(below, dict) else written
     outcomes = {
         suspect: FORMER_OUTCOMES[outcome] if isinstance(outcome, bool) else outcome
         for suspect, outcome in noted.items()

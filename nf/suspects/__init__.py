@@ -15,7 +15,7 @@ from nf.suspects.manners import Asked
 from nf.suspects.network import Network
 from nf.suspects.networks import open_network
 from nf.suspects.onnx import OnnxSuspect
-from nf.suspects.open import is_address, is_served, open_suspect
+from nf.suspects.open import is_address, is_served, is_table, open_suspect
 from nf.suspects.probe import Found
 from nf.suspects.query import ask
 from nf.suspects.served import ServedSuspect
@@ -50,6 +50,7 @@ __all__ = [
     "interpret",
     "is_address",
     "is_served",
+    "is_table",
     "open_network",
     "open_suspect",
     "output_of",

@@ -30,6 +30,11 @@ def is_served(place: str) -> bool:
     return is_address(place) or Path(place).suffix.lower() in _ADAPTERS
 
 
+def is_table(place: str) -> bool:
+    """Whether ``place`` is a table of answers, which are as they were however often it is read."""
+    return Path(place).suffix.lower() in _TABLES
+
+
 def open_suspect(
     place: str,
     *,
@@ -46,8 +51,8 @@ def open_suspect(
     """The suspect at ``place`` as a black box.
 
     Args:
-        place: an address of HTTP, a YAML file that describes one (``nf.suspects.adapter``), a ``.csv`` file of answers,
-            or else an ONNX file, which runs in a process of its own.
+        place: an address of HTTP, a YAML file that describes one (``nf.suspects.adapter``), a table of answers
+            (``.csv``, ``.tsv``, ``.txt``), or else an ONNX file, which runs in a process of its own.
         output: what its answers mean.
         timeout_seconds: longest time in seconds that a file may take to answer all images, or a server to answer one;
             where none is given, what an adapter file says, or else 60.
@@ -91,7 +96,7 @@ def open_suspect(
         adapter = replace(adapter, **limits)
         how = adapter.scope.heeded(how) if shared else how
         return open_adapter(adapter, path.parent, output=output, stated=how, journal=journal, token=token)
-    if path.suffix.lower() in _TABLES:
+    if is_table(place):
         return CsvSuspect(path, output=output, how=TABLE.heeded(how) if shared else how)
     return _file(path, output, timeout_seconds, how)
 

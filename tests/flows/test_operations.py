@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows import operations
-from nf.core.errors import NFError
+from nf.core.errors import ArtifactError, NFError
 from nf.monitoring import Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
 from nf.stages.watch import watch_changes
@@ -89,6 +89,23 @@ def test_errors_that_nobody_counted_stop_all_before_a_suspect_sees_a_query(done,
     )
     monkeypatch.setattr(operations, "benchmark_of", unknown)
     with pytest.raises(NFError, match="nobody counted"):
+        operations.watch.fn()
+    assert done[0] == []
+
+
+@pytest.mark.parametrize("damaged", ["shop.jsonl", "announced.json"])
+def test_a_damaged_history_stops_all_before_a_suspect_sees_a_query(done, monkeypatch, tmp_path, damaged):
+    """What the suspect answers could not be written down."""
+    (tmp_path / damaged).write_text("{")
+    operations._open(None).layout.watch = tmp_path
+    listed = SimpleNamespace(suspects=[SimpleNamespace(name="shop")])
+    monkeypatch.setattr(operations, "load_watchlist", lambda path: listed)
+    monkeypatch.setattr(
+        operations, "Ledger", lambda folder: SimpleNamespace(current=lambda: SimpleNamespace(digest=""))
+    )
+    monkeypatch.setattr(operations, "benchmark_of", lambda run, digest: None)
+    monkeypatch.setattr(operations, "open_watched", lambda suspect, folder: None)
+    with pytest.raises(ArtifactError, match=damaged):
         operations.watch.fn()
     assert done[0] == []
 

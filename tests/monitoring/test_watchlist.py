@@ -82,6 +82,10 @@ def test_what_the_project_ships_is_a_list_of_nobody(request):
             r"shop: address: expected an address that begins with http:// or https://",
         ),
         ("suspects: [{name: shop, onnx: a.csv}]", "onnx: expected a suspect that can be asked again, got a table"),
+        ("suspects: [{name: shop, onnx: a.TSV}]", "onnx: expected a suspect that can be asked again, got a table"),
+        ("suspects: [{name: shop, onnx: a.txt}]", "onnx: expected a suspect that can be asked again, got a table"),
+        ("suspects: [{name: shop, onnx: a.yaml}]", r"onnx: expected a file of a model, got 'a\.yaml'; name it as ada"),
+        ("suspects: [{name: shop, onnx: 'http://a/'}]", "onnx: expected a file of a model, got 'http://a/'; name it"),
         (
             "suspects: [{name: shop, onnx: a, timeout: .inf}]",
             "timeout: expected seconds .*, got inf",

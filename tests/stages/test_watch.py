@@ -130,7 +130,16 @@ def test_page_record_and_announcement_say_the_same_corrected_outcome(watched):
     assert change.to_json()["benchmark"] == record["benchmark"]
     mark_announced(run, change)
     assert watch_changes(run, LISTED) == []
-    assert read_json(run.layout.watch / "announced.json") == {"shop": "stolen"}
+    assert read_json(run.layout.watch / "announced.json") == {"outcomes": {"shop": "stolen"}}
+
+
+def test_what_was_announced_of_a_suspect_that_is_called_like_the_seal_of_a_file_is_kept(watched):
+    run, _ = watched
+    listed = Watchlist((WatchedSuspect("seal", onnx="a"),))
+    (run.layout.watch / "shop.jsonl").rename(run.layout.watch / "seal.jsonl")
+    (change,) = watch_changes(run, listed)
+    mark_announced(run, change)
+    assert watch_changes(run, listed) == []
 
 
 def test_what_was_announced_before_levels_is_read(watched):
