@@ -17,6 +17,10 @@ class VariantId:
     name: str
     seed: int
 
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"variant: expected a seed of 0 or more, got {self.seed}")
+
     @classmethod
     def parse(cls, text: str) -> "VariantId":
         """The variant that ``text`` names: what follows the last hyphen is the seed.

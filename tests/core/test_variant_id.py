@@ -20,3 +20,8 @@ def test_one_spelling_names_item_and_folder(tmp_path):
 def test_what_names_no_variant_and_seed_is_refused(text):
     with pytest.raises(ConfigError, match="variant: expected <name>-<seed>, such as twins-0, got "):
         VariantId.parse(text)
+
+
+def test_a_seed_below_zero_which_would_read_as_part_of_the_name_is_refused():
+    with pytest.raises(ConfigError, match="variant: expected a seed of 0 or more, got -1"):
+        VariantId("label", -1)
