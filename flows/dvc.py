@@ -7,21 +7,24 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import click
+import yaml
 
 from flows.environment import ROOT
 from nf.core.config import Profile, load_settings
 from nf.core.errors import ConfigError, NFError
 from nf.core.files import write_text
 from nf.core.processes import die_with_parent
+from nf.core.variants import VariantId
 
 _HEAL_LOCK_FILE = (
     "restore it with `git checkout -- dvc.lock`, or delete it: stages are then made again, or come from DVC's cache"
 )
+_OF_SCHEMES = ("fingerprint", "score", "evaluate", "detect")
 _TRIES, _SECONDS_BETWEEN_TRIES = 5, 0.2
 
 
@@ -70,7 +73,8 @@ def use_profile(name: str) -> None:
         return
     text = path.read_text(encoding="utf-8")
     for key, value in (("profile", name), ("profile_file", place)):
-        text, found = re.subn(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
+        line = yaml.safe_dump({key: value}, allow_unicode=True).strip()  # a name like `yes` wants quotes
+        text, found = re.subn(rf"(?m)^{key}:.*$", line, text)
         if found != 1:
             raise ConfigError(f"{path}: expected one line `{key}: ...`, got {found}; write `{key}: {value}` into it")
     mode = path.stat().st_mode  # of a file that git keeps, which others may read
@@ -94,6 +98,23 @@ def checked_profile(targets: Sequence[str]) -> Profile:
         settings.check_lists(profile)
     Wanted.of(profile)
     return profile
+
+
+def check_stages(profile: Profile, stages: Iterable[str]) -> None:
+    """Check that ``profile`` has what ``stages``, as DVC calls them, are about.
+
+    Raises:
+        ConfigError: a scheme, GAN or variant is missing in it or cannot be used: the stage would say so hours later.
+    """
+    from nf.stages.graph import Wanted  # brings torch, which takes seconds to import
+
+    items: dict[str, list[str]] = {}
+    for name in stages:
+        stage, _, item = name.partition("@")
+        items.setdefault(stage, []).append(item)
+    schemes = [item for stage in _OF_SCHEMES for item in items.get(stage, ())]
+    variants = [VariantId.parse(item) for item in items.get("variant", ())]
+    Wanted.of(profile, schemes=list(dict.fromkeys(schemes)), gans=items.get("gan", ()), variants=variants)
 
 
 def clear_damaged_lock() -> None:

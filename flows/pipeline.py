@@ -24,7 +24,7 @@ from prefect.futures import PrefectFuture  # noqa: E402
 from prefect.task_runners import ThreadPoolTaskRunner  # noqa: E402
 
 from flows.board import Board  # noqa: E402
-from flows.dvc import checked_profile, stale_stages, start_dvc  # noqa: E402
+from flows.dvc import check_stages, checked_profile, stale_stages, start_dvc  # noqa: E402
 from flows.tasks import make_task  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 
@@ -44,11 +44,13 @@ def reproduce(targets: list[str] | None = None, stale: dict[str, list[str]] | No
         stale: what ``flows.dvc.stale_stages`` says of them, if the caller has asked: it takes seconds.
 
     Raises:
-        ConfigError: without targets, the profile has not all that the lists of ``params.yaml`` name.
+        ConfigError: the profile has not what a stage is about, or, without targets, not all that the lists of
+            ``params.yaml`` name.
         NFError: a stage failed; its own lines say why.
     """
     profile = checked_profile(targets or ())
     awaited = stale_stages(targets or ()) if stale is None else stale
+    check_stages(profile, awaited)
     board = Board(profile, awaited, profile.execution.workers)
     try:
         failed = _run_side_by_side(awaited, profile.execution.workers, board)

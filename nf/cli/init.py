@@ -5,14 +5,13 @@ from pathlib import Path
 
 import click
 
-from nf.core.config import load_settings
+from nf.core.config import check_profile_name, load_settings
 from nf.core.errors import ConfigError
 from nf.core.files import check_writable
 from nf.core.interface import state_interface
 
 _FOLDER = Path("profiles")
 _SETTINGS = Path("params.yaml")
-_LONGEST = 64  # characters of a name, which stands in the names of files
 
 
 @click.command()
@@ -65,10 +64,7 @@ def init(
     each architecture is trained on its images, to see how long that must learn to be as good. From that, and from the
     speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
     """
-    if not name.replace("-", "_").isidentifier() or len(name) > _LONGEST:
-        raise ConfigError(
-            f"name: expected a letter, then letters, digits, '-' and '_', at most {_LONGEST} in all, got {name[:99]!r}"
-        )
+    check_profile_name(name)
     if _SETTINGS.exists() and name in load_settings(_SETTINGS).profiles and not (_FOLDER / f"{name}.yaml").exists():
         raise ConfigError(f"name: {name!r} is a profile of {_SETTINGS}; choose another one")
     path = _FOLDER / f"{name}.yaml"

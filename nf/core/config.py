@@ -33,6 +33,9 @@ _PLACES: Mapping[SourceKind, tuple[str, ...]] = {
 """Keys by which each kind of source finds its images."""
 
 
+_PROFILE_NAME = re.compile(r"[^\W\d_][\w-]{0,63}")
+
+
 @dataclass(frozen=True)
 class SourceConfig:
     """Where images come from.
@@ -206,6 +209,8 @@ class CalibrationConfig:
             raise ValueError(
                 f"independent: expected some where there are thieves and none elsewhere, got {self.independent}"
             )
+        if self.twins and not self.independent:
+            raise ValueError(f"twins: expected none without thieves and independent lineages, got {self.twins}")
         if 0 < self.copies + self.students < FEWEST:
             raise ValueError(
                 f"copies, students: expected at least {FEWEST} together, or none, got {self.copies + self.students}"
@@ -532,6 +537,18 @@ class Profile:
         return {**section, **self.variants.common.get(chosen.scheme, {}), **chosen.changes}
 
 
+def check_profile_name(name: str) -> None:
+    """Refuse a name that could not be a folder below ``out/``, part of a key of DVC and a word on a command line.
+
+    Raises:
+        ConfigError: it is not of letters, digits, ``-`` and ``_``, or too long.
+    """
+    if not _PROFILE_NAME.fullmatch(name):
+        raise ConfigError(
+            f"profile name: expected a letter, then letters, digits, '-' and '_', at most 64 in all, got {name[:99]!r}"
+        )
+
+
 @dataclass(frozen=True)
 class Settings:
     """``params.yaml`` as a whole: the profile in use, what the pipeline runs through it, and all profiles.
@@ -560,11 +577,12 @@ class Settings:
         """The profile ``name``, by default the one in use.
 
         Raises:
-            ConfigError: there is no such profile, or it has unknown, missing or unusable values.
+            ConfigError: there is no such profile, none can be called so, or it has unknown, missing or unusable values.
         """
         name = self.profile if name is None else name
         if name not in self.profiles:
             raise UnknownNameError("profile", name, self.profiles)
+        check_profile_name(name)
         section = self.profiles[name]
         if "name" in section:
             raise ConfigError(f"profiles.{name}: unknown key 'name'; a profile is called by its own key, {name!r}")

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nf.core.config import (
+    CalibrationConfig,
     DataConfig,
     EvaluationConfig,
     ExecutionConfig,
@@ -132,6 +133,7 @@ def test_a_schedule_that_cannot_be_followed(name, value, message):
         (EvaluationConfig(), "confidence", 95.0, "confidence: expected more than 0 and less than 1, got 95.0"),
         (ExecutionConfig(), "workers", 0, "workers: expected at least 1, got 0"),
         (ExecutionConfig(), "retries", -1, "retries: expected at least 0, got -1"),
+        (CalibrationConfig(), "twins", 5, "twins: expected none without thieves and independent lineages, got 5"),
         (VariantsConfig(), "queries", 0, "queries: expected at least 1, got 0"),
         (VariantsConfig(), "models", 0, "models: expected at least 1, got 0"),
         (
@@ -239,6 +241,15 @@ def test_common_settings_of_variants_are_those_of_schemes(tmp_path):
 def test_a_profile_is_called_by_its_key(tmp_path):
     with pytest.raises(ConfigError, match=r"profiles\.smoke: unknown key 'name'; a profile is called by its own key"):
         loaded(tmp_path, lambda section: section.update(name="../elsewhere"))
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "..", "a/b", "my model", "my.model", "-x", "", "x" * 65, "x\n"])
+def test_a_profile_that_no_folder_and_no_key_of_dvc_can_be_called_by_is_refused(tmp_path, name):
+    document = yaml.safe_load(PARAMS.read_text())
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump({**document, "profiles": {name: document["profiles"]["smoke"]}}))
+    with pytest.raises(ConfigError, match="profile name: expected a letter, then letters, digits, '-' and '_'"):
+        load_profile(path, name)
 
 
 def test_errors_survive_the_way_from_another_process():

@@ -85,6 +85,14 @@ def test_a_profile_of_ones_own_is_put_into_use_and_another_again(settings, capsy
     ]
 
 
+@pytest.mark.parametrize("name", ["yes", "null", "été"])
+def test_a_profile_whose_name_is_a_word_of_yaml_is_put_into_use(settings, name):
+    smoke = yaml.safe_load(settings.read_text())["profiles"]["smoke"]
+    (settings.parent / "profiles" / f"{name}.yaml").write_text(yaml.safe_dump({"profiles": {name: smoke}}))
+    dvc.use_profile(name)
+    assert load_profile(settings).name == name
+
+
 def test_a_profile_that_is_not_there_changes_nothing(settings):
     before = settings.read_text()
     with pytest.raises(ConfigError, match="'nobody'"):

@@ -11,7 +11,7 @@ import pytest
 
 from flows import dvc, pipeline
 from flows.pipeline import _in_order, _lines, _Processes
-from nf.core.errors import ConfigError
+from nf.core.errors import ConfigError, UnknownNameError
 
 AWAITED = {
     "data": [],
@@ -70,6 +70,14 @@ def test_a_profile_that_lacks_what_is_listed_runs_nothing_but_targets(tmp_path, 
     with pytest.raises(ConfigError, match=r"schemes: expected names from .*, got rnd; shorten the list"):
         pipeline.reproduce.fn()
     assert dvc.checked_profile(["report"]).name == "digits"
+
+
+@pytest.mark.parametrize("stage", ["fingerprint@magic", "gan@magic", "variant@magic-0"])
+def test_a_stage_about_what_the_profile_lacks_is_refused_before_others_run(monkeypatch, stage):
+    """`make repro` is about the first scheme and GAN of params.yaml, whether the profile in use has them or not."""
+    monkeypatch.setattr(pipeline, "Board", lambda *_: pytest.fail("it began"))
+    with pytest.raises(UnknownNameError, match="of profile 'digits' 'magic': expected one of"):
+        pipeline.reproduce.fn(["report"], {"zoo": [], stage: ["zoo"]})
 
 
 ASLEEP = "import time; time.sleep(300)"
