@@ -249,11 +249,7 @@ class Scheme(ABC):
             NotEnoughQueriesError: fewer than ``queries`` queries survive the scheme's own tests.
         """
         self._check_arguments(data, queries)
-        if self.chooses_held_out and calibration is None:
-            raise ConfigError(
-                "choice: expected calibration models to choose queries by, got none; "
-                "give the profile some in zoo.calibration, or let the scheme choose"
-            )
+        self.check_choice(calibrated=calibration is not None)
         task = Task(models, data, gan, queries, seed, progress, calibration)
         draft = self.run(task)
         self._check_draft(draft, task)
@@ -266,6 +262,21 @@ class Scheme(ABC):
             calibration=known,
         )
         return replace(made, card=self._card(made, task) | draft.notes)
+
+    def check_choice(self, *, calibrated: bool) -> None:
+        """Refuse queries that nobody can choose.
+
+        Args:
+            calibrated: whether there are calibration models.
+
+        Raises:
+            ConfigError: the scheme ``chooses_held_out``, and there are none.
+        """
+        if self.chooses_held_out and not calibrated:
+            raise ConfigError(
+                f"{self.name}: choice: expected calibration models to choose queries by, got none; give the profile "
+                "some in zoo.calibration, or let the scheme choose (variants have none)"
+            )
 
     def wanted(self, task: Task) -> int | None:
         """How many candidates ``run`` shall return at most: ``None`` for all that it has, to be chosen from."""

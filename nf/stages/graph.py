@@ -101,7 +101,8 @@ class Wanted:
 
         Raises:
             UnknownNameError: the profile has no such scheme, GAN or variant, or names a GAN that there is not.
-            ConfigError: a section of the profile cannot be used, or a scheme needs training models that it has not.
+            ConfigError: a section of the profile cannot be used, or a scheme needs training models or calibration
+                models that it has not; a variant never has calibration models.
         """
         for name, section in profile.gans.items():
             parse_section(find_gan(name).config, section, f"gans.{name}")
@@ -110,10 +111,12 @@ class Wanted:
         for name in gans:
             profile.section("gans", name)
         found = [*(gans or tuple(profile.gans)[:1])]
-        makers = [_scheme(profile, scheme) for scheme in schemes]
-        makers += [_variant_scheme(profile, variant.name) for variant in variants]
-        for maker in makers:
+        calibrated = any(spec.pool == "calibration" for spec in fingerbench(profile.zoo).specs)
+        makers = [(_scheme(profile, scheme), calibrated) for scheme in schemes]
+        makers += [(_variant_scheme(profile, variant.name), False) for variant in variants]  # no variant is calibrated
+        for maker, can_choose in makers:
             _check_pool(profile, maker)
+            maker.check_choice(calibrated=can_choose)
             found += maker.gans
         # One that was imported has no section: it is there, or its owner has to bring it.
         known = tuple(name for name in dict.fromkeys(found) if name in profile.gans)
@@ -132,8 +135,9 @@ def all_parts(
         zoo_seconds: after which no model of the zoo is begun, so that query sets are made from what there is.
     """
     deadline = deadline or Deadline()
+    building = run  # not ended between two models, as others are under way then: it is told how long it has
     aside, run = replace(run, progress=silent), replace(run, progress=deadline.watched(run.progress))
-    parts = [_prepare(run), _zoo(run, deadline, zoo_seconds), _export(aside)]
+    parts = [_prepare(run), _zoo(building, deadline, zoo_seconds), _export(aside)]
     parts += [_gan(run, name) for name in wanted.gans]
     for name in wanted.schemes:
         parts += scheme_parts(run, aside, name)

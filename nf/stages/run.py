@@ -67,15 +67,22 @@ class Run:
         with self.lock_stage(name):
             started = time.perf_counter()
             yield
-            seconds = round(time.perf_counter() - started, 1)
-            with self._lock("timings", fcntl.LOCK_EX):  # stages that run side by side take turns
-                write_sealed(self.layout.timings, {**self.seconds(), name: seconds})
+            self.note(self.layout.timings, name, round(time.perf_counter() - started, 1))
 
     @contextmanager
     def lock_stage(self, name: str) -> Iterator[None]:
         """Be the only one at work on what the stage ``name`` writes; errors as ``stage``."""
         with self._lock(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
             yield
+
+    def note(self, path: Path, key: str, value: object) -> None:
+        """Set ``key`` in the notes at ``path``, a file of this profile; whoever does so at the same time takes turns.
+
+        Raises:
+            ArtifactError: the file or its lock cannot be written.
+        """
+        with self._lock(path.stem, fcntl.LOCK_EX):
+            write_sealed(path, {**read_notes(path), key: value})
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage's last run on this machine, as far as known."""

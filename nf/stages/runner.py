@@ -4,7 +4,6 @@ What a GPU computes is made one part after another. What only processors compute
 beside it in another process: the GPU neither stands idle meanwhile nor waits for Python.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +14,7 @@ from pathlib import Path
 import torch
 
 from nf.core.errors import ArtifactError, NFError
-from nf.core.files import read_notes, sha256_json, write_sealed
+from nf.core.files import read_notes, sha256_file, sha256_json
 from nf.core.processes import worker_pool
 from nf.stages.costs import WHOLE, CostLog
 from nf.stages.deadline import Deadline, OutOfTimeError
@@ -47,8 +46,7 @@ def make_parts(
     """
     reasons: dict[str, Future[str | None]] = {}
     with closing(_Aside()) as aside, ThreadPoolExecutor(1) as beside, costs.entry(WHOLE), deadline.ended_by_errors():
-        kept = _KeptSettings(run.layout.root / _SETTINGS_FILE)
-        attempt = _Attempt(run, deadline, costs, aside, kept, begun)
+        attempt = _Attempt(run, deadline, costs, aside, _KeptSettings(run), begun)
 
         def outcome(part: Part) -> str | None:
             with deadline.ended_by_errors():
@@ -89,25 +87,41 @@ class _Aside:
         self._pool.shutdown()
 
 
+@dataclass(frozen=True)
 class _KeptSettings:
-    """With which settings each part was made, in a file beside the artifacts."""
+    """With which settings each part was made, and what it wrote then, in a file beside the artifacts.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._hashes: dict[str, str] = read_notes(path)
-        self._lock = threading.Lock()
+    Others make parts, too, such as ``nf evaluate`` or DVC, and note nothing: what they wrote is of unknown settings.
+    """
+
+    run: Run
 
     def fit(self, part: Part) -> bool:
-        """Whether ``part`` was made with its settings."""
-        return not part.settings or self._hashes.get(part.name) == sha256_json(dict(part.settings))
+        """Whether what is there of ``part`` was made with its settings."""
+        if not part.settings:
+            return True
+        noted = read_notes(self._path).get(part.name)
+        kept = noted if isinstance(noted, dict) else {"settings": noted}  # as it was written before it named the file
+        wrote = kept.get("wrote")
+        return kept.get("settings") == _hash_of(part) and wrote in (None, _written(part))
 
     def note(self, part: Part) -> None:
         """Note that it was, where it has any."""
-        if not part.settings:
-            return
-        with self._lock:
-            self._hashes[part.name] = sha256_json(dict(part.settings))
-            write_sealed(self._path, self._hashes)
+        if part.settings:
+            self.run.note(self._path, part.name, {"settings": _hash_of(part), "wrote": _written(part)})
+
+    @property
+    def _path(self) -> Path:
+        return self.run.layout.root / _SETTINGS_FILE
+
+
+def _hash_of(part: Part) -> str:
+    return sha256_json(dict(part.settings))
+
+
+def _written(part: Part) -> str | None:
+    """SHA-256 of the file that ``part`` writes; ``None`` of a variant, whose file is there once it has been asked."""
+    return sha256_file(part.writes) if part.writes.exists() else None
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import yaml
 
-from nf.core.config import SourceConfig
+from nf.core.config import CalibrationConfig, SourceConfig
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.files import read_json, write_json
 from nf.core.variants import VariantId
+from nf.stages import load_stage
 from nf.stages.costs import CostLog, Utilisation
-from nf.stages.deadline import Deadline
-from nf.stages.graph import Wanted, all_parts, select
+from nf.stages.deadline import Deadline, OutOfTimeError
+from nf.stages.graph import Part, Wanted, all_parts, select
 from nf.stages.run import Run
-from nf.stages.runner import make_parts
+from nf.stages.runner import _KeptSettings, make_parts
+from nf.stages.zoo import ZooProgress
 from nf.zoo import ZooPlan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,6 +217,31 @@ def test_other_images_at_the_same_path_are_split_anew(run, tmp_path):
     assert found[0][0] == found[1][0] != found[2][0]
 
 
+def test_what_somebody_else_made_with_unknown_settings_is_made_again(run, tmp_path):
+    """As `nf prepare` does with a seed that is then taken back, while what was noted is of the first run."""
+    costs, begun = CostLog(tmp_path / "costs.json", Utilisation()), []
+
+    def make():
+        assert make_parts(run, [parts_of(run)["prepare"]], Deadline(), costs, begun=begun.append) == {}
+        return read_json(run.layout.data / "card.json")["hashes"]["A"]
+
+    first = make()
+    load_stage("prepare")(changed(run, seed=1))
+    assert read_json(run.layout.data / "card.json")["hashes"]["A"] != first
+    assert make() == make() == first
+    assert begun == ["prepare", "prepare"]
+
+
+def test_what_another_run_notes_meanwhile_is_kept(run):
+    """Of two that began at once, each with parts of its own."""
+    one, other = _KeptSettings(run), _KeptSettings(run)
+    parts = [Part(name, run.layout.data / name, print, settings={"seed": 0}) for name in ("a", "b")]
+    for kept, part in zip((one, other), parts, strict=True):
+        assert not kept.fit(part)
+        kept.note(part)
+    assert all(_KeptSettings(run).fit(part) for part in parts)
+
+
 def test_other_files_in_the_same_folder_are_split_anew(run, tmp_path):
     folder = tmp_path / "images"
     (folder / "ant").mkdir(parents=True)
@@ -234,6 +261,24 @@ def test_other_suspects_are_exported_and_asked(run, plus):
     before, after = parts_of(run), parts_of(more)
     for name in ("export", "score@akh", "score@naturalfinger"):
         assert before[name].settings != after[name].settings
+
+
+def test_models_that_are_under_way_when_time_is_over_are_finished(run, monkeypatch):
+    """The lock on the zoo would be free, while workers still write into it."""
+    finished = []
+
+    def build(run, *, max_seconds):
+        assert max_seconds <= 0
+        for number, name in enumerate("ab", start=1):
+            run.progress(number, 3, name)
+            finished.append(name)
+        return ZooProgress(run.layout.zoo, 2, 3)
+
+    monkeypatch.setattr("nf.stages.graph.zoo", build)
+    zoo = {part.name: part for part in all_parts(run, Wanted.of(run.profile), Deadline(0))}["zoo"]
+    with pytest.raises(OutOfTimeError):
+        zoo.make()
+    assert finished == ["a", "b"]
 
 
 def test_a_zoo_is_whole_where_its_summary_is_about_the_plan(run, monkeypatch):
@@ -271,3 +316,13 @@ def test_training_models_that_a_scheme_needs_are_missed_before_anything_begins(r
     without = changed(run, zoo=replace(zoo, pool=replace(zoo.pool, **{kind: ()}))).profile
     with pytest.raises(ConfigError, match=rf"zoo\.pool\.{kind}: expected some, as naturalfinger is made from them"):
         Wanted.of(without, schemes=["naturalfinger"], variants=[VariantId("twins", 0)])
+
+
+@pytest.mark.parametrize("wanted", [{"schemes": ["naturalfinger"]}, {"schemes": ["akh"], "variants": ["label"]}])
+def test_calibration_models_that_are_to_choose_queries_are_missed_before_anything_begins(run, wanted):
+    """Of variants, which have none whatever the profile has, the settings that all share are to say otherwise."""
+    bare = changed(run, zoo=replace(run.profile.zoo, calibration=CalibrationConfig()))
+    chosen_so = changed(run, variants=replace(run.profile.variants, common={}))
+    variants = [VariantId(name, 0) for name in wanted.get("variants", ())]
+    with pytest.raises(ConfigError, match="naturalfinger: choice: expected calibration models to choose queries by"):
+        Wanted.of((chosen_so if variants else bare).profile, schemes=wanted["schemes"], variants=variants)
