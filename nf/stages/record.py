@@ -1,5 +1,6 @@
 """What a run found, as one record: figures, accuracies, times, and what they come from."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -9,16 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from nf.core.errors import ArtifactError
 from nf.core.files import read_json, write_json
 from nf.core.paths import CARD_FILE, QUALITY_FILE, SAMPLES_FILE, SUMMARY_FILE
 from nf.core.queries import QuerySet
 from nf.core.sheets import save_sheet
 from nf.report import scheme_name
 from nf.stages.compare import comparison_variants
+from nf.stages.freshness import query_set_is_current
 from nf.stages.gan import trained_gans
 from nf.stages.graph import Wanted
 from nf.stages.provenance import git_commit, machine, versions
 from nf.stages.run import Run
+
+_logger = logging.getLogger(__name__)
 
 _SHOWN = 10  # queries of each scheme on the contact sheet
 _PIPE_FOLDER = "/tmp/nvidia-mps"  # NVIDIA's default
@@ -89,13 +94,24 @@ def _what(run: Run) -> str:
 
 
 def _of_present_sets(run: Run, place: Callable[[str], Path]) -> dict[str, Any]:
-    """By scheme what the record in ``place`` says, where it is about the query set that is there."""
+    """By scheme what the record in ``place`` says, where it is about the query set that is there, and that is current.
+
+    What is damaged, or was made with other settings, images or models, is left out with a warning.
+    """
     found = {}
     for name in run.profile.schemes:
-        if place(name).exists() and (run.layout.fingerprint(name) / CARD_FILE).exists():
-            record = read_json(place(name))
-            if record["query_set"] == QuerySet.load(run.layout.fingerprint(name)).digest:
-                found[name] = record
+        if not (place(name).exists() and (run.layout.fingerprint(name) / CARD_FILE).exists()):
+            continue
+        try:
+            record, queries = read_json(place(name)), QuerySet.load(run.layout.fingerprint(name))
+            current = record.get("query_set") == queries.digest and query_set_is_current(run, name)
+        except ArtifactError as error:
+            _logger.warning("%s is left out of the record: %s", name, error)
+            continue
+        if current:
+            found[name] = record
+        else:
+            _logger.warning("%s is left out of the record, as it is of other settings, images or models", place(name))
     return found
 
 

@@ -14,17 +14,21 @@ from nf.fingerprints import make_scheme
 from nf.gan import find_gan, gan_digest
 from nf.stages.compare import compare, comparison_detection, comparison_variants, evaluated_schemes
 from nf.stages.freshness import query_set_is_current, variant_basis
+from nf.stages.record import gather
 from nf.stages.run import Run
 from nf.zoo import ZooPlan
 
 HASHES = {"A": "owner's", "B": "others'", "test": "for tests"}
 DATA = {
     "hashes": {**HASHES, "finetune": "thief's", "knockoff": "scribbles"},
+    "sizes": {},
     "class_names": list("0123456789"),
     "image_shape": [1, 16, 16],
     "mean": [0.3],
     "std": [0.3],
 }
+EXTRACTION = {"faithful": None}
+CARD = {"id": "source", "attack": "train", "pool": "suspects", "test_accuracy": 0.9}
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
@@ -39,7 +43,7 @@ def run(tmp_path):
 
 def write_summary(run, *models):
     """The zoo's summary as it is written for the run's profile."""
-    summary = {"models": ["current", *models], "plan": ZooPlan(run.profile, DATA).digest}
+    summary = {"models": ["current", *models], "plan": ZooPlan(run.profile, DATA).digest, "extraction": EXTRACTION}
     write_json(run.layout.zoo / "summary.json", summary)
 
 
@@ -89,6 +93,23 @@ def test_query_sets_of_other_settings_or_images_are_left_out_with_a_warning(run,
         compare(run)
     (line,) = caplog.messages
     assert "other settings, images or models: ipguard, akh, random; run `nf bench ipguard`" in line
+
+
+def test_a_record_leaves_out_what_a_comparison_leaves_out_and_what_is_damaged(run, caplog):
+    evaluated(run, "naturalfinger")
+    evaluated(with_profile(run, queries=8), "akh")
+    evaluated(run, "random")
+    for name in ("naturalfinger", "akh", "random"):
+        digest = QuerySet.load(run.layout.fingerprint(name)).digest
+        write_json(run.layout.metrics(name), {"query_set": digest, "aruc": 0.5})
+    (run.layout.fingerprint("random") / "queries.safetensors").write_bytes(b"junk")
+    write_json(run.layout.zoo / "source" / "card.json", CARD)
+    found = gather(run, "")
+    assert found["schemes"].keys() == {"naturalfinger"}
+    assert found["n"]["queries"] == run.profile.queries
+    stale, damaged = caplog.messages
+    assert "akh.json is left out of the record, as it is of other settings" in stale
+    assert "random is left out of the record" in damaged
 
 
 def test_variants_of_other_settings_or_models_are_left_out_with_a_warning(run, caplog):
