@@ -30,6 +30,7 @@ OUTBOX = MLFLOW_HOME / "outbox"
 _RECORD_FILE = "record.json"
 _ARTIFACTS = "artifacts"
 _RECORD_TAG = "record"
+_GIVE_UP = "move this run's folder out of the outbox, and those that wait behind it are sent"
 _METRICS_AT_ONCE = 1000  # MLflow takes no more in one batch
 _PARAMETERS_AT_ONCE = 100
 
@@ -149,7 +150,7 @@ def _reason(error: Exception) -> str:
 
 def _send(folder: Path) -> None:
     client = mlflow.MlflowClient()
-    envelope = read_json(folder / "envelope.json")
+    envelope = read_json(folder / "envelope.json", advice=_GIVE_UP)
     experiment = _experiment(client, envelope["experiment"])
     for left in client.search_runs([experiment], f"tags.{_RECORD_TAG} = '{folder.name}'", ViewType.ACTIVE_ONLY):
         client.delete_run(left.info.run_id)
@@ -158,7 +159,7 @@ def _send(folder: Path) -> None:
 
 def _send_run(client: mlflow.MlflowClient, experiment: str, folder: Path, tags: Mapping[str, str], at: int) -> None:
     """One run with its metrics, artifacts and models, then its children."""
-    record = read_json(folder / _RECORD_FILE)
+    record = read_json(folder / _RECORD_FILE, advice=_GIVE_UP)
     info = client.create_run(experiment, start_time=at, tags={**record["tags"], **tags}, run_name=record["name"]).info
     metrics = [Metric(name, value, at, step) for name, value, step in record["metrics"]]
     params = [Param(name, value) for name, value in record["params"].items()]

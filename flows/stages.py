@@ -41,15 +41,12 @@ def _simple(name: str) -> _Stage:
 def zoo(profile: str | None = None, item: str | None = None) -> None:
     """Build the missing models, one task each, along the lineage graph."""
     from nf.stages import zoo as stage  # a stage imports what it needs when it runs
-    from nf.zoo import remove_unlisted
 
     del item
     with show_progress("zoo") as progress:
         run = Run.open(profile, progress=progress)
         with run.stage("zoo"):
-            plan = stage.plan_zoo(run)
-            remove_unlisted(plan, run.layout.zoo)
-            todo = stage.missing_models(run, plan)
+            plan, todo = stage.begin_zoo(run)
             if todo:
                 _build_along_lineage(run, plan, todo)
             make_task(stage.summarise_zoo, "summarise")(run, plan)

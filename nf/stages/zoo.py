@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nf.core.answer_memory import AnswerMemory
 from nf.core.answers import Answers
 from nf.core.errors import ArtifactError, ConfigError
-from nf.core.files import read_json, write_sealed
+from nf.core.files import read_json, take_away, write_sealed
 from nf.core.lineage import MAKING_POOLS, SOURCE_ID
 from nf.core.paths import CARD_FILE, SUMMARY_FILE
 from nf.models import AnsweringClassifier, Classifier, load_model, predict, resolve_device
@@ -64,6 +64,22 @@ def missing_models(run: Run, plan: ZooPlan) -> list[str]:
                 turns.setdefault(needed.id, turn)
     missing = [spec.id for spec in plan.lineage.specs if not is_built(plan, spec.id, run.layout.zoo)]
     return sorted(missing, key=lambda model_id: turns.get(model_id, len(MAKING_POOLS)))
+
+
+def begin_zoo(run: Run) -> tuple[ZooPlan, list[str]]:
+    """The zoo of the profile and the ids still to be built, parents first; models that it no longer lists are deleted.
+
+    Where some are to be built, so is the summary: whatever ends the building leaves the zoo partial.
+
+    Raises:
+        ArtifactError: the data is not prepared.
+    """
+    plan = plan_zoo(run)
+    remove_unlisted(plan, run.layout.zoo)
+    missing = missing_models(run, plan)
+    if missing:
+        take_away(run.layout.zoo / SUMMARY_FILE)
+    return plan, missing
 
 
 def open_workers(run: Run, plan: ZooPlan) -> ZooWorkers:
@@ -154,13 +170,7 @@ def zoo(run: Run, *, max_seconds: float | None = None) -> ZooProgress:
     """
     if run.profile.execution.runner == "dask":
         _logger.warning("execution.runner: dask is for `python -m flows stage zoo`; building on this machine")
-    plan = plan_zoo(run)
-    remove_unlisted(plan, run.layout.zoo)
-    missing = missing_models(run, plan)
-    if missing:
-        (run.layout.zoo / SUMMARY_FILE).unlink(
-            missing_ok=True
-        )  # first, as whatever ends the building leaves it partial
+    plan, missing = begin_zoo(run)
     left = build_models(run, plan, missing, max_seconds=max_seconds)
     if not left:
         summarise_zoo(run, plan)

@@ -64,6 +64,13 @@ def test_what_killed_processes_left_goes_with_the_next_that_is_sent(box, monkeyp
     assert names(box) == [".lock"]
 
 
+def test_a_damaged_record_says_how_those_behind_it_are_sent(box, monkeypatch):
+    monkeypatch.setattr(outbox.mlflow, "MlflowClient", lambda: None)
+    (keep("e", RunRecord("r")) / "envelope.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"envelope\.json: .*; move this run's folder out of the outbox"):
+        send()
+
+
 def test_a_record_that_is_being_written_is_not_swept(box, monkeypatch):
     """``send`` starts while ``keep`` is half through, and gets its turn after."""
     writing, go_on = threading.Event(), threading.Event()
