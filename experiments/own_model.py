@@ -252,10 +252,19 @@ def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @click.option("--owner", "kind", type=click.Choice(list(OWNERS)), default="checkpoint", show_default=True)
 @click.option("--size", default=32, show_default=True, help="Pixels that the owner's model takes.")
 @click.option("--epochs", default=5, show_default=True, help="Of the owner's model.")
+@click.option("--scheme", default="naturalfinger", show_default=True, help="Which queries are asked.")
 @click.option("--minutes", type=float, help="Time for `nf init` to plan with. [default: what it needs]")
 @click.option("--note", default="")
 def main(
-    images: Path, out: Path, record: Path, kind: str, size: int, epochs: int, minutes: float | None, note: str
+    images: Path,
+    out: Path,
+    record: Path,
+    kind: str,
+    size: int,
+    epochs: int,
+    scheme: str,
+    minutes: float | None,
+    note: str,
 ) -> None:
     """Protect a model that was trained outside, and ask suspects that were made outside."""
     out.mkdir(parents=True, exist_ok=True)
@@ -274,10 +283,10 @@ def main(
             *(() if minutes is None else ("--minutes", str(minutes))),
         )
         click.echo(met.stdout + met.stderr)
-    ran = nf(out, "run", "report", "--profile", "own")
+    ran = nf(out, "run", "report", "--profile", "own", "--schemes", scheme)
     click.echo(ran.stdout + ran.stderr[-3000:])
     rows: dict[str, Any] = {}
-    queries = out / "out" / "own" / "fingerprints" / "naturalfinger"
+    queries = out / "out" / "own" / "fingerprints" / scheme
     for name, make in suspects.items():
         accuracies[name] = outside.export(name, make)
         stated = owner.stated() if name in COPIES else ("--input", f"rgb,imagenet,{size}")
@@ -293,19 +302,28 @@ def main(
         }
     timings = json.loads((out / "out" / "own" / "timings.json").read_text())
     timings.pop("seal")
+    has_gan = json.loads((queries / "card.json").read_text())["gan"] is not None
+    timings = {part: seconds for part, seconds in timings.items() if _is_of(part, scheme, has_gan=has_gan)}
     facts: dict[str, Any] = {"commit": git_commit(Path(__file__).parent), "machine": machine(), "versions": versions()}
     facts |= {
         "owner": owner.name,
         "form": owner.form,
         "size": size,
+        "scheme": scheme,
         "minutes_asked": minutes,
         "seconds": sum(timings.values()),
         "note": note,
     }
     facts["bytes"] = sum(path.stat().st_size for path in (out / "out" / "own").rglob("*") if path.is_file())
-    metrics = json.loads((out / "out" / "own" / "metrics" / "naturalfinger.json").read_text())
+    metrics = json.loads((out / "out" / "own" / "metrics" / f"{scheme}.json").read_text())
     write_json(record, {**facts, "timings": timings, "suspects": rows, "zoo": metrics.get("verdicts")})
     click.echo(json.dumps(asdict(Counts.of(rows))))
+
+
+def _is_of(part: str, scheme: str, *, has_gan: bool) -> bool:
+    """Whether a part of the run is one that the queries of ``scheme`` need."""
+    stage, _, item = part.partition("@")
+    return item in ("", scheme) or (stage == "gan" and has_gan)
 
 
 @dataclass(frozen=True)

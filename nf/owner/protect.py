@@ -26,8 +26,6 @@ from nf.stages.graph import Wanted, all_parts, select
 from nf.stages.run import Run
 from nf.stages.runner import make_parts
 
-_SCHEME = "naturalfinger"
-
 Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """(N, C, H, W) uint8 images in [0, 255] and (N,) class indices."""
 
@@ -44,6 +42,7 @@ def protect(
     interface: Interface | None = None,
     image_size: int | None = None,
     minutes: float | None = None,
+    scheme: str = "naturalfinger",
     name: str = "own",
     out: Path = Path("out"),
 ) -> QuerySet:
@@ -61,12 +60,14 @@ def protect(
         interface: how it is asked, as far as that is known; the rest is found.
         image_size: pixels of a side of the queries: 16, 32, 64 or 128; by default 32, 64 on a GPU.
         minutes: time that there is for all of it; by default what it needs.
+        scheme: what makes the queries: ``naturalfinger``; or ``akh``, which takes mistakes of the model, and no GAN.
         name: name of the folder below ``out`` that gets all artifacts; what is there already is not made again.
         out: folder of artifacts.
 
     Raises:
         DataError: the images are too few, or not as stated.
         ConfigError: the model cannot be opened, or does not know these classes.
+        UnknownNameError: there is no such scheme for a model of one's own.
         NFError: a step failed; the message names it.
     """
     layout = Layout(out / name)
@@ -87,15 +88,15 @@ def protect(
     with show_progress(name) as progress, Utilisation() as utilisation:
         run = Run(parse_profile(section, name), layout, progress)
         deadline = Deadline()
-        wanted = Wanted.of(run.profile, schemes=[_SCHEME])
-        todo = select(all_parts(run, wanted, deadline), [f"fingerprint@{_SCHEME}"])
+        wanted = Wanted.of(run.profile, schemes=[scheme])
+        todo = select(all_parts(run, wanted, deadline), [f"fingerprint@{scheme}"])
         missing = make_parts(
             run, todo, deadline, CostLog(layout.root / "costs.json", utilisation), begun=lambda _: None
         )
     if missing:
         part, reason = next(iter(missing.items()))
         raise NFError(f"{part}: {reason}")
-    return QuerySet.load(layout.fingerprint(_SCHEME))
+    return QuerySet.load(layout.fingerprint(scheme))
 
 
 def _planned(

@@ -125,6 +125,7 @@ def profile_section(
                 "strength": {"shear": 0.05},
                 "screen_repeats": 2,
             },
+            "akh": {"choice": "held-out"},
             "random": {},
         },
         "detection": {},

@@ -1,8 +1,10 @@
 """``nf.protect``: a model and images in memory become a calibrated query set, as in a notebook."""
 
 import importlib
+import shutil
 import sqlite3
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -58,22 +60,33 @@ def costs(monkeypatch):
     return said
 
 
+def count_asked(out) -> int:
+    """How many images the owner's model was asked."""
+    with sqlite3.connect(out / "own" / "answers.sqlite") as store:
+        ((asked,),) = store.execute("select count(*) from answers")
+    return int(asked)
+
+
 def test_a_module_in_memory_gets_a_query_set(hasty, costs, tmp_path):
     images, labels = draw(240, 1, SIZE)
     network = small(len(CLASSES))
     train_outside(network, images, labels, epochs=8)
     was_training = network.train().training
-    queries = nf.protect(
+    test_images, test_labels = draw(80, 2, SIZE)
+    test_labels[::5] = (test_labels[::5] + 1) % len(CLASSES)  # what the network gets wrong
+    make = partial(
+        nf.protect,
         network,
         images,
         labels,
-        test=draw(80, 2, SIZE),
+        test=(test_images, test_labels),
         class_names=CLASSES,
         interface=nf.Interface(channels="rgb", range=(0, 1), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         image_size=SIZE,
         minutes=5,
         out=tmp_path,
     )
+    queries = make()
     assert len(queries) == 10
     assert network.training == was_training
     assert queries.calibration is not None
@@ -90,11 +103,19 @@ def test_a_module_in_memory_gets_a_query_set(hasty, costs, tmp_path):
     assert verdict.independent is None
     assert verdict.trained is not None
     assert verdict.outcome in ("stolen", "not shown")
-    with sqlite3.connect(tmp_path / "own" / "answers.sqlite") as store:
-        ((asked,),) = store.execute("select count(*) from answers")
+    asked = count_asked(tmp_path)
     (cost,) = costs
     assert asked <= cost.asked
     assert asked > cost.asked - ROUNDS * SHORTLIST - SAMPLES_ALONG_THE_WAY  # as the search ends once it has enough
+
+    shutil.rmtree(tmp_path / "own" / "gan")
+    mistakes = make(scheme="akh")
+    assert len(mistakes) == 10
+    assert mistakes.calibration is not None
+    assert mistakes.calibration.models == queries.calibration.models
+    assert mistakes.calibration.candidates == sum(mistakes.card["mistakes"].values())
+    assert mistakes.card["mistakes"]["test"] >= 10
+    assert not (tmp_path / "own" / "gan").exists()  # it needs none
 
 
 def test_without_a_test_part_the_model_and_its_copies_get_a_verdict(hasty, tmp_path):

@@ -1,5 +1,6 @@
 """Tables of owners' models that were protected as an example, and of honest models held against their query sets."""
 
+from nf.report import scheme_name
 from tools.results.records import Record, load_all
 
 _NONE = "Nothing has been recorded yet: `python -m experiments.{}` fills this place."
@@ -46,7 +47,8 @@ def own_model_each() -> str:
 
 
 def _title(record: Record) -> str:
-    return f"{record.get('owner', 'ResNet18')}, {record['form']}, {record['size']} px"
+    queries = scheme_name(record.get("scheme", "naturalfinger"))
+    return f"{record.get('owner', 'ResNet18')}, {record['form']}, {record['size']} px, {queries}"
 
 
 def honest_training() -> str:
