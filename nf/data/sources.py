@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
@@ -124,13 +125,14 @@ class _Wanted:
     labelled: bool
 
     def image(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Convert to (C, H, W) uint8 of the wanted size, bilinear where the size differs.
+        """Convert to (C, H, W) uint8 of the wanted size, upright as EXIF says, bilinear where the size differs.
 
         Raises:
             ValueError: the pixels are no bytes. Pillow would cut 16-bit ones off at 255, which makes them white.
         """
         if picture.mode.startswith(("I", "F")):
             raise ValueError(f"expected 8 bits a channel, got mode {picture.mode!r}; convert it to 8 bits")
+        picture = ImageOps.exif_transpose(picture)
         if picture.has_transparency_data:  # what is seen through it is white, as on a page
             opaque = picture.convert("RGBA")
             picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)
@@ -211,6 +213,9 @@ def _join(train: _Part, test: _Part | None, wanted: _Wanted) -> RawData:
     # Without names the largest label says how many classes there are, and must be one.
     _check_labels(train, len(train.names) or len(train.data))
     names = train.names or _names_by_number(train)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{train.place}: expected a name for each class, each once, got {twice!r} more than once")
     if test is None:
         return RawData(_mix_classes(train.data), None, names)
     return RawData(_mix_classes(train.data), _mix_classes(_renumber(test, names, textual=train.textual)), names)
@@ -256,6 +261,7 @@ def _label(place: Path | str, column: str, images: NDArray[np.uint8], labels: ND
         if wanted.labelled:
             raise DataError(f"{place}: {column}: expected numbers or names of classes, got {texts[0]!r:.60}")
         return _Part(place, column, LabelledImages(images, np.zeros(len(images), np.int64)), ())
+    texts = [unicodedata.normalize("NFC", text) for text in texts]  # a Mac writes names of folders in another form
     found = sorted(set(texts))
     names = [found[index] for index in np.argsort(_ranks(found))]
     numbers = {name: number for number, name in enumerate(names)}
@@ -418,7 +424,12 @@ def image_files(root: Path) -> list[Path]:
     """What is to be an image, at any depth below ``root``: no text, hidden files, and what systems put there."""
     found = []
     for place, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not _is_stray(name)]
+        real = Path(place).resolve()
+        folders[:] = [
+            name
+            for name in folders
+            if not _is_stray(name) and not real.is_relative_to(Path(place, name).resolve())  # a link that leads back up
+        ]
         found += [(place, name) for name in files if not _is_stray(name) and not name.lower().endswith(".txt")]
     return [Path(place, name) for place, name in sorted(found)]
 

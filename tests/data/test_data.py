@@ -219,6 +219,49 @@ def test_what_is_transparent_is_white_and_no_image_is_left_out(tmp_path):
         read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
 
 
+@pytest.mark.parametrize("exif", [6, None])
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_a_photograph_is_upright_as_its_exif_says(kind, exif, tmp_path):
+    """Data sets of Hugging Face come upright: the same photographs are to be the same images in every form."""
+    upright = np.zeros((16, 16), np.uint8)
+    upright[:, 8:] = 255
+    turned, said = Image.Exif(), io.BytesIO()
+    turned[0x0112] = exif or 1
+    sideways = upright if exif is None else np.rot90(upright)
+    Image.fromarray(sideways).save(said, "JPEG", quality=100, exif=turned.tobytes() if exif else b"Exif\0\0damaged")
+    for name in ("ant", "bee"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "0.jpg").write_bytes(said.getvalue())
+    pq.write_table(pa.table({"img": [said.getvalue()] * 2, "label": [0, 1]}), tmp_path / "images.parquet")
+    place = tmp_path / ("images" if kind == "folder" else "images.parquet")
+    images = read_source(SourceConfig(kind, train=str(place)), image_size=16, channels=1, seed=0).train.images
+    np.testing.assert_allclose(images[:, 0].astype(int), np.stack([upright] * 2), atol=3)
+
+
+def test_names_of_folders_are_the_same_however_a_system_writes_their_letters(tmp_path):
+    for part, name in (("train", "caf\N{LATIN SMALL LETTER E WITH ACUTE}"), ("test", "cafe\N{COMBINING ACUTE ACCENT}")):
+        for number, folder in enumerate(("ant", name)):
+            (tmp_path / part / folder).mkdir(parents=True)
+            (tmp_path / part / folder / "0.png").write_bytes(png(np.full((16, 16), 90 * number, np.uint8)))
+    config = SourceConfig("folder", train=str(tmp_path / "train"), test=str(tmp_path / "test"))
+    raw = read_source(config, image_size=16, channels=1, seed=0)
+    assert raw.class_names == ("ant", "caf\N{LATIN SMALL LETTER E WITH ACUTE}")
+    assert (raw.test.labels == raw.test.images[:, 0, 0, 0] // 90).all()
+
+
+def test_a_link_that_leads_back_up_adds_no_images(tmp_path):
+    for name in ("ant", "bee", "elsewhere/more"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "0.png").write_bytes(png(np.zeros((16, 16), np.uint8)))
+    (tmp_path / "images").mkdir()
+    for name in ("ant", "bee"):
+        (tmp_path / name).rename(tmp_path / "images" / name)
+    (tmp_path / "images" / "ant" / "up").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "bee" / "aside").symlink_to(tmp_path / "elsewhere")
+    raw = read_source(SourceConfig("folder", train=str(tmp_path / "images")), image_size=16, channels=1, seed=0)
+    assert np.bincount(raw.train.labels).tolist() == [1, 2]
+
+
 def sorted_source(kind, folder, classes=5, each=40):
     """A source of ``classes`` classes that stand one after the other; an image's shade tells its class."""
     labels = np.repeat(np.arange(classes), each)
@@ -464,6 +507,12 @@ def test_both_parts_mean_the_same_classes(train, test, found, tmp_path):
         assert re.search(rf"test\.npz: {found}", one_line(config))
     else:
         assert read_source(config, image_size=16, channels=3, seed=0).test.labels.tolist() == found
+
+
+def test_two_classes_of_one_name_are_refused(tmp_path):
+    """The test part is matched by name, so its images would all be of the first."""
+    parts = {part: write_npz(tmp_path / f"{part}.npz", [0, 1], names=["a", "a"]) for part in ("train", "test")}
+    assert re.search(r"train\.npz: .* each once, got 'a' more than once", one_line(SourceConfig("arrays", **parts)))
 
 
 @pytest.mark.parametrize("name", ["label", "labels", "class", "target"])
