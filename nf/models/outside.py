@@ -91,6 +91,9 @@ class OutsideClassifier(Classifier):
             ConfigError: it has none of as many classes.
         """
         layers = [layer for layer in self.network.modules() if isinstance(layer, nn.Linear)]
+        # Modules come in the order in which they were made, which may be head first.
+        outputs = self._interface.outputs_for(self._num_classes)
+        layers = [layer for layer in layers if layer.out_features == outputs] or layers
         if not layers or layers[-1].out_features < self._num_classes:
             raise ConfigError("own: expected a network that ends in a linear layer, to train that layer alone")
         return layers[-1]
@@ -344,6 +347,9 @@ def _as_logits(scores: Tensor, kind: Kind | None) -> Tensor:
 def logits_of(answer: Any) -> Tensor:
     """The logits in what a network returns: a tensor, an object or dict with ``logits``, or a tuple that begins so.
 
+    Returns:
+        The logits; those of shape (N, C, 1, 1), as of a network that ends in a convolution, as (N, C).
+
     Raises:
         ConfigError: it is none of these.
     """
@@ -352,7 +358,7 @@ def logits_of(answer: Any) -> Tensor:
     logits = answer.get("logits") if isinstance(answer, dict) else getattr(answer, "logits", answer)
     if not isinstance(logits, Tensor):
         raise ConfigError(f"own: expected logits, or an object with logits, got {type(answer).__name__}")
-    return logits
+    return logits.flatten(1) if logits.ndim > 2 and logits.shape[2:].numel() == 1 else logits
 
 
 def _as_taken(values: tuple[float, ...], how: Interface) -> tuple[float, ...]:

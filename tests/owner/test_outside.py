@@ -10,6 +10,7 @@ from nf.core.errors import ArtifactError, ConfigError
 from nf.core.interface import Interface, parse_input
 from nf.data import to_float
 from nf.models import (
+    accuracy,
     build_outside,
     load_checkpoint,
     load_model,
@@ -133,6 +134,36 @@ def test_classes_that_the_owner_does_not_have_are_left_out(place, offset):
     assert torch.equal(model(x), whole[:, offset : offset + 4])
     asked = open_own_model(NetworkConfig(raw, interface=how), 4, 3).answers(images, 4)
     assert ((asked.labels >= -1) & (asked.labels < 4)).all()
+
+
+def test_maps_of_one_pixel_are_logits():
+    """A network that ends in a convolution: each image has its own answer, and a student learns that of its own."""
+    model = build("timm:mobilenetv3_small_050", Interface(range=(0, 1)))
+    model.network = nn.Conv2d(3, 4, 8)
+    images, labels = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8), torch.tensor([0, 1, 2, 3, 0, 1])
+    expected = model.network(to_float(images))[:, :, 0, 0]
+    assert torch.allclose(predict(model, images), expected)
+    assert accuracy(model, images, labels) == pytest.approx(float((expected.argmax(1) == labels).float().mean()))
+
+
+class HeadFirst(nn.Module):
+    """A network that makes its last layer first."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.head, self.neck = nn.Linear(6, num_classes), nn.Linear(12, 6)
+
+    def forward(self, x):
+        return self.head(self.neck(x.flatten(1)))
+
+
+def head_first(num_classes):
+    return HeadFirst(num_classes)
+
+
+def test_the_last_layer_is_the_one_that_answers_wherever_it_is_made():
+    model = build(f"{__name__}:head_first")
+    assert model.classifier is model.network.head
 
 
 @pytest.mark.parametrize(
