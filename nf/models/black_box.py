@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -18,6 +19,9 @@ _CERTAIN = 0.99
 """Probability that stands for a label where a model gives nothing else."""
 
 _SMALLEST = 1e-7
+
+_KEPT_AT_ONCE = 32
+"""Images that are asked before their answers are kept: a model that fails has been asked no more for nothing."""
 
 Answer = Callable[[NDArray[np.uint8]], Answers]
 """Function from (N, C, H, W) uint8 images to what the model answers of the owner's classes."""
@@ -71,8 +75,9 @@ class AnsweringClassifier(Classifier):
         keys = [hashlib.sha256(image.tobytes()).digest() for image in images]
         known = self._memory.find(keys)
         new = {key: image for key, image in zip(keys, images, strict=True) if key not in known}
-        if new:
-            asked = dict(zip(new, self._ask(np.stack(list(new.values()))), strict=True))
+        for start in range(0, len(new), _KEPT_AT_ONCE):
+            some = dict(islice(new.items(), start, start + _KEPT_AT_ONCE))
+            asked = dict(zip(some, self._ask(np.stack(list(some.values()))), strict=True))
             self._memory.add(asked)
             known.update(asked)
         return np.stack([known[key] for key in keys])

@@ -37,24 +37,22 @@ class TorchNetwork(Network):
     """A torch module that is asked like a suspect's file: images as somebody says, answers in its own terms.
 
     Args:
-        network: module from (N, C, H, W) float32 to logits.
-        channels: number of channels that it takes, or ``None`` where any will do.
+        network: module from its ``inputs``, images among them, to logits.
+        inputs: what it takes, in its order.
         name: what messages call it.
     """
 
     batch_size = 64
 
-    def __init__(self, network: nn.Module, channels: int | None, name: str) -> None:
+    def __init__(self, network: nn.Module, inputs: tuple[Port, ...], name: str) -> None:
         self.path = Path(name)
-        self.signature = Signature(
-            (Port("images", "float32", (None, channels, None, None)),), (Port("logits", "float32", None),)
-        )
+        self.signature = Signature(inputs, (Port("logits", "float32", None),))
         self._network = network
 
     @torch.no_grad()
     def run(self, feeds: Mapping[str, NDArray[Any]], wanted: list[Port]) -> list[Raw]:
         """The logits of the images in ``feeds``."""
-        answer = self._network(torch.from_numpy(feeds["images"]))
+        answer = self._network(*(torch.from_numpy(feeds[port.name]) for port in self.signature.inputs))
         return [logits_of(answer).float().cpu().numpy()]
 
 
@@ -105,9 +103,10 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
     if config.trainable:
         takes = how.channels_taken(channels)
         network = open_network(config, how.outputs_for(num_classes), takes).eval()
-        return OwnModel(TorchNetwork(network, takes, config.open), how)
+        images = Port("images", "float32", (None, takes, None, None))
+        return OwnModel(TorchNetwork(network, (images,), config.open), how)
     if config.kind == "exported":
-        return OwnModel(TorchNetwork(_exported(config.open), None, config.open), how)
+        return OwnModel(_open_program(config.open), how)
     if config.kind == "served":
         served = open_suspect(config.open, stated=how)
         if not isinstance(served, Searchable):
@@ -116,13 +115,23 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
     return OwnModel(open_file(Path(config.open)), how)
 
 
-def _exported(path: str) -> nn.Module:
+def _open_program(path: str) -> TorchNetwork:
+    """A program, which takes what it was exported with: of other shapes where these were said to be dynamic."""
     try:
-        module: nn.Module = torch.export.load(path).module()
+        program = torch.export.load(path)
+        module: nn.Module = program.module()
     except Exception as error:  # torch's errors have no closer base
         reason = " ".join(str(error).split())[:200]
         raise ConfigError(f"{path}: expected a program of torch.export.save: {reason}") from error
-    return module
+    given = program.graph_signature.user_inputs
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.name in given}
+    inputs = tuple(_port(name, value) for name, value in values.items() if isinstance(value, torch.Tensor))
+    return TorchNetwork(module, inputs, path)
+
+
+def _port(name: str, example: torch.Tensor) -> Port:
+    shape = tuple(size if isinstance(size, int) else None for size in example.shape)
+    return Port(name, str(example.dtype).removeprefix("torch."), shape)
 
 
 def own_digest(own: OwnModelConfig) -> str:

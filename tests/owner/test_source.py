@@ -7,8 +7,10 @@ from torchvision import models
 
 from nf.core.answer_memory import AnswerMemory
 from nf.core.answers import Answers
-from nf.core.errors import ArtifactError, ConfigError
-from nf.core.interface import parse_input
+from nf.core.config import NetworkConfig
+from nf.core.controls import Controls
+from nf.core.errors import ArtifactError, ConfigError, SuspectError
+from nf.core.interface import Interface, parse_input
 from nf.core.paths import Layout
 from nf.models import AnsweringClassifier, load_model, predict, weights_hash
 from nf.owner.section import parse_profile
@@ -92,6 +94,40 @@ def test_a_black_box_is_asked_each_image_once(owner, file, tmp_path):
         load_model(run.layout.zoo / "source")
 
 
+class Shades(torch.nn.Module):
+    """Four classes from dark to light."""
+
+    def __init__(self, white):
+        super().__init__()
+        self.white = white
+
+    def forward(self, x):
+        shades = x.float().mean((1, 2, 3), keepdim=True).flatten(1) / self.white
+        return -(shades - torch.tensor([0.1, 0.3, 0.5, 0.7])).square()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "how"),
+    [
+        ((2, 3, 48, 48), torch.float32, "nchw,float32,48x48"),
+        ((1, 1, 48, 48), torch.float32, "nchw,float32,grey,48x48"),
+        ((2, 48, 48, 3), torch.uint8, "nhwc,uint8,48x48"),
+    ],
+)
+def test_a_program_is_asked_as_it_was_exported(shape, dtype, how, tmp_path):
+    """A batch of one is of no other size, as nobody said that it may be."""
+    batch = None if shape[0] == 1 else ({0: torch.export.Dim("batch", min=1, max=4096)},)
+    network = Shades(255 if dtype == torch.uint8 else 1)
+    program = torch.export.export(network, (torch.zeros(shape, dtype=dtype),), dynamic_shapes=batch)
+    torch.export.save(program, tmp_path / "model.pt2")
+    labels = np.arange(12) % 4
+    images = np.tile((25 + 51 * labels).astype(np.uint8)[:, None, None, None], (1, 3, 32, 32))
+    stated = parse_input("unit") if dtype == torch.float32 else Interface()
+    model = open_own_model(NetworkConfig(str(tmp_path / "model.pt2"), interface=stated), 4, 3)
+    found = model.find(Controls(images, labels), 4)
+    assert (found.right, str(found.how)[: len(how)]) == (12, how)
+
+
 def test_it_answers_alike_wherever_it_is_met(owner, file, tmp_path):
     run, builder = opened(tmp_path, section(owner, file))
     builder.build("source")
@@ -152,6 +188,28 @@ def test_labels_alone_teach_too():
     assert scores[0].argmax() == 1
     assert torch.allclose(scores[1], torch.full((3,), 1 / 3))  # none of the owner's classes
     assert weights_hash(model) != weights_hash(AnsweringClassifier(answer, 3, 1, "cd" * 32))
+
+
+def test_answers_before_one_that_fails_are_kept(tmp_path):
+    """A server that fails in the middle has not been asked, and paid, for nothing."""
+    asked = []
+
+    def answer(images):
+        asked.extend(images[:, 0, 0, 0].tolist())
+        if failing and len(asked) > 100:
+            raise SuspectError("busy")
+        return Answers(np.zeros(len(images), np.int64))
+
+    memory = AnswerMemory(tmp_path / "answers.sqlite", "model")
+    model = AnsweringClassifier(answer, 3, 1, "ab" * 32, memory)
+    images, failing = torch.arange(200, dtype=torch.uint8).reshape(-1, 1, 1, 1), True
+    with pytest.raises(SuspectError, match="busy"):
+        predict(model, images)
+    kept = len(memory)
+    assert 64 <= kept <= 100
+    asked, failing = [], False
+    assert predict(model, images).shape == (200, 3)
+    assert asked == list(range(kept, 200))
 
 
 def test_a_damaged_memory_is_named(tmp_path):
