@@ -1,7 +1,7 @@
 """Which columns of a table of answers hold what: labels, labels with their scores, or a score for each class."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,7 @@ def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: 
         return Columns(scores=tuple(places)) if scored else Columns(answers=((places[0], None),))
     numeric = {place: _is_numeric(table, place, mark) for place in places}
     named = [place for place in places if not numeric[place] and _has_names(table, place, names)]
+    holding = [place for place in places if place in named or _has_numbers(table, place, mark)]
     labels, scores = _by_rank(table.header, sorted(places, key=lambda place: place not in named))
     alternate = not labels and _alternate(list(numeric.values()))
     if len(named) == 1 and not alternate:
@@ -72,6 +73,7 @@ def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: 
     if not labels and len(scores) == 1 and len(places) == 2:  # whatever the other is called
         labels = {rank: place for rank in scores for place in places if place != scores[rank]}
     if labels and labels.keys() == scores.keys() and not (scored and len(labels) == len(places)):
+        _check_agreed(path, table, labels, holding)
         return Columns(answers=tuple((labels[rank], scores[rank]) for rank in sorted(labels)))
     classes = [place for place in places if table.header and _is_class(table.header[place], names)]
     if len(classes) > 1 and (scored or (kind is None and all(numeric[labels[rank]] for rank in labels if rank))):
@@ -84,6 +86,7 @@ def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: 
         return Columns(scores=tuple(others))
     if labels and not (scored or (kind is None and len(labels) > 1 and all(numeric.values()))):
         best = min(labels)
+        _check_agreed(path, table, labels, holding)
         return Columns(answers=((labels[best], scores.get(best)),))
     if alternate:
         pairs = zip(places[::2], places[1::2], strict=True)
@@ -109,6 +112,32 @@ def _answering(table: Table, names: Collection[str]) -> list[int]:
         or not (words[place] & _TRUTH or ("true" in words[place] and len(words[place]) > 1))
     ]
     return left if any(not words[place] & _SCORES for place in left) else list(places)
+
+
+def _check_agreed(path: Path, table: Table, labels: Mapping[int, int], holding: Collection[int]) -> None:
+    """Refuse a table with two columns of best labels that differ: one of them may say what the images show.
+
+    A number and a name, or numbers from 0 and from 1 on, agree if a class stands beside no two of the other column's.
+
+    Args:
+        path: for messages.
+        table: as it was read.
+        labels: the column that was taken for each rank.
+        holding: columns with numbers or with names of classes.
+
+    Raises:
+        SuspectError: there are such.
+    """
+    best = min(labels)
+    heads = [place for place in holding if best in _by_rank(table.header, [place])[0]]
+    for place in [*heads, *([labels[1]] if best == 0 and 1 in labels else [])]:
+        pairs = {(plain_name(row[labels[best]]), plain_name(row[place])) for row in table.rows.values()}
+        if len({one for one, _ in pairs}) < len(pairs):
+            found = " and ".join(repr(table.header[each]) for each in (labels[best], place))
+            raise SuspectError(
+                f"{path}: expected one column with the label, got {printable(found)}, which differ; leave out what the "
+                "suspect did not answer"
+            )
 
 
 def _of_classes(path: Path, table: Table, mark: str, classes: list[int], rest: list[int]) -> tuple[int, ...]:

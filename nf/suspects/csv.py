@@ -30,6 +30,8 @@ _NAMED = 5  # names in a message
 _ALIKE = 0.8  # of two names, as difflib measures it, from which on one may be the other with a slip
 _WRAPPED = re.compile(r"""(=|([\w.]*[\[({])+)\s*["']?[-+.]*[0-9]""")  # how code and formulas write numbers
 
+_ADVICE = "; leave out columns that hold no answers, and head that of the label `label` (docs/answers.md)"
+
 TABLE = Scope("a table of answers", ANSWERS)
 """What can be stated of answers that somebody else got."""
 
@@ -103,7 +105,7 @@ class CsvSuspect:
             SuspectError: it is no such table, or lacks one of them.
         """
         _, how = self.answers(controls.images, self._how, controls.class_names)
-        return find(self._ask, [how], controls, num_classes, self._how)
+        return find(self._ask, [how], controls, num_classes, self._how, advice=lambda: _ADVICE)
 
     def ask(self, images: NDArray[np.uint8], hows: Sequence[Interface]) -> list[dict[str, Raw]]:
         """As ``answers``, under the name of an output."""

@@ -264,8 +264,8 @@ def _index_columns(header: Sequence[str], lines: Sequence[Sequence[str]], image:
 
 
 def _plain(cell: str) -> str:
-    """Without white space, of which some languages put some before a per cent sign, and with ASCII's minus."""
-    return "".join(cell.split()).replace("\N{MINUS SIGN}", "-")
+    """Without white space, of which some languages put some before a per cent sign, and with ASCII's marks."""
+    return "".join(cell.split()).replace("\N{MINUS SIGN}", "-").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def _mark(text: str) -> str:

@@ -19,6 +19,7 @@ IMAGES = np.random.default_rng(1).integers(0, 256, (40, 1, 4, 4), dtype=np.uint8
 KEYS = [image_name(index, image) for index, image in enumerate(IMAGES)]
 SCORES = np.random.default_rng(2).dirichlet(np.full(10, 0.3), 40).round(4)
 LABELS = SCORES.argmax(axis=1)
+SHOWN = (LABELS + np.arange(40) % 3) % 10
 CLASSES = ("plane", "Auto", "bird", "cat", "deer", "dog", "frog", "cheval", "bateau", "träger")
 NAMED = Interface(labels=CLASSES)
 
@@ -169,6 +170,11 @@ FORMS = {
     "empty columns": (table(["label", "", ""], [[label, "", ""] for label in LABELS]), Interface()),
     "empty columns, no header": (table([], [[label, "", ""] for label in LABELS]), Interface()),
     "logits in groups without decimals": (table(DIGITS, grouped(SCORES, ","), **EXCEL), Interface(kind="logits")),
+    "logits in Swiss groups": (
+        table(DIGITS, [[f"{1e4 * score - 5000:,.2f}".replace(",", "\N{RIGHT SINGLE QUOTATION MARK}") for score in row]
+                       for row in SCORES], **EXCEL),
+        Interface(kind="logits"),
+    ),
     "logits in groups of points": (table(DIGITS, grouped(SCORES, "."), **EXCEL), Interface(kind="logits")),
     "logits with three decimals": (
         table(DIGITS, [[f"{score + 1:.3f}".replace(".", ",") for score in row] for row in SCORES], **EXCEL),
@@ -271,6 +277,28 @@ def test_an_image_that_a_set_has_twice_may_have_two_lines(tmp_path):
             table(DIGITS, [["np.float64(0.5)", *row[1:]] for row in SCORES]),
             Interface(),
             r"expected a score for .*; write 0.5$",
+        ),
+        (
+            table(["label", "prediction"], list(zip(SHOWN, LABELS, strict=True))),
+            Interface(),
+            "expected one column with the label, got 'label' and 'prediction', which differ; leave out what",
+        ),
+        (
+            table(["label", "prediction", "confidence"], [(0, *row) for row in ranked(1)]),
+            Interface(),
+            "got 'label' and 'prediction', which differ",
+        ),
+        (
+            table(
+                ["class", "prediction"], [(CLASSES[shown], label) for shown, label in zip(SHOWN, LABELS, strict=True)]
+            ),
+            NAMED,
+            "got 'class' and 'prediction', which differ",
+        ),
+        (
+            table(["label", *TOP5], [("cat", *row) for row in ranked(5, names=True)]),
+            NAMED,
+            "got 'label' and '.*', which differ",
         ),
         (table(["label"], PLAIN, separator=" "), Interface(), "expected a comma, a semicolon or a tab between"),
         ("".join(f"{key}: 7\n" for key in KEYS), Interface(), "expected a comma, a semicolon or a tab between"),
