@@ -329,7 +329,7 @@ def _check_rivals(hows: Sequence[Interface], answers: Sequence[Answers], queries
             raise NoVerdictError(
                 f"it scores {queries.score(first[1]):.3f} asked as {first[0]} and {queries.score(given):.3f} asked as "
                 f"{how}, which is {first[2]} and {claimed}, and the control images do not tell which is meant: say so "
-                "with --input"
+                f"with {'--input' if how.output_name == first[0].output_name else 'output_name in --interface'}"
             )
 
 

@@ -43,7 +43,7 @@ class Found:
         controls: number of control images.
         tried: ways of asking that were tried.
         labels: what it answered to the control images.
-        rivals: other ways of asking that get nearly as many right, with other answers.
+        rivals: other ways of asking that get nearly as many right, with other answers, and other outputs that do.
     """
 
     how: Interface
@@ -161,6 +161,7 @@ class _Search:
         self._controls = controls
         self._num_classes = num_classes
         self._full: list[Reading] = []
+        self._beside: dict[Interface, list[Reading]] = {}  # what other outputs say, asked as the best of them
         self.tried = 0
         self.failure: SuspectError | None = None
         self._unread: str | None = None
@@ -185,26 +186,31 @@ class _Search:
         aside = _Search(self._ask, self._controls, self._num_classes)
         other = aside.best(ways)
         self.tried += aside.tried
-        clearly = other is not None and other.right >= best.right + _CLEARLY * len(self._controls)
-        return other if other is not None and clearly else best
+        if other is None or other.right < best.right + _CLEARLY * len(self._controls):
+            return best
+        self._beside |= aside._beside
+        return other
 
     def _try(self, way: Interface, count: int, *, reorder: bool) -> Reading | None:
         self.tried += 1
-        best = None
+        by_output: dict[str | int | None, Reading | None] = {}
         labels, names = self._controls.labels[:count], self._controls.class_names
         try:
             raws = self._ask(self._controls.images[:count], way)
             for reading in read(raws, way, labels, self._num_classes, names, reorder=reorder):
-                best = _better(best, reading)
+                output = reading.how.output_name
+                by_output[output] = _better(by_output.get(output), reading)
         except UnreadableError as error:
             self._unread = self._unread or str(error)
             return None
         except SuspectError as error:
             self.failure = self.failure or error
             return None
-        if best is not None and count == len(self._controls):
-            self._full.append(best)
-        return best
+        ranked = sorted(filter(None, by_output.values()), key=lambda one: one.rank, reverse=True)
+        if ranked and count == len(self._controls):
+            self._full.append(ranked[0])
+            self._beside[ranked[0].how] = ranked[1:]
+        return ranked[0] if ranked else None
 
     def unread(self, advice: str) -> SuspectError | None:
         """What came where nothing could be read; ``None`` if nothing came."""
@@ -216,11 +222,16 @@ class _Search:
         )
 
     def rivals(self, best: Reading) -> tuple[Interface, ...]:
-        """The best of the other ways of asking that all control images were tried on and that are close to ``best``."""
+        """What all control images were tried on and is close to ``best``: other ways of asking, and other outputs.
+
+        Outputs may agree on control images and still be two models, so these are rivals in any case.
+        """
         least = max(best.right - _CLOSE * len(self._controls), self._controls.floor * len(self._controls))
-        others = [one for one in self._full if one.how != best.how and one.right >= least]
+        others = [one for one in self._full if one.how != best.how]
         apart = [one for one in others if (one.answers.labels != best.answers.labels).any()]
-        return tuple(one.how for one in sorted(apart, key=lambda one: one.rank, reverse=True)[:_RIVALS])
+        apart.sort(key=lambda one: one.rank, reverse=True)
+        close = [[one.how for one in few if one.right >= least] for few in (self._beside.get(best.how, []), apart)]
+        return (*close[0][:_RIVALS], *close[1][:_RIVALS])
 
     def repeated(self, best: Reading) -> float:
         """The share of control images that are answered otherwise among others: every second one, then the rest."""

@@ -115,6 +115,20 @@ def test_why_answers_cannot_be_read_is_told(
         find(ask, [how], controls, 4, how)
 
 
+@pytest.mark.parametrize(("missed", "rivals"), [(1, ("second",)), (0, ("second",)), (20, ())])
+def test_another_output_that_does_as_well_is_a_rival_also_where_the_controls_agree(
+    controls: Controls, missed: int, rivals: tuple[str, ...]
+) -> None:
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        known = {"first": numbers % 4, "second": (numbers + (numbers >= 40 - missed)) % 4}
+        return {name: np.eye(4, dtype=np.float32)[labels] for name, labels in known.items()}
+
+    found = find(ask, all_ways([Interface()], controls, Interface()), controls, 4, Interface())
+    assert (found.how.output_name, found.right) == ("first", 40)
+    assert tuple(how.output_name for how in found.rivals) == rivals
+
+
 @pytest.mark.parametrize("order", [("aux", "logits"), ("logits", "aux")])
 def test_of_several_outputs_that_which_is_stated_counts_also_when_it_is_asked_again(
     controls: Controls, order: tuple[str, str]
