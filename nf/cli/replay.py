@@ -50,20 +50,20 @@ def replay(
     from nf.verdict import replay as judge_again
 
     recorded = load_evidence(folder)
-    place = query_set or recorded.record.get("query_set", {}).get("folder")
+    place = query_set or recorded.folder
     if place is None:
         raise ConfigError("queries: expected the folder of the query set, as the evidence names none")
-    queries = QuerySet.load(Path(place))
+    queries = QuerySet.load(place)
     again = judge_again(recorded, queries)
     click.echo(f"recorded       {recorded.record['outcome']}, {printable(str(recorded.record.get('asked_at')))}")
     click.echo(f"replayed       {again.verdict.outcome}, from the recorded answers")
     _tell_differences(again)
-    committed = check_commitment(Path(place), queries)
+    committed = check_commitment(place, queries)
     for line in commitment_lines(committed, released=False):
         click.echo(line)
     same = again.same and not (committed and committed.changed)
     if suspect is not None:
-        same = _ask_again(suspect, recorded, queries, Path(place), token_from, preset, timeout) and same
+        same = _ask_again(suspect, recorded, queries, place, token_from, preset, timeout) and same
     click.echo(f"judgement      {'the same' if same else 'NOT THE SAME'}")
     click.get_current_context().exit(0 if same else DIFFERENT)
 
@@ -84,13 +84,12 @@ def _ask_again(
 ) -> bool:
     """Whether the suspect, asked again as recorded, gets the same outcome."""
     from nf.core.errors import NoVerdictError
-    from nf.core.sections import parse_section
     from nf.monitoring import note_seen
-    from nf.suspects import Examination, Interface, ServedSuspect, is_served, open_suspect, output_of
+    from nf.suspects import Examination, ServedSuspect, is_served, open_suspect, output_of
     from nf.verdict import changed_files, identify, share_equal
     from nf.verdict import replay as judge_again
 
-    how = parse_section(Interface, recorded.record["asked"]["interface"], "the evidence's interface")
+    how = recorded.interface
     asked = open_suspect(
         suspect,
         output=output_of(how),

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from nf.core.answers import Answers, AnswerTable
-from nf.core.errors import ArtifactError, SuspectError
+from nf.core.errors import ArtifactError, ConfigError, SuspectError
 from nf.core.files import read_json, sha256_file
+from nf.core.interface import Interface
 from nf.core.paths import ANSWERS_FILE, EVIDENCE_FILE
 from nf.core.queries import QuerySet
+from nf.core.sections import parse_section
 from nf.verdict.decision import OUTCOMES, Verdict, decide, outcome
 from nf.verdict.evidence import SUSPECT
 from nf.verdict.levels import PValue
@@ -32,6 +34,34 @@ class Recorded:
 
     record: dict[str, Any]
     answers: Answers
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the query set was, if that is recorded.
+
+        Raises:
+            ArtifactError: something else is recorded.
+        """
+        query_set = self.record.get("query_set", {})
+        try:
+            folder = query_set.get("folder")
+            return None if folder is None else Path(folder)
+        except (AttributeError, TypeError):
+            raise ArtifactError(
+                f"{EVIDENCE_FILE} is damaged: expected the folder of the query set, got {query_set!r}"
+            ) from None
+
+    @property
+    def interface(self) -> Interface:
+        """How the suspect was asked.
+
+        Raises:
+            ArtifactError: that is not recorded, or something else is.
+        """
+        try:
+            return parse_section(Interface, self.record["asked"]["interface"], "asked.interface")
+        except (KeyError, TypeError, ConfigError) as error:
+            raise ArtifactError(f"{EVIDENCE_FILE} is damaged: expected how it was asked, got {error!r}") from error
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,7 @@ def replay(recorded: Recorded, queries: QuerySet, answers: Answers | None = None
             return Replayed(verdict, tuple(_differences(record, verdict, queries)))
         was = record["outcome"]
         return Replayed(verdict, () if verdict.outcome == was else (f"outcome: {was}, now {verdict.outcome}",))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ArtifactError(f"{EVIDENCE_FILE} is damaged: {error!r}") from error
 
 

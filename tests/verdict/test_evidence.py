@@ -264,3 +264,26 @@ def test_evidence_without_a_part_is_refused(calibrated: QuerySet, write: Written
     path.write_text(json.dumps({name: value for name, value in record.items() if name != key}))
     with pytest.raises(ArtifactError, match=f"evidence.json is damaged: KeyError.'{key}'"):
         replay(load_evidence(tmp_path / "evidence"), calibrated)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("calibrated", 10**400, "is damaged: OverflowError"),
+        ("suspects", 10**400, "is damaged: OverflowError"),
+        ("independent", {"value": "small"}, "is damaged: TypeError"),
+        ("query_set", "set", "is damaged: expected the folder of the query set, got 'set'$"),
+        ("query_set", {"folder": ["set"]}, r"is damaged: expected the folder of the query set, got .*'set'"),
+        ("asked", "so", "is damaged: expected how it was asked, got TypeError"),
+        ("asked", {}, "is damaged: expected how it was asked, got KeyError"),
+        ("asked", {"interface": {"kind": "poems"}}, "is damaged: expected how it was asked, got ConfigError"),
+    ],
+)
+def test_evidence_that_holds_something_else_is_refused(
+    calibrated: QuerySet, write: Written, tmp_path: Path, key: str, value: Any, message: str
+) -> None:
+    record = write(20, lambda verdict: replace(verdict, suspects=2))
+    write_sealed(tmp_path / "evidence" / "evidence.json", {**record, key: value})
+    recorded = load_evidence(tmp_path / "evidence")
+    with pytest.raises(ArtifactError, match=message):
+        (recorded.folder, recorded.interface, replay(recorded, calibrated))
