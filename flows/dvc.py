@@ -109,9 +109,9 @@ def check_stages(profile: Profile, stages: Iterable[str]) -> None:
     from nf.stages.graph import Wanted  # brings torch, which takes seconds to import
 
     items: dict[str, list[str]] = {}
-    for name in stages:
-        stage, _, item = name.partition("@")
-        items.setdefault(stage, []).append(item)
+    for stage, at, item in (name.partition("@") for name in stages):
+        if at:
+            items.setdefault(stage, []).append(item)
     schemes = [item for stage in _OF_SCHEMES for item in items.get(stage, ())]
     variants = [VariantId.parse(item) for item in items.get("variant", ())]
     Wanted.of(profile, schemes=list(dict.fromkeys(schemes)), gans=items.get("gan", ()), variants=variants)

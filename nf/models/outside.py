@@ -265,7 +265,7 @@ def _hugging_face(folder: str, num_classes: int, in_channels: int) -> nn.Module:
     from transformers import AutoModelForImageClassification
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # each worker opens the network, and each time would draw one
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # each worker opens it, and would draw one each time
     if not Path(folder).is_dir():
         raise ValueError(f"no folder {folder}; save the model there with save_pretrained()")
     network: nn.Module = AutoModelForImageClassification.from_pretrained(

@@ -56,7 +56,7 @@ class Recorded:
         """How the suspect was asked.
 
         Raises:
-            ArtifactError: that is not recorded, or something else is.
+            ArtifactError: nothing about it is recorded, or something else is.
         """
         try:
             return parse_section(Interface, self.record["asked"]["interface"], "asked.interface")

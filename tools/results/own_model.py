@@ -47,8 +47,9 @@ def own_model_each() -> str:
 
 
 def _title(record: Record) -> str:
-    queries = scheme_name(record.get("scheme", "naturalfinger"))
-    return f"{record.get('owner', 'ResNet18')}, {record['form']}, {record['size']} px, {queries}"
+    scheme = record.get("scheme", "naturalfinger")
+    queries = "" if scheme == "naturalfinger" else f", {scheme_name(scheme)}"
+    return f"{record.get('owner', 'ResNet18')}, {record['form']}, {record['size']} px{queries}"
 
 
 def honest_training() -> str:

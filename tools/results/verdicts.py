@@ -106,7 +106,11 @@ def by_scheme() -> str:
     made.sort(key=lambda row: row["verdicts"]["missed"]["count"])
     lines = [f"| {' | '.join(rows)} |", "|---" * len(rows) + "|"]
     lines += [f"| {' | '.join(cell(row) for cell in rows.values())} |" for row in made]
-    short = [f"{_scheme(row)}: {row['shortage']}." for row in record["query_sets"] if "shortage" in row]
+    short = [
+        f"{_scheme(row)}, chosen by {_CHOOSERS[row['choice']]}: {row['shortage']}."
+        for row in record["query_sets"]
+        if "shortage" in row
+    ]
     return "\n".join([*lines, "", " ".join([f"Seed {made[0]['seed']}, {record['note']}.", *short])])
 
 
