@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.results import conventions, figures, own_model, records, robust, schemes, settings, tables
+from tools.results import conventions, figures, own_model, records, robust, schemes, settings, tables, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -295,6 +295,29 @@ def test_published_settings_have_a_row_each_and_say_where_queries_ran_out(result
         "| `paper` | too few | none | none | none | none | none |",
         "",
         "`paper`: found 3 of 20. One seed.",
+    ]
+
+
+def test_schemes_under_one_calibration_stand_in_the_order_of_thieves_found(results):
+    assert verdicts.by_scheme() == "No verdicts have been recorded yet."
+
+    def row(scheme, missed, **changes):
+        counts = {"missed": (missed, 63), "not_called_stolen": (9, 63), "independent_accused": (1, 91)}
+        found = {name: {"count": count, "total": total} for name, (count, total) in counts.items()}
+        calibrated = {"aruc": 0.7, "aruc_low": 0.6, "aruc_high": 0.8}
+        judged = {"verdicts": {**found, "trained_accused": None}, "calibrated": calibrated}
+        return {"seed": 7, "scheme": scheme, "aruc": 0.25, "candidates": 1200, **changes, **judged}
+
+    short = {"seed": 7, "scheme": "naturalfinger", "choice": "margin", "twins": True, "shortage": "got 7; raise epochs"}
+    sets = [row("metav", 20), short, row("akh", 5, choice="held-out")]
+    put(results, "schemes-calibrated-digits", {"note": "frozen", "query_sets": sets})
+    assert verdicts.by_scheme().splitlines()[2:] == [
+        "| AKH | calibration models | 58 of 63 (82.4% to 97.4%) | 54 of 63 | 1 of 91 | no such models | "
+        "0.700, 0.600 to 0.800 | 0.250 | 1,200 |",
+        "| MetaV | the scheme | 43 of 63 (55.3% to 79.4%) | 54 of 63 | 1 of 91 | no such models | "
+        "0.700, 0.600 to 0.800 | 0.250 | 1,200 |",
+        "",
+        "Seed 7, frozen. NaturalFinger against twins, chosen by margins: got 7.",
     ]
 
 

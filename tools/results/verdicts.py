@@ -92,22 +92,21 @@ def by_scheme() -> str:
         return _NONE
     rows: dict[str, Callable[[Record], str]] = {
         "scheme": _scheme,
-        "queries chosen by": lambda row: _CHOOSERS[row.get("choice", "published")],
+        "chosen by": lambda row: _CHOOSERS[row.get("choice", "published")],
         "stolen accused": lambda row: _right(row["verdicts"]["missed"]),
         "called *stolen*": lambda row: _right(row["verdicts"]["not_called_stolen"], bare=True),
         "independent accused": lambda row: _share(row["verdicts"]["independent_accused"], bare=True),
         "twins called *stolen*": lambda row: _share(row["verdicts"]["trained_accused"], bare=True),
-        "ARUC of the calibrated score": lambda row: cells.interval(row["calibrated"], "aruc"),
-        "of the matching rate": lambda row: f"{row['aruc']:.3f}",
-        "candidates": lambda row: str(row["candidates"]),
-        "seconds": lambda row: f"{row['seconds']:.0f}",
+        "ARUC, calibrated": lambda row: cells.interval(row["calibrated"], "aruc"),
+        "ARUC, matching rate": lambda row: f"{row['aruc']:.3f}",
+        "candidates": lambda row: f"{row['candidates']:,}",
     }
     made = [row for row in record["query_sets"] if "shortage" not in row]
     made.sort(key=lambda row: row["verdicts"]["missed"]["count"])
     lines = [f"| {' | '.join(rows)} |", "|---" * len(rows) + "|"]
     lines += [f"| {' | '.join(cell(row) for cell in rows.values())} |" for row in made]
     short = [
-        f"{_scheme(row)}, chosen by {_CHOOSERS[row['choice']]}: {row['shortage']}."
+        f"{_scheme(row)}, chosen by {_CHOOSERS[row['choice']]}: {row['shortage'].partition(';')[0]}."
         for row in record["query_sets"]
         if "shortage" in row
     ]
