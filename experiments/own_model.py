@@ -252,7 +252,7 @@ def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @click.option("--owner", "kind", type=click.Choice(list(OWNERS)), default="checkpoint", show_default=True)
 @click.option("--size", default=32, show_default=True, help="Pixels that the owner's model takes.")
 @click.option("--epochs", default=5, show_default=True, help="Of the owner's model.")
-@click.option("--scheme", default="naturalfinger", show_default=True, help="Which queries are asked.")
+@click.option("--scheme", default="naturalfinger", show_default=True, help="Which queries are planned for and asked.")
 @click.option("--minutes", type=float, help="Time for `nf init` to plan with. [default: what it needs]")
 @click.option("--note", default="")
 def main(
@@ -279,7 +279,18 @@ def main(
     if not (out / "profiles" / "own.yaml").exists():
         met = nf(
             out,
-            *("init", "own", "--data", "images", "--others", "others", "--model", *owner.arguments()),
+            *(
+                "init",
+                "own",
+                "--data",
+                "images",
+                "--others",
+                "others",
+                "--model",
+                *owner.arguments(),
+                "--scheme",
+                scheme,
+            ),
             *(() if minutes is None else ("--minutes", str(minutes))),
         )
         click.echo(met.stdout + met.stderr)

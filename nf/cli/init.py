@@ -42,6 +42,13 @@ _SETTINGS = Path("params.yaml")
     type=click.Choice(["16", "32", "64", "128"]),
     help="Pixels of the queries. [default: 32; 64 with a GPU]",
 )
+@click.option(
+    "--scheme",
+    type=click.Choice(["naturalfinger", "akh"]),
+    default="naturalfinger",
+    show_default=True,
+    help="What the time is for: queries drawn by a GAN, or mistakes of the model, which need none.",
+)
 @click.option("--minutes", type=click.FloatRange(min=5), help="Minutes for what follows. [default: what it needs]")
 @click.option("--force", is_flag=True, help="Write over a profile that is there.")
 def init(
@@ -55,6 +62,7 @@ def init(
     words: str | None,
     size: str | None,
     image_size: str | None,
+    scheme: str,
     minutes: float | None,
     force: bool,
 ) -> None:
@@ -72,14 +80,14 @@ def init(
         raise ConfigError(f"{path} is there already; --force writes over it")
     check_writable(path)  # as it takes a minute to get there
     # These take seconds: they bring torch.
-    from nf.owner import Wishes, introduce, notes, plan_profile, write_profile
+    from nf.owner import Wishes, introduce, next_step, notes, plan_profile, write_profile
 
     wishes = Wishes(model, data, weights, test, others, unlabelled, state_interface(words=words, size=size))
     if image_size is not None:
         wishes = replace(wishes, image_size=int(image_size))
     met = introduce(wishes, click.echo)
-    section, costs = plan_profile(met, name, minutes=minutes, say=click.echo)
-    write_profile(section, name, path, notes(met, name, costs))
+    section, costs = plan_profile(met, name, scheme=scheme, minutes=minutes, say=click.echo)
+    write_profile(section, name, path, notes(met, name, scheme, costs))
     click.echo(f"this takes {costs}")
     if costs.warning is not None:
         click.echo(f"warning    {costs.warning}")
@@ -89,4 +97,4 @@ def init(
         click.echo("thieves    students of its answers alone: its weights are not changed, or it is a black box")
     if not met.others:
         click.echo("honest     models trained on your own images alone: nobody else's were given with --others")
-    click.echo(f"{path} is written; read it, then `make repro PROFILE={name}`, or `nf run report --profile {name}`")
+    click.echo(f"{path} is written; read it, then {next_step(name, scheme)}")

@@ -3,6 +3,6 @@
 from nf.owner.introduce import Introduction, Wishes, introduce
 from nf.owner.plan import plan_profile
 from nf.owner.protect import protect
-from nf.owner.write import notes, write_profile
+from nf.owner.write import next_step, notes, write_profile
 
-__all__ = ["Introduction", "Wishes", "introduce", "notes", "plan_profile", "protect", "write_profile"]
+__all__ = ["Introduction", "Wishes", "introduce", "next_step", "notes", "plan_profile", "protect", "write_profile"]

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from nf.core.config import DataConfig, NetworkConfig, TrainingConfig
-from nf.core.errors import ConfigError
+from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.interface import Interface
 from nf.core.lineage import SOURCE_ID, STUDENT_ATTACKS
 from nf.core.sections import parse_section
 from nf.data import KNOCKOFF, Augment, prepare_splits
+from nf.fingerprints import AkhConfig, make_scheme
 from nf.gan import find_gan, train_gan
 from nf.owner.introduce import Introduction
 from nf.owner.pilot import BATCH, MOST_PASSES, RATES, Course, Pilot, stopwatch, train_pilots
@@ -24,8 +25,26 @@ from nf.owner.sizes import SIZES, Size
 from nf.stages.gan import SAMPLES, SAMPLES_ALONG_THE_WAY
 from nf.zoo import IMAGES_PER_PART, ZooPlan, fingerbench
 
-_SHARES = {"zoo": 0.5, "gan": 0.2}
-"""Parts of the owner's time; the rest is for making queries and for all that is short."""
+USUAL_SCHEME = "naturalfinger"
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """What a scheme makes of the owner's time.
+
+    Attributes:
+        zoo: part of the time for the models.
+        gan: time for the GAN by that for the models; 0 where the scheme takes no images from one.
+        queries: time for making queries, and for all that is short, by that for models and GAN.
+    """
+
+    zoo: float
+    gan: float
+    queries: float
+
+
+_SHARES = {"naturalfinger": _Shares(0.5, 0.4, 0.3), "akh": _Shares(0.75, 0.0, 0.25)}
+"""By the schemes for a model of one's own."""
 
 _USUAL = NetworkConfig("torchvision:resnet18", interface=Interface(channels="rgb"))
 """How most people's networks begin: a stem that halves the image twice. This project's see small images whole."""
@@ -48,7 +67,7 @@ class Costs:
     Attributes:
         models: number of models that are trained.
         zoo_minutes: minutes for these.
-        gan_minutes: minutes for the GAN.
+        gan_minutes: minutes for the GAN; 0 where the scheme takes no images from one.
         query_minutes: minutes for the queries, which are guessed from the other two.
         gigabytes: space of all artifacts.
         asked: images that the owner's model is asked at most, each once, if its answers are remembered; else ``None``.
@@ -87,9 +106,10 @@ class Costs:
 
     def __str__(self) -> str:
         asked = f", {self.asked:,} images to ask the model" if self.asked is not None else ""
+        gan = f"a GAN in {self.gan_minutes:.0f}, " if self.gan_minutes else ""
         return (
-            f"about {self.minutes:.0f} minutes: {self.models} models in {self.zoo_minutes:.0f}, a GAN in "
-            f"{self.gan_minutes:.0f}, queries in {self.query_minutes:.0f}; {self.gigabytes:.1f} GB{asked}"
+            f"about {self.minutes:.0f} minutes: {self.models} models in {self.zoo_minutes:.0f}, {gan}queries in "
+            f"{self.query_minutes:.0f}; {self.gigabytes:.1f} GB{asked}"
         )
 
 
@@ -97,6 +117,7 @@ def plan_profile(
     met: Introduction,
     name: str,
     *,
+    scheme: str = USUAL_SCHEME,
     minutes: float | None = None,
     workers: int = 2,
     say: Callable[[str], None] = lambda _: None,
@@ -109,6 +130,7 @@ def plan_profile(
     Args:
         met: what is known of the model and its images.
         name: name of the profile.
+        scheme: ``naturalfinger`` or ``akh``, which the time is for; the section has both, this one first.
         minutes: time that there is; ``None`` takes what the largest zoo needs.
         workers: processes that train models.
         say: called with a line for each thing that is found.
@@ -116,43 +138,47 @@ def plan_profile(
     Raises:
         DataError: the images cannot be dealt out, as others' are the owner's.
         ConfigError: ``minutes`` is no time.
+        UnknownNameError: there is no such scheme for a model of one's own.
     """
+    if scheme not in _SHARES:
+        raise UnknownNameError("scheme", scheme, _SHARES)
     if minutes is not None and not 0 < minutes < math.inf:
         raise ConfigError(f"minutes: expected a number above 0, got {minutes}")
     images = _images(met)
     dealt = _deal(met, images, say)
     pilots, networks = _try_out(met, images, minutes, say)
-    budget = math.inf if minutes is None else minutes * 60 * _SHARES["zoo"] * workers
+    shares = _SHARES[scheme]
+    budget = math.inf if minutes is None else minutes * 60 * shares.zoo * workers
 
     def section_of(size: Size, enough: float, steps: int = 1) -> dict[str, Any]:
         schedules = _schedules(size, pilots, images, enough)
-        return profile_section(met, size, schedules, networks, images=images, steps=steps)
+        return profile_section(met, size, schedules, networks, scheme=scheme, images=images, steps=steps)
 
     def zoo_seconds(section: Mapping[str, Any]) -> float:
-        return _zoo_seconds(section, name, pilots, met) + met.seconds * _asked(met, dealt, section)["zoo"]
+        return _zoo_seconds(section, name, pilots, met) + met.seconds * _asked(met, dealt, section, scheme)["zoo"]
 
     sizes = [each.with_networks(tuple(networks)) for each in SIZES]
     size = next((each for each in sizes if zoo_seconds(section_of(each, 1.0)) <= budget), sizes[-1])
     seconds = zoo_seconds(section_of(size, 1.0))
     enough = min(1.0, budget / seconds)
     a_step = _seconds_a_step(met)
-    gan_seconds = (seconds * enough / workers) * _SHARES["gan"] / _SHARES["zoo"]
+    gan_seconds = seconds * enough / workers * _SHARES[USUAL_SCHEME].gan  # of a GAN that may be wanted later, too
     section = section_of(size, enough, int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step))))
-    asked = _asked(met, dealt, section)
+    asked = _asked(met, dealt, section, scheme)
     zoo = zoo_seconds(section) / workers / 60
-    gan = (section["gans"]["sagan"]["steps"] * a_step + met.seconds * asked["gan"]) / 60
+    gan = (section["gans"]["sagan"]["steps"] * a_step + met.seconds * asked["gan"]) / 60 if shares.gan else 0.0
     models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
     costs = Costs(
         models=models,
         zoo_minutes=zoo,
         gan_minutes=gan,
-        query_minutes=0.3 * (zoo + gan) + 2 + met.seconds * asked["queries"] / 60,
+        query_minutes=shares.queries * (zoo + gan) + 2 + met.seconds * asked["queries"] / 60,
         gigabytes=models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
         asked=asked.total() if met.own.remembered else None,
         lineages=size.calibration["independent" if met.others else "twins"],
         enough=enough,
     )
-    expected = {"zoo": zoo, "gan@sagan": gan, "fingerprint@naturalfinger": costs.query_minutes}
+    expected = {"zoo": zoo, **({"gan@sagan": gan} if gan else {}), f"fingerprint@{scheme}": costs.query_minutes}
     section["seconds"] = {stage: round(60 * each) for stage, each in expected.items()}
     return section, costs
 
@@ -172,7 +198,7 @@ def _deal(met: Introduction, images: int, say: Callable[[str], None]) -> dict[st
     return {name: len(part) for name, part in splits.parts.items()}
 
 
-def _asked(met: Introduction, dealt: Mapping[str, int], section: Mapping[str, Any]) -> Counter[str]:
+def _asked(met: Introduction, dealt: Mapping[str, int], section: Mapping[str, Any], name: str) -> Counter[str]:
     """Images that the owner's model is asked at most, each by the stage that asks it first; none without a memory.
 
     Students learn its answers to split A and to the images of other things, and are held against it on the test half;
@@ -184,10 +210,19 @@ def _asked(met: Introduction, dealt: Mapping[str, int], section: Mapping[str, An
         learned = {"A", KNOCKOFF, "test"}
         asked["zoo"] = sum(count if name in learned else min(count, IMAGES_PER_PART) for name, count in dealt.items())
     if not met.own.trainable:
-        gan, scheme = section["gans"]["sagan"], section["schemes"]["naturalfinger"]
-        asked["gan"] = math.ceil(gan["steps"] / gan["checkpoint_every"]) * SAMPLES_ALONG_THE_WAY + SAMPLES
-        asked["queries"] = scheme["max_rounds"] * scheme["shortlist"]
+        gan, schemes = section["gans"]["sagan"], section["schemes"]
+        if _SHARES[name].gan:
+            asked["gan"] = math.ceil(gan["steps"] / gan["checkpoint_every"]) * SAMPLES_ALONG_THE_WAY + SAMPLES
+            asked["queries"] = schemes[name]["max_rounds"] * schemes[name]["shortlist"]
+        else:
+            asked["queries"] = _searched(met, dealt["test"], make_scheme(name, schemes[name]).config)
     return asked
+
+
+def _searched(met: Introduction, images: int, config: AkhConfig) -> int:
+    """Images among which there are as many mistakes as are wanted: mixtures are hardly easier than ``images``."""
+    every = (2 + config.cutmix_rounds) * images
+    return every if met.accuracy is None else min(every, math.ceil(config.candidates / (1 - met.accuracy)))
 
 
 def _try_out(
@@ -265,7 +300,7 @@ def _seconds_a_step(met: Introduction) -> float:
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(64) % len(met.class_names)
     schedules = {"resnet18": TrainingConfig(1, BATCH, RATES[0])}
-    section = profile_section(met, SIZES[-1], schedules, {}, images=1, steps=1)["gans"]["sagan"]
+    section = profile_section(met, SIZES[-1], schedules, {}, scheme=USUAL_SCHEME, images=1, steps=1)["gans"]["sagan"]
     seconds = []
     for steps in (1, 6):
         config = parse_section(find_gan("sagan").config, {**section, "steps": steps}, "gans.sagan")

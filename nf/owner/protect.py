@@ -84,7 +84,7 @@ def protect(
         image_size=image_size,
     )
     met = introduce(wishes)
-    section = _planned(layout.root / "plan.json", met, places, name, minutes)
+    section = _planned(layout.root / "plan.json", met, places, name, scheme, minutes)
     with show_progress(name) as progress, Utilisation() as utilisation:
         run = Run(parse_profile(section, name), layout, progress)
         deadline = Deadline()
@@ -100,15 +100,18 @@ def protect(
 
 
 def _planned(
-    path: Path, met: Introduction, images: Mapping[str, Path], name: str, minutes: float | None
+    path: Path, met: Introduction, images: Mapping[str, Path], name: str, scheme: str, minutes: float | None
 ) -> dict[str, Any]:
-    """The section of the profile, and the same for the same model and images: a plan follows from measured times."""
+    """The section of the profile, and the same for the same model and images: a plan follows from measured times.
+
+    Another scheme is made with the models that there are.
+    """
     digests = {part: sha256_file(each) for part, each in images.items()}
     known = {"model": network_digest(met.own), "image_size": met.image_size, "minutes": minutes}
     of = sha256_json({**digests, **known})
     if path.exists() and (kept := read_json(path)).get("of") == of:
         return dict(kept["section"])
-    section, _ = plan_profile(met, name, minutes=minutes)
+    section, _ = plan_profile(met, name, scheme=scheme, minutes=minutes)
     write_json(path, {"of": of, "section": section})
     return section
 

@@ -9,7 +9,7 @@ import yaml
 from nf.core.files import write_text
 from nf.core.version import VERSION
 from nf.owner.introduce import Introduction
-from nf.owner.plan import Costs
+from nf.owner.plan import USUAL_SCHEME, Costs
 
 _LINE = 90
 
@@ -46,20 +46,26 @@ class _Readable(yaml.SafeDumper):
         return super().represent_sequence(tag, sequence, flow_style=short or flow_style)
 
 
-_NOTES = """Written by `nf init` {version}. Change what you like; `make repro PROFILE={name}` makes the rest.
+_NOTES = """Written by `nf init` {version}. Change what you like, then {next_step}.
 {found}
 Found with {right} of {controls} images right. Planned: {costs}.
 {warning}Attacks that are not represented: {absent}."""
 
 
-def notes(met: Introduction, name: str, costs: Costs) -> str:
+def next_step(name: str, scheme: str) -> str:
+    """The command that makes the rest: DVC's stages lead to NaturalFinger's report, which needs a GAN."""
+    alone = f"`nf run report --profile {name}`"
+    return f"`make repro PROFILE={name}`, or {alone}" if scheme == USUAL_SCHEME else alone
+
+
+def notes(met: Introduction, name: str, scheme: str, costs: Costs) -> str:
     """Lines for the head of the file."""
     copies = "none" if met.own.copied else "finetune, prune, noise, adversarial (the model's weights are not changed)"
     found = f"The model {met.own.open}, asked as {met.own.interface}."
     warning = "" if costs.warning is None else f"{costs.warning}.\n"
     return _NOTES.format(
         version=VERSION,
-        name=name,
+        next_step=next_step(name, scheme),
         found=found,
         right=met.right,
         controls=met.controls,

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +21,12 @@ from nf.core.config import Profile, load_settings
 from nf.core.errors import DataError, NFError
 from nf.core.paths import Layout
 from nf.data import LabelledImages, RawData
+from nf.fingerprints import AkhConfig
 from nf.owner import plan as plans
 from nf.owner.images import find_images
 from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
+from nf.stages.graph import Wanted, all_parts, select
 from nf.stages.run import Run
 from nf.zoo import fingerbench
 from tests.owner.conftest import CLASSES, draw, write_folder
@@ -139,6 +142,33 @@ def test_little_time_takes_models_and_then_how_good_they_are(owner, project, mon
     assert [zoo.training.epochs for zoo in zoos.values()][:3] == [40, 40, 40]
     assert zoos["bad"].training.epochs < 40
     assert "# models learn" in (project / "profiles" / "bad.yaml").read_text()
+
+
+def test_without_a_gan_the_time_goes_to_models(owner, project, monkeypatch):
+    """Mistakes of the model want none: `nf run` makes their report, and neither a GAN nor its queries."""
+    monkeypatch.setattr(plans, "train_pilots", pilots(1e-2, passes=6_400))
+    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    drawn, mistakes = (
+        init(scheme, *common, "--minutes", 47, "--scheme", scheme).output for scheme in ("naturalfinger", "akh")
+    )
+    assert " a GAN in " in drawn
+    assert " a GAN in " not in mistakes
+    assert "then `make repro PROFILE=naturalfinger`, or `nf run report --profile naturalfinger`" in drawn
+    assert "then `nf run report --profile akh`" in mistakes
+    usual, fast = (written(project, name) for name in ("naturalfinger", "akh"))
+    assert len(fingerbench(fast.zoo).specs) > len(fingerbench(usual.zoo).specs)
+    assert fast.schemes == usual.schemes
+    assert next(iter(fast.schemes)) == "akh"
+    run = Run(fast, Layout(project))
+    parts = {part.name for part in select(all_parts(run, Wanted.of(fast)), ["report"])}
+    assert parts == {"prepare", "zoo", "export", "fingerprint@akh", "score@akh", "evaluate@akh", "report"}
+    assert set(fast.seconds) == {"zoo", "fingerprint@akh"}
+
+
+@pytest.mark.parametrize(("accuracy", "images", "asked"), [(0.5, 1_000, 8_000), (0.9, 40, 2_080), (None, 40, 2_080)])
+def test_a_model_is_asked_until_it_has_made_mistakes_enough(accuracy, images, asked):
+    """4,000 of them, or those among the test images, their mirror images and fifty rounds of mixtures."""
+    assert plans._searched(SimpleNamespace(accuracy=accuracy), images, AkhConfig()) == asked
 
 
 def test_each_architecture_learns_for_as_long_as_it_needs(owner, project, monkeypatch):
