@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,7 @@ def nf(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @click.option("--epochs", default=5, show_default=True, help="Of the owner's model.")
 @click.option("--scheme", default="naturalfinger", show_default=True, help="Which queries are planned for and asked.")
 @click.option("--minutes", type=float, help="Time for `nf init` to plan with. [default: what it needs]")
+@click.option("--suspects", "count", type=int, help="How many are made and asked, the first ones. [default: all]")
 @click.option("--note", default="")
 def main(
     images: Path,
@@ -264,6 +266,7 @@ def main(
     epochs: int,
     scheme: str,
     minutes: float | None,
+    count: int | None,
     note: str,
 ) -> None:
     """Protect a model that was trained outside, and ask suspects that were made outside."""
@@ -298,7 +301,7 @@ def main(
     click.echo(ran.stdout + ran.stderr[-3000:])
     rows: dict[str, Any] = {}
     queries = out / "out" / "own" / "fingerprints" / scheme
-    for name, make in suspects.items():
+    for name, make in islice(suspects.items(), count):
         accuracies[name] = outside.export(name, make)
         stated = owner.stated() if name in COPIES else ("--input", f"rgb,imagenet,{size}")
         asked = nf(
@@ -324,6 +327,7 @@ def main(
         "minutes_asked": minutes,
         "seconds": sum(timings.values()),
         "note": note,
+        "left": list(suspects)[len(rows) :],
     }
     facts["bytes"] = sum(path.stat().st_size for path in (out / "out" / "own").rglob("*") if path.is_file())
     metrics = json.loads((out / "out" / "own" / "metrics" / f"{scheme}.json").read_text())

@@ -350,8 +350,13 @@ def test_an_owner_s_model_has_a_row_and_each_of_its_suspects(results):
         "| Keras CNN, ONNX alone, 32 px | thief pruned | 71% | 0.98 | stolen |",
         "| Keras CNN, ONNX alone, 32 px | twin mobilenet | 53% | - | no verdict |",
     ]
-    put(results, "own-model-keras", {**run, "scheme": "akh", "note": "", "suspects": suspects, "zoo": zoo})
-    assert own_model.own_model().splitlines()[2].startswith("| Keras CNN, ONNX alone, 32 px, AKH | 60 |")
+    left = ["twin-repvgg_a0", "thief-distilled-regnet"]
+    put(
+        results, "own-model-keras", {**run, "scheme": "akh", "note": "", "suspects": suspects, "zoo": zoo, "left": left}
+    )
+    row, _, sentence = own_model.own_model().splitlines()[2:]
+    assert row.startswith("| Keras CNN, ONNX alone, 32 px, AKH | 60 |")
+    assert "(two cores). 2 further suspects are still to be made. 15 of the 16 " in sentence
 
 
 def test_honest_models_have_a_row_each_and_a_verdict_of_each_set(results):

@@ -76,7 +76,8 @@ def honest_training() -> str:
 def _sentence(record: Record) -> str:
     asked = record["minutes_asked"]
     wanted = "" if asked is None else f" of which {asked:.0f} minutes were asked for"
-    took = f"{_title(record)}: a run{wanted} ({record['note'] or 'two cores'})."
+    left = f" {len(record['left'])} further suspects are still to be made." if record.get("left") else ""
+    took = f"{_title(record)}: a run{wanted} ({record['note'] or 'two cores'}).{left}"
     zoo = record.get("zoo")
     if not zoo:
         return took
