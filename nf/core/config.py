@@ -633,7 +633,14 @@ def load_settings(path: Path) -> Settings:
 
 
 def _own_profiles(path: Path) -> list[Path]:
-    return sorted((path.parent / "profiles").glob("*.yaml"))
+    """The files of ``profiles/`` beside ``path``; one that is closed to this user is not taken for an empty one."""
+    folder = path.parent / "profiles"
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".yaml")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(f"{folder}: expected a folder that this user can read: {error}") from error
 
 
 def _read_own(path: Path) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 import pickle
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def test_each_gan_and_scheme_can_be_set_for_one_profile_alone():
     kinds = [profile[kind] for profile in profiles.values() for kind in ("gans", "schemes")]
     sections = [id(section) for kind in kinds for section in kind.values()]
     assert len(set(sections)) == len(sections)
+
+
+def test_a_folder_of_profiles_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path):
+    """As in a container, whose user is another one."""
+    shutil.copy(PARAMS, tmp_path)
+    (tmp_path / "profiles").touch()
+    with pytest.raises(ConfigError, match=r"profiles: expected a folder that this user can read: .*Not a directory"):
+        load_settings(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])

@@ -65,6 +65,23 @@ def test_a_pool_and_the_stack_keep_the_same_folders_and_the_image_lets_its_user_
     assert {place.removeprefix("/app/") for place in kept} <= set(owned.split())
 
 
+def test_workers_see_the_profiles_of_their_owners_own_models_wherever_they_see_the_settings():
+    workers = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
+    mounts = {"${NF_PARAMS:-../params.yaml}:/app/params.yaml:ro", "${NF_PROFILES:-../profiles}:/app/profiles:ro"}
+    for name in ("worker", "worker-gpu"):
+        assert mounts <= set(workers[name]["volumes"])
+    # Otherwise Docker makes the folder, as root, and `nf init` cannot write there.
+    assert (ROOT / "profiles").is_dir()
+
+
+def test_an_image_holds_the_profiles_that_were_there_and_its_user_can_read_them():
+    context = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {"!params.yaml", "!profiles"} <= set(context)
+    # They come with the mode that `nf init` gave them: for their owner alone.
+    (owned,) = (line for line in (ROOT / "docker" / "Dockerfile").read_text().splitlines() if "chown -R" in line)
+    assert "profiles" in owned.split()
+
+
 def test_a_volume_comes_beside_those_that_runs_share_or_in_the_place_of_one():
     out, *others = _VOLUMES
     assert _mounted(()) == list(_VOLUMES)
