@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from nf.core.errors import ArtifactError
-from nf.core.files import read_json, write_json
+from nf.core.files import read_json, write_bytes, write_json
 from nf.core.paths import CARD_FILE, QUALITY_FILE, SAMPLES_FILE, SUMMARY_FILE
 from nf.core.queries import QuerySet
 from nf.core.sheets import save_sheet
@@ -30,25 +29,25 @@ _PIPE_FOLDER = "/tmp/nvidia-mps"  # NVIDIA's default
 
 
 def write_record(run: Run, wanted: Wanted, folder: Path, *, note: str = "", facts: Mapping[str, Any]) -> Path:
-    """Write ``<profile>.json`` into ``folder``, contact sheets beside it, and return the path.
+    """Write ``<profile>.json`` into ``folder``, contact sheets into ``<profile>/`` beside it, and return the path.
 
     Args:
         run: the run whose artifacts are read, as far as they are there.
         wanted: the schemes, and the GANs of which the first gets a sheet.
-        folder: may hold records of other profiles.
+        folder: may hold records and sheets of other profiles.
         note: what is particular about this run.
         facts: what else the record says, such as costs and what is missing.
     """
-    path = folder / f"{run.profile.name}.json"
+    path, sheets = folder / f"{run.profile.name}.json", folder / run.profile.name
     built = any(run.layout.zoo.glob(f"scratch-*/{CARD_FILE}"))
     found = gather(run, note) if built else {"what": _what(run)}
     source = {part: vars(getattr(run.profile.data, part)) for part in ("source", "knockoff")}
     write_json(path, {**found, "source": source, "hardware": hardware(), **facts})
-    _draw_queries(run, wanted.schemes, folder / "queries.png")
+    _draw_queries(run, wanted.schemes, sheets / "queries.png")
     for name in wanted.gans[:1]:
         samples = run.layout.gan(name) / SAMPLES_FILE
         if (samples.parent / QUALITY_FILE).exists():
-            shutil.copyfile(samples, folder / samples.name)
+            write_bytes(sheets / samples.name, samples.read_bytes())
     return path
 
 

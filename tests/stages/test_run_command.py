@@ -11,10 +11,12 @@ from click.testing import CliRunner
 
 from nf.cli.run import run as command
 from nf.core.errors import DataError
-from nf.core.paths import PAGE_FILE
+from nf.core.paths import PAGE_FILE, QUALITY_FILE, SAMPLES_FILE
 from nf.data import Splits
 from nf.stages import load_stage
+from nf.stages.graph import Wanted
 from nf.stages.image_folder import with_images_from
+from nf.stages.record import write_record
 from nf.stages.run import Run
 from nf.stages.zoo import missing_models, plan_zoo
 from nf.zoo import build_model
@@ -82,7 +84,7 @@ def test_it_stops_on_time_and_goes_on_to_the_end(tmp_path):
     assert 0 <= record["schemes"]["naturalfinger"]["aruc_low"] <= record["schemes"]["naturalfinger"]["aruc"]
     assert record["zoo"]["accuracies"].keys() == {path.name for path in (tmp_path / "gpu-smoke" / "zoo").glob("*/")}
     assert record["parts"]["zoo"]["seconds"] > 0
-    assert (tmp_path / "record" / "queries.png").exists()
+    assert {path.name for path in (tmp_path / "record" / "gpu-smoke").iterdir()} == {"queries.png", "samples.png"}
     for page in ("report", "comparison"):
         assert (tmp_path / "gpu-smoke" / page / PAGE_FILE).exists()
     again, said = call(in_this_process, tmp_path)
@@ -103,6 +105,20 @@ def a_detectors_second_gan_can_be_stopped(out):
     shutil.rmtree(run.layout.decoy("sagan"))
     with pytest.raises(StoppedError):
         load_stage("detectors")(run, "sagan")
+
+
+def test_pictures_of_one_profile_do_not_take_the_place_of_anothers(tmp_path):
+    folder = tmp_path / "record"
+    for name in ("smoke", "gpu-smoke"):
+        run = Run.open(name, params=ROOT / "params.yaml", out=tmp_path)
+        gan = run.layout.gan("sagan")
+        gan.mkdir(parents=True)
+        (gan / SAMPLES_FILE).write_text(name)
+        (gan / QUALITY_FILE).touch()
+        write_record(run, Wanted(schemes=(), gans=("sagan",), variants=()), folder, facts={})
+    for name in ("smoke", "gpu-smoke"):
+        assert (folder / name / SAMPLES_FILE).read_text() == name
+        assert (folder / f"{name}.json").exists()
 
 
 def test_what_fails_is_said_and_the_status_is_1(tmp_path):
