@@ -99,7 +99,7 @@ def run(
         wanted = Wanted.of(opened.profile, schemes=schemes, gans=gans, variants=seeded)
         seconds = math.inf if zoo_seconds is None else zoo_seconds
         todo = select(all_parts(opened, wanted, deadline, zoo_seconds=seconds), parts)
-        costs = CostLog(opened.layout.root / "costs.json", utilisation)
+        costs = CostLog(opened, utilisation)
         missing = make_parts(opened, todo, deadline, costs, begun=click.echo)
     facts = {"parts": costs.parts, "whole": costs.whole, "missing": missing}
     record = write_record(opened, wanted, out / "record", note=note, facts=facts)

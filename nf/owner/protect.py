@@ -90,9 +90,7 @@ def protect(
         deadline = Deadline()
         wanted = Wanted.of(run.profile, schemes=[scheme])
         todo = select(all_parts(run, wanted, deadline), [f"fingerprint@{scheme}"])
-        missing = make_parts(
-            run, todo, deadline, CostLog(layout.root / "costs.json", utilisation), begun=lambda _: None
-        )
+        missing = make_parts(run, todo, deadline, CostLog(run, utilisation), begun=lambda _: None)
     if missing:
         part, reason = next(iter(missing.items()))
         raise NFError(f"{part}: {reason}")

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
-from nf.core.files import read_notes, write_sealed
+from nf.core.files import read_notes
+from nf.stages.run import Run
 
 _COMMAND = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=500", "--id=0")
 
@@ -55,23 +55,25 @@ class Utilisation:
 
 
 class CostLog:
-    """Sums over all calls that worked on a part, in a file beside the artifacts; parts may be under way at once."""
+    """Sums over all calls that worked on a part, in ``costs.json`` beside the artifacts of ``run``.
 
-    def __init__(self, path: Path, utilisation: Utilisation) -> None:
-        self._path = path
+    Parts may be under way at once, also in other processes with a log of their own.
+    """
+
+    def __init__(self, run: Run, utilisation: Utilisation) -> None:
+        self._run = run
+        self._path = run.layout.root / "costs.json"
         self._utilisation = utilisation
-        self._entries: dict[str, dict[str, Any]] = read_notes(path)
-        self._lock = threading.Lock()
 
     @property
     def parts(self) -> dict[str, dict[str, Any]]:
         """By name ``seconds``, ``calls``, and how busy the GPU was: ``utilisation`` in percent, mean of ``samples``."""
-        return {name: entry for name, entry in self._entries.items() if name != WHOLE}
+        return {name: entry for name, entry in read_notes(self._path).items() if name != WHOLE}
 
     @property
     def whole(self) -> dict[str, Any] | None:
         """The same of all parts together: less than their sum, as some are made at once."""
-        return self._entries.get(WHOLE)
+        return read_notes(self._path).get(WHOLE)
 
     @contextmanager
     def entry(self, name: str) -> Iterator[None]:
@@ -81,17 +83,17 @@ class CostLog:
             yield
         finally:
             seconds, samples = time.perf_counter() - started, self._utilisation.since(started)
-            with self._lock:
-                self._add(name, seconds, samples)
+            self._run.change_note(self._path, name, lambda known: _sum(known, seconds, samples))
 
-    def _add(self, name: str, seconds: float, samples: list[float]) -> None:
-        known = self._entries.get(name, {"seconds": 0.0, "calls": 0, "utilisation": None, "samples": 0})
-        count = known["samples"] + len(samples)
-        total = (known["utilisation"] or 0.0) * known["samples"] + sum(samples)
-        self._entries[name] = {
-            "seconds": round(known["seconds"] + seconds, 1),
-            "calls": known["calls"] + 1,
-            "utilisation": round(total / count, 2) if count else None,
-            "samples": count,
-        }
-        write_sealed(self._path, self._entries)
+
+def _sum(known: dict[str, Any] | None, seconds: float, samples: list[float]) -> dict[str, Any]:
+    """The entry ``known`` with one more call; ``None`` is none yet."""
+    known = known or {"seconds": 0.0, "calls": 0, "utilisation": None, "samples": 0}
+    count = known["samples"] + len(samples)
+    total = (known["utilisation"] or 0.0) * known["samples"] + sum(samples)
+    return {
+        "seconds": round(known["seconds"] + seconds, 1),
+        "calls": known["calls"] + 1,
+        "utilisation": round(total / count, 2) if count else None,
+        "samples": count,
+    }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nf.core.config import Profile, load_profile
 from nf.core.errors import ArtifactError
@@ -81,8 +82,13 @@ class Run:
         Raises:
             ArtifactError: the file or its lock cannot be written.
         """
+        self.change_note(path, key, lambda _: value)
+
+    def change_note(self, path: Path, key: str, change: Callable[[Any], object]) -> None:
+        """Set ``key`` to what ``change`` makes of its value, ``None`` where it has none; otherwise as ``note``."""
         with self._lock(path.stem, fcntl.LOCK_EX):
-            write_sealed(path, {**read_notes(path), key: value})
+            notes = read_notes(path)
+            write_sealed(path, {**notes, key: change(notes.get(key))})
 
     def seconds(self) -> dict[str, float]:
         """Seconds of each stage's last run on this machine, as far as known."""

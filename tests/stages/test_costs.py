@@ -2,11 +2,15 @@
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from nf.core.files import read_json
 from nf.stages.costs import WHOLE, CostLog, Utilisation
+from nf.stages.run import Run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_line_with_a_number_is_a_sample():
@@ -24,14 +28,27 @@ def test_a_machine_without_the_command_has_none():
         assert found.since(0) == []
 
 
-def test_calls_add_up_also_those_that_fail_and_over_processes(tmp_path):
-    path = tmp_path / "costs.json"
-    costs = CostLog(path, Utilisation())
+@pytest.fixture
+def run(tmp_path):
+    return Run.open("gpu-smoke", params=ROOT / "params.yaml", out=tmp_path)
+
+
+def test_calls_add_up_also_those_that_fail_and_over_processes(run):
+    costs = CostLog(run, Utilisation())
     with costs.entry(WHOLE), costs.entry("zoo"):
         pass
     with pytest.raises(KeyError), costs.entry("zoo"):
         raise KeyError
-    again = CostLog(path, Utilisation())
+    again = CostLog(run, Utilisation())
     assert again.parts.keys() == {"zoo"}
     assert again.parts["zoo"]["calls"] == 2
-    assert again.whole == read_json(path)[WHOLE]
+    assert again.whole == read_json(run.layout.root / "costs.json")[WHOLE]
+
+
+def test_of_two_runs_at_once_neither_loses_what_the_other_counts(run):
+    one, other = CostLog(run, Utilisation()), CostLog(run, Utilisation())
+    with one.entry(WHOLE), one.entry("zoo"), other.entry(WHOLE), other.entry("gan@sagan"):
+        pass
+    assert one.parts == other.parts
+    assert one.parts.keys() == {"zoo", "gan@sagan"}
+    assert one.whole["calls"] == 2

@@ -202,10 +202,11 @@ def changed(run, **changes):
 
 
 def test_other_images_at_the_same_path_are_split_anew(run, tmp_path):
-    path, costs = tmp_path / "train.npz", CostLog(tmp_path / "costs.json", Utilisation())
+    path = tmp_path / "train.npz"
     run = changed(
         run, data=replace(run.profile.data, source=SourceConfig("arrays", train=str(path)), test_fraction=0.5)
     )
+    costs = CostLog(run, Utilisation())
     found = []
     for seed in (0, 0, 1):
         pixels = np.random.default_rng(seed).integers(0, 256, (80, 1, 16, 16), np.uint8)
@@ -217,9 +218,9 @@ def test_other_images_at_the_same_path_are_split_anew(run, tmp_path):
     assert found[0][0] == found[1][0] != found[2][0]
 
 
-def test_what_somebody_else_made_with_unknown_settings_is_made_again(run, tmp_path):
+def test_what_somebody_else_made_with_unknown_settings_is_made_again(run):
     """As `nf prepare` does with a seed that is then taken back, while what was noted is of the first run."""
-    costs, begun = CostLog(tmp_path / "costs.json", Utilisation()), []
+    costs, begun = CostLog(run, Utilisation()), []
 
     def make():
         assert make_parts(run, [parts_of(run)["prepare"]], Deadline(), costs, begun=begun.append) == {}

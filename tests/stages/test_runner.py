@@ -22,7 +22,7 @@ def made(tmp_path):
 
     def make(*parts, deadline=None, begun=lambda name: None):
         run = Run.open("gpu-smoke", params=ROOT / "params.yaml", out=tmp_path)
-        costs = CostLog(run.layout.root / "costs.json", Utilisation())
+        costs = CostLog(run, Utilisation())
         return make_parts(run, parts, deadline or Deadline(), costs, begun=begun)
 
     return make
