@@ -87,12 +87,16 @@ def log_comparison(run: Run) -> None:
 
 
 def log_refingerprint(run: Run, issued: IssuedSet) -> None:
-    """Log a set that has just been issued, and as ``change.*`` how its metrics differ from those of the one before."""
+    """Log a set that has just been issued, and as ``change.*`` how its metrics differ from those of the one before.
+
+    Metrics of two schemes are no series: where the one before is of another scheme, the tag ``change`` says so instead.
+    """
     ledger = Ledger(run.layout.issued)
     folder = ledger.folder(issued.digest)
     before = [known for known in ledger.sets() if known.digest != issued.digest][-1:]
+    comparable = [known for known in before if known.scheme == issued.scheme]
     now = dict(_numbers(read_json(folder / METRICS_FILE)))
-    then = dict(_numbers(read_json(ledger.folder(before[0].digest) / METRICS_FILE))) if before else {}
+    then = dict(_numbers(read_json(ledger.folder(comparable[0].digest) / METRICS_FILE))) if comparable else {}
     record = RunRecord(
         f"refingerprint-{issued.digest[:8]}",
         metrics=[(f"change.{name}", now[name] - then[name], 0) for name in now if name in then],
@@ -102,6 +106,7 @@ def log_refingerprint(run: Run, issued: IssuedSet) -> None:
             "scheme": issued.scheme,
             "query_set": issued.digest,
             **({"previous_query_set": before[0].digest} if before else {}),
+            **({"change": f"none stated: the set before is of {before[0].scheme}"} if before != comparable else {}),
         },
         children=[_evaluation(run, issued.scheme, folder, folder / SCORES_FILE, folder / METRICS_FILE)],
     )

@@ -12,10 +12,10 @@ from flows.tracking import _numbers, _parameters, log_watch
 from nf.core.calibration import Levels
 from nf.core.config import load_profile
 from nf.core.files import write_json
-from nf.core.paths import Layout
+from nf.core.paths import METRICS_FILE, Layout
 from nf.core.proportions import Proportion
 from nf.models import BLACK_BOX
-from nf.monitoring import IssuedSet, Observation, WatchedSuspect, Watchlist, append_history
+from nf.monitoring import IssuedSet, Ledger, Observation, WatchedSuspect, Watchlist, append_history
 from nf.stages.run import Run
 from nf.stages.watch import watch_verdicts
 from nf.verdict import Benchmark, Found
@@ -101,6 +101,23 @@ def test_a_watch_logs_corrected_outcomes_both_p_values_and_the_known_errors(run,
     assert metrics["benchmark.trained_accused.count"] == 2
     assert metrics["benchmark.thieves.prune.stolen"] == 50
     assert "SECRET" not in json.dumps([record.params, record.metrics, record.tags])
+
+
+def test_metrics_of_a_new_set_are_compared_with_those_of_the_one_before_if_both_are_of_a_scheme(run, monkeypatch):
+    logged, ledger = [], Ledger(run.layout.issued)
+    monkeypatch.setattr(tracking, "log", lambda experiment, record: logged.append(record))
+    monkeypatch.setattr(tracking, "_tags", lambda run: {"git_commit": "abc"})
+    monkeypatch.setattr(tracking, "_evaluation", lambda run, scheme, *files: RunRecord(scheme))
+    for number, (scheme, aruc) in enumerate([("akh", 0.5), ("akh", 0.75), ("naturalfinger", 0.25)]):
+        issued = IssuedSet(str(number) * 64, scheme, number, f"2026-11-0{number + 1}T03:00:00+00:00")
+        write_json(ledger.folder(issued.digest) / METRICS_FILE, {"aruc": aruc})
+        ledger.issue(issued)
+        tracking.log_refingerprint(run, issued)
+    first, same, other = logged
+    assert (list(first.metrics), list(same.metrics), list(other.metrics)) == ([], [("change.aruc", 0.25, 0)], [])
+    assert "change" not in {*first.tags, *same.tags}
+    assert other.tags["change"] == "none stated: the set before is of akh"
+    assert other.tags["previous_query_set"] == "1" * 64
 
 
 @pytest.mark.parametrize("box", [True, False])
