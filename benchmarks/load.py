@@ -156,10 +156,10 @@ def a_year(folder: Path) -> dict[str, Any]:
         watched = watchlist(address, WATCHED)
         for week in range(WEEKS):
             if week % WEEKS_A_SET == 0:
-                issued = issue(run, query_set(100, last, seed=week), week)
+                issue(run, query_set(100, last, seed=week), week)
             started = time.perf_counter()
             for suspect in watched.suspects:
-                watch_suspect(run, issued, suspect, folder)
+                watch_suspect(run, suspect, folder)
             asked = time.perf_counter()
             page = draw_watch(run, watched)
             asking.append(asked - started)
@@ -183,13 +183,13 @@ def many_watched(folder: Path) -> dict[str, Any]:
     """One run over a long watch list."""
     run = Run.open("smoke", params=ROOT / "params.yaml", out=folder)
     last = weights(10, 0)
-    issued = issue(run, query_set(100, last, seed=0), 0)
+    issue(run, query_set(100, last, seed=0), 0)
     spent, memory = [], []
     with serving(last) as address:
         watched = watchlist(address, MANY)
         for suspect in watched.suspects:
             started = time.perf_counter()
-            watch_suspect(run, issued, suspect, folder)
+            watch_suspect(run, suspect, folder)
             spent.append(time.perf_counter() - started)
             memory.append(held())
         started = time.perf_counter()

@@ -15,7 +15,7 @@ from flows.tasks import make_task  # noqa: E402
 from nf.core.config import load_profile  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.paths import Layout  # noqa: E402
-from nf.monitoring import Change, IssuedSet, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
+from nf.monitoring import Change, Ledger, Watchlist, load_watchlist, open_watched  # noqa: E402
 from nf.stages.issue import issue  # noqa: E402
 from nf.stages.run import Run  # noqa: E402
 from nf.stages.watch import (  # noqa: E402
@@ -61,8 +61,9 @@ def refingerprint(profile: str | None = None, scheme: str | None = None, seed: i
 def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None:
     """Verify every suspect of the list with the query set in use, draw their histories and announce changed verdicts.
 
-    Verdicts are corrected for the length of the list and for repeated sets. Who has seen the set stands in the ledger,
-    which DVC gets as after ``refingerprint``; MLflow gets a run.
+    Where a newer set takes its place meanwhile, the suspects that are left are asked with that one. Verdicts are
+    corrected for the length of the list and for repeated sets. Who has seen the set stands in the ledger, which DVC
+    gets as after ``refingerprint``; MLflow gets a run.
 
     Args:
         profile: profile of ``params.yaml``; by default the one that the file names.
@@ -73,20 +74,27 @@ def watch(profile: str | None = None, watchlist: str = "watchlist.yaml") -> None
     """
     run, path = _open(profile), ROOT / watchlist
     listed = load_watchlist(path)
-    issued = Ledger(run.layout.issued).current()
+    digest = Ledger(run.layout.issued).current().digest
     # What is amiss on the owner's side stops all before the first has seen a query.
-    benchmark_of(run, issued.digest)
+    benchmark_of(run, digest)
     watch_changes(run, listed)  # reads histories, and what was announced
     for suspect in listed.suspects:
         open_watched(suspect, path.parent)
     with run.lock_stage("watch"):
-        _watch(run, listed, issued, path.parent)
+        _watch(run, listed, digest, path.parent)
 
 
-def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None:
+def _watch(run: Run, listed: Watchlist, digest: str, folder: Path) -> None:
+    """``digest``: of the query set in use as the watch begins."""
     ask = make_task(watch_suspect, "ask", task_run_name="ask-{suspect.name}")
     for suspect in listed.suspects:
-        observation = ask(run, issued, suspect, folder)
+        observation = ask(run, suspect, folder)
+        if observation.query_set != digest:
+            get_run_logger().warning(
+                "the query set %s was retired while this watch was at work: from %s on, suspects are asked with %s",
+                *(digest[:16], suspect.name, observation.query_set[:16]),
+            )
+            digest = observation.query_set
         alone = observation.error or f"{observation.outcome} by this verdict alone, at {observation.score:.3f}"
         get_run_logger().info("%s: %s", suspect.name, alone)
     make_task(draw_watch, "draw")(run, listed)
@@ -100,12 +108,13 @@ def _watch(run: Run, listed: Watchlist, issued: IssuedSet, folder: Path) -> None
         try:
             make_task(_version, "dvc")(run.layout.issued)
         finally:
-            make_task(_log, "mlflow")(run, listed, issued)
+            make_task(_log, "mlflow")(run, listed)
 
 
-def _log(run: Run, listed: Watchlist, issued: IssuedSet) -> None:
+def _log(run: Run, listed: Watchlist) -> None:
     from flows.tracking import log_watch  # MLflow takes seconds to import
 
+    issued = Ledger(run.layout.issued).current()
     log_watch(run, issued, watch_verdicts(run, listed), benchmark_of(run, issued.digest))
 
 

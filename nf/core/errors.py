@@ -31,6 +31,10 @@ class ArtifactError(NFError):
     """Raised when a file that the project wrote earlier is missing, damaged or of another kind."""
 
 
+class RetiredSetError(ArtifactError):
+    """Raised when a query set is to be shown that a newer one has replaced since it was looked up."""
+
+
 class TrainingError(NFError):
     """Raised when training diverges or collapses."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from nf.core.errors import ArtifactError, ConfigError
+from nf.core.errors import ArtifactError, ConfigError, RetiredSetError
 from nf.core.files import open_lock, read_json, restore, write_sealed
 from nf.core.sections import parse_section
 
@@ -123,14 +123,15 @@ class Ledger:
             even_retired: whether to note that of a retired set, too, as the suspect sees it all the same.
 
         Raises:
-            ArtifactError: there is no such set, or it has been retired since it was looked up.
+            RetiredSetError: it has been retired since it was looked up, or there is no such set.
+            ArtifactError: the ledger is damaged or cannot be written.
         """
         with self._locked() as sets:
             for index, known in enumerate(sets):
                 if known.digest == digest and (even_retired or known.status != "retired"):
                     sets[index] = replace(known, seen_by={suspect: at, **known.seen_by})
                     return
-            raise ArtifactError(f"expected a query set that is not retired, got {digest[:16]}; use the newest one")
+            raise RetiredSetError(f"expected a query set that is not retired, got {digest[:16]}; use the newest one")
 
     @contextmanager
     def _locked(self) -> Iterator[list[IssuedSet]]:

@@ -1,10 +1,11 @@
 """Watching: every suspect of the list is sent the query set in use, and its history is kept and drawn."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from nf.core.errors import ArtifactError, SuspectError
+from nf.core.errors import ArtifactError, RetiredSetError, SuspectError
 from nf.core.files import read_json, write_sealed
 from nf.core.paths import METRICS_FILE, PAGE_FILE, VERDICTS_FILE
 from nf.core.queries import QuerySet
@@ -12,7 +13,6 @@ from nf.monitoring import (
     FORMER_OUTCOMES,
     Change,
     CorrectedVerdict,
-    IssuedSet,
     Ledger,
     Observation,
     WatchedSuspect,
@@ -35,23 +35,34 @@ _OUTCOMES = "outcomes"
 _MOVE = "move it away, and what was announced is announced again"
 
 
-def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: Path) -> Observation:
-    """Ask ``suspect`` with the issued set and add what comes of it to its history.
+def watch_suspect(run: Run, suspect: WatchedSuspect, folder: Path) -> Observation:
+    """Ask ``suspect`` with the query set in use and add what comes of it to its history.
 
-    The ledger notes that the suspect has seen the set before the first query is sent. A suspect that does not answer,
-    or not with sense, leaves a line in its history and no exception.
+    The ledger notes that the suspect has seen the set before the first query is sent. Where a newer set has taken its
+    place by then, the suspect is asked with that one. A suspect that does not answer, or not with sense, leaves a line
+    in its history and no exception.
 
     Args:
         run: profile and place of the artifacts.
-        issued: query set in use.
         suspect: entry of the watch list.
         folder: folder of the watch list.
 
     Raises:
-        ArtifactError: query set, ledger or history are damaged, or the set has been retired meanwhile.
+        ArtifactError: query set, ledger or history are damaged, or there is no set in use.
         ConfigError: the variable for the suspect's token is not set.
     """
-    ledger, at = Ledger(run.layout.issued), now()
+    ledger = Ledger(run.layout.issued)
+    observation = None
+    while observation is None:
+        with suppress(RetiredSetError):
+            observation = _ask(ledger, suspect, folder)
+    append_history(_history_path(run, suspect.name), observation)
+    return observation
+
+
+def _ask(ledger: Ledger, suspect: WatchedSuspect, folder: Path) -> Observation:
+    """What ``suspect`` answers to the set in use; raises ``RetiredSetError`` where that is retired before a query."""
+    issued, at = ledger.current(), now()
     queries = QuerySet.load(ledger.folder(issued.digest))
     check_card(queries)
     predictor = open_watched(suspect, folder)
@@ -64,7 +75,7 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
             before_queries=lambda: ledger.show(issued.digest, suspect.name, at),
         )
         verdict = decide(examined.answers, queries)
-        observation = Observation(
+        return Observation(
             at,
             issued.digest,
             score=verdict.score,
@@ -77,11 +88,10 @@ def watch_suspect(run: Run, issued: IssuedSet, suspect: WatchedSuspect, folder: 
             one_hot=verdict.one_hot,
         )
     except SuspectError as error:
-        observation = Observation(at, issued.digest, error=str(error))
-    append_history(_history_path(run, suspect.name), observation)
-    if isinstance(predictor, ServedSuspect):
-        predictor.finish()
-    return observation
+        return Observation(at, issued.digest, error=str(error))
+    finally:
+        if isinstance(predictor, ServedSuspect):
+            predictor.close()
 
 
 def benchmark_of(run: Run, digest: str) -> Benchmark:

@@ -28,10 +28,9 @@ def open_run(folder):
 def watch(folder, address):
     """What the flow does, but for Prefect, DVC, MLflow and whom it tells."""
     run, listed = open_run(folder), watchlist(address, 1)
-    issued = Ledger(run.layout.issued).current()
     with run.lock_stage("watch"):
         for suspect in listed.suspects:
-            watch_suspect(run, issued, suspect, folder)
+            watch_suspect(run, suspect, folder)
         draw_watch(run, listed)
         for change in watch_changes(run, listed):
             mark_announced(run, change)

@@ -25,7 +25,7 @@ def done(monkeypatch):
             names.append(name)
             if name in failing:
                 raise NFError(f"{name} failed")
-            return SimpleNamespace(digest="abc", outcome="stolen", error=None, score=1.0)
+            return SimpleNamespace(digest="abc", query_set="abc", outcome="stolen", error=None, score=1.0)
 
         return work
 
@@ -77,6 +77,25 @@ def test_who_has_seen_the_set_is_versioned_unless_a_file_is_damaged(done, monkey
     with pytest.raises(NFError, match=f"{failing} failed") if failing else nullcontext():
         operations.watch.fn()
     assert done[0] == steps
+
+
+def test_a_set_that_is_retired_meanwhile_ends_no_watch_and_is_said_once(monkeypatch, caplog):
+    listed = SimpleNamespace(suspects=[SimpleNamespace(name=name) for name in ("shop", "bank", "mall")])
+    sets, done = {"shop": "old", "bank": "new", "mall": "new"}, []
+
+    def ask(run, suspect, folder):
+        return SimpleNamespace(query_set=sets[suspect.name], outcome="stolen", error=None, score=1.0)
+
+    monkeypatch.setattr(
+        operations, "make_task", lambda _, name, **options: ask if name == "ask" else lambda *_: done.append(name)
+    )
+    monkeypatch.setattr(operations, "watch_changes", lambda run, listed: [])
+    monkeypatch.setattr(operations, "get_run_logger", lambda: logging.getLogger())
+    operations._watch(SimpleNamespace(layout=SimpleNamespace(issued=Path("issued"))), listed, "old", Path())
+    assert done == ["draw", "dvc", "mlflow"]
+    (line,) = caplog.messages
+    assert line.startswith("the query set old was retired while this watch was at work: ")
+    assert line.endswith("from bank on, suspects are asked with new")
 
 
 def test_errors_that_nobody_counted_stop_all_before_a_suspect_sees_a_query(done, monkeypatch):

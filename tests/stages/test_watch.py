@@ -11,7 +11,7 @@ from nf.core.errors import ArtifactError, ConfigError
 from nf.core.files import read_json, write_json
 from nf.core.paths import METRICS_FILE
 from nf.core.queries import QuerySet
-from nf.monitoring import IssuedSet, Ledger, Observation, WatchedSuspect, Watchlist, append_history
+from nf.monitoring import IssuedSet, Ledger, Observation, WatchedSuspect, Watchlist, append_history, read_history
 from nf.stages.run import Run
 from nf.stages.watch import benchmark_of, draw_watch, mark_announced, watch_changes, watch_suspect
 
@@ -35,22 +35,21 @@ def test_what_is_amiss_on_the_owners_side_spends_no_queries(tmp_path, monkeypatc
         raise FileNotFoundError
 
     monkeypatch.setattr("tempfile.gettempdir", full)
-    run, issued = issue(tmp_path, threshold)
+    run = issue(tmp_path, threshold)
     with pytest.raises(error, match=message):
-        watch_suspect(run, issued, suspect, tmp_path)
+        watch_suspect(run, suspect, tmp_path)
     assert Ledger(run.layout.issued).current().status == "fresh"
 
 
-def issue(folder, threshold):
-    """A run with a query set in use, and that set."""
+def issue(folder, threshold, seed=0):
+    """A run with a query set in use, which differs with the seed."""
     run = Run.open("smoke", params=PARAMS, out=folder)
     ledger = Ledger(run.layout.issued)
     card = {"scheme": "naturalfinger", "threshold": threshold}
-    queries = QuerySet(np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2, np.int64), np.ones(2, np.int64), card)
+    queries = QuerySet(np.full((2, 1, 4, 4), seed, np.uint8), np.zeros(2, np.int64), np.ones(2, np.int64), card)
     queries.save(ledger.folder(queries.digest))
-    issued = IssuedSet(queries.digest, "naturalfinger", 0, ISSUED_AT)
-    ledger.issue(issued)
-    return run, issued
+    ledger.issue(IssuedSet(queries.digest, "naturalfinger", seed, ISSUED_AT))
+    return run
 
 
 @contextmanager
@@ -77,14 +76,35 @@ def breaking_server(look):
 
 def test_the_ledger_knows_of_a_suspect_before_the_first_request_reaches_it(tmp_path):
     """Also if no answer comes: what has left the house is spent."""
-    run, issued = issue(tmp_path, 0.5)
+    run = issue(tmp_path, 0.5)
     ledger, seen = Ledger(run.layout.issued), []
     with breaking_server(lambda: seen.append(set(ledger.current().seen_by))) as address:
-        observation = watch_suspect(run, issued, WatchedSuspect("shop", address=address), tmp_path)
+        observation = watch_suspect(run, WatchedSuspect("shop", address=address), tmp_path)
     assert seen == [{"shop"}]
     assert observation.outcome is None
     assert "500" in observation.error
     assert set(ledger.current().seen_by) == {"shop"}
+
+
+def test_a_suspect_is_asked_with_the_new_set_where_the_old_one_is_retired_before_the_first_query(tmp_path, monkeypatch):
+    """As while control images were asked; it never sees the old set."""
+    run = issue(tmp_path, 0.5)
+    ledger, looked_up = Ledger(run.layout.issued), []
+
+    def check(queries):
+        looked_up.append(queries.digest)
+        if len(looked_up) == 1:
+            issue(tmp_path, 0.5, seed=1)
+
+    monkeypatch.setattr("nf.stages.watch.check_card", check)
+    with breaking_server(lambda: None) as address:
+        observation = watch_suspect(run, WatchedSuspect("shop", address=address), tmp_path)
+    old, new = ledger.sets()
+    assert looked_up == [old.digest, new.digest]
+    assert (old.status, dict(old.seen_by)) == ("retired", {})
+    assert set(new.seen_by) == {"shop"}
+    assert read_history(run.layout.watch / "shop.jsonl") == (observation,)
+    assert observation.query_set == new.digest
 
 
 LEVELS = Levels(0.01, 0.05)
