@@ -1,6 +1,7 @@
 """The four disjoint splits: A (the owner's), B (everyone else's), fine-tune (a thief's) and test (accuracy only)."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -125,20 +126,25 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         seed: the profile's seed, from which every random choice of images derives its own.
 
     Raises:
-        DataError: a source cannot be read, a class has too few images for four splits, or nobody else has others.
+        DataError: a source cannot be read, a class has too few images for four splits or is left with too few by a
+            limit, or nobody else has others.
     """
     read = partial(read_source, image_size=config.image_size, channels=config.channels)
     raw = read(config.source, seed=derive_seed(seed, "data"))
     test_part = None if raw.test is None else _drop_repeats(raw.test, "test")
     raw = hold_back(replace(raw, train=_drop_repeats(raw.train, "training"), test=test_part))
+    split, limit = partial(_split, names=raw.class_names), partial(_limit_classes, names=raw.class_names)
     if raw.test is None:
-        train, test = _split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
+        train, test = split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
     else:
         train, test = raw.train, raw.test
-    train = _limit(train, config.source.images, derive_seed(seed, "data", "limit-train"))
-    test = _limit(test, config.source.test_images, derive_seed(seed, "data", "limit-test"))
+    least = 2 if config.others is None else 1  # as it is halved
+    limit_seed = derive_seed(seed, "data", "limit-train")
+    train = limit(train, config.source.images, limit_seed, least=least, key="data.source.images")
+    limit_seed = derive_seed(seed, "data", "limit-test")
+    test = limit(test, config.source.test_images, limit_seed, least=2, key="data.source.test_images")
     if config.others is None:
-        a, b = _split(train, 0.5, derive_seed(seed, "data", "halves"))
+        a, b = split(train, 0.5, derive_seed(seed, "data", "halves"))
     else:
         others = read(config.others, seed=derive_seed(seed, "data", "others"), key="data.others")
         if others.class_names != raw.class_names:
@@ -148,11 +154,12 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         remaining = _without(others.train, raw.train, *([raw.test] if raw.test is not None else []))
         if not len(remaining):
             raise DataError("data.others: expected images that data.source does not have, got the same")
-        a, b = train, _limit(remaining, config.others.images, derive_seed(seed, "data", "limit-others"))
-    finetune, held_out = _split(test, 0.5, derive_seed(seed, "data", "test-halves"))
+        limit_seed = derive_seed(seed, "data", "limit-others")
+        a, b = train, limit(remaining, config.others.images, limit_seed, least=1, key="data.others.images")
+    finetune, held_out = split(test, 0.5, derive_seed(seed, "data", "test-halves"))
     own_seed = derive_seed(seed, "data", "knockoff")
     transfer = read(config.knockoff, seed=own_seed, key="data.knockoff", labelled=False).train
-    transfer = _limit(transfer, config.knockoff.images, derive_seed(seed, "data", "limit-knockoff"), stratified=False)
+    transfer = _limit(transfer, config.knockoff.images, derive_seed(seed, "data", "limit-knockoff"))
     parts = {"A": a, "B": b, "finetune": finetune, "test": held_out, KNOCKOFF: transfer}
     pixels = np.concatenate([a.images, b.images])
     mean, std = (function(pixels, axis=(0, 2, 3), dtype=np.float64) / 255 for function in (np.mean, np.std))
@@ -166,7 +173,9 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     )
 
 
-def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
+def _split(
+    data: LabelledImages, fraction: float, seed: int, *, names: Sequence[str]
+) -> tuple[LabelledImages, LabelledImages]:
     from sklearn.model_selection import train_test_split
 
     try:
@@ -174,7 +183,9 @@ def _split(data: LabelledImages, fraction: float, seed: int) -> tuple[LabelledIm
             np.arange(len(data)), train_size=fraction, stratify=data.labels, random_state=seed % 2**32
         )
     except ValueError as error:
-        raise DataError(f"cannot split {len(data)} images by class: {error}") from error
+        counts = np.bincount(data.labels, minlength=len(names))
+        least = f"of which {names[int(counts.argmin())]!r} has {counts.min() or 'none'}"
+        raise DataError(f"cannot split {len(data)} images by class, {least}: {error}") from error
     return data.take(np.sort(first)), data.take(np.sort(second))
 
 
@@ -221,12 +232,34 @@ def _without(data: LabelledImages, *others: LabelledImages) -> LabelledImages:
     return data if len(kept) == len(data) else data.take(np.array(kept, dtype=np.int64))
 
 
-def _limit(data: LabelledImages, count: int | None, seed: int, *, stratified: bool = True) -> LabelledImages:
+def _limit_classes(
+    data: LabelledImages, count: int | None, seed: int, *, names: Sequence[str], least: int, key: str
+) -> LabelledImages:
+    """At most ``count`` images, of each class as large a share as before where that can be.
+
+    Raises:
+        DataError: ``least`` images of some class are not left; ``key`` is what set the limit.
+    """
     if count is None or count >= len(data):
         return data
+    before = np.bincount(data.labels, minlength=len(names))
+    classes = np.count_nonzero(before)
     # What is left out must hold every class, too; where it is fewer images than that, their classes matter little.
-    if stratified and len(data) - count >= len(np.unique(data.labels)):
-        return _split(data, count / len(data), seed)[0]
+    stratified = min(count, len(data) - count) >= classes
+    kept = _split(data, count / len(data), seed, names=names)[0] if stratified else _limit(data, count, seed)
+    after = np.bincount(kept.labels, minlength=len(names))
+    few = min(np.flatnonzero(before).tolist(), key=lambda label: (after[label], before[label]))
+    if after[few] < least:
+        raise DataError(
+            f"{key}: expected a limit that leaves at least {least} images of every class, got {count}, which leaves "
+            f"{after[few] or 'none'} of the {before[few]} of {names[few]!r}; raise it, or take it out"
+        )
+    return kept
+
+
+def _limit(data: LabelledImages, count: int | None, seed: int) -> LabelledImages:
+    if count is None or count >= len(data):
+        return data
     return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
 
 

@@ -640,6 +640,9 @@ def test_too_few_images_for_four_splits(tmp_path):
     config = DataConfig(SourceConfig("parquet", train=str(tmp_path / "train.parquet")), SCRIBBLES, 32, 3)
     with pytest.raises(DataError, match="cannot split 3 images by class"):
         prepare_splits(config, seed=0)
+    write_parquet(tmp_path / "train.parquet", count=24, labels=[0, 1] * 11 + [2, 0])
+    with pytest.raises(DataError, match="cannot split 24 images by class, of which 'frog' has 1: "):
+        prepare_splits(config, seed=0)
 
 
 def two_parts(folder, **limits):
@@ -659,6 +662,25 @@ def test_limits_cut_the_parts_down(tmp_path):
         "test": 6,
         "knockoff": 40,
     }
+
+
+@pytest.mark.parametrize(
+    ("part", "limits", "message"),
+    [
+        ("a", {"images": 6}, "source.images: .* at least 2 images of every class, got 6, which leaves none"),
+        ("a", {"images": 2}, "source.images: .* at least 2 images of every class, got 2, which leaves none"),
+        ("test", {"test_images": 6}, "source.test_images: .* at least 2 .*, got 6, which leaves none"),
+        ("others", {"images": 6}, "others.images: .* at least 1 .*, got 6, which leaves none"),
+    ],
+)
+def test_a_class_that_a_limit_empties_is_named(part, limits, message, tmp_path):
+    """Shares are kept, and a tenth of two images is none."""
+    source = two_parts(tmp_path)
+    write_parquet(tmp_path / f"{part}.parquet", count=60, labels=[0, 1] * 29 + [2, 2], seed=9)
+    others = SourceConfig("parquet", train=str(tmp_path / "others.parquet"), **limits) if part == "others" else None
+    own = source if others else replace(source, **limits)
+    with pytest.raises(DataError, match=rf"^data\.{message} of the 2 of 'frog'; raise it, or take it out$"):
+        prepare_splits(DataConfig(own, SCRIBBLES, 32, 3, others=others), seed=0)
 
 
 @pytest.mark.parametrize("count", [57, 58, 59, 60])
