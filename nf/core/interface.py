@@ -54,7 +54,7 @@ class Interface:
         labels: the suspect's names of the owner's classes, in the owner's order.
         offset: the suspect's number of the owner's first class.
         classes: the owner's class for each of the suspect's, -1 for those that the owner does not have; in the place of
-            ``offset``.
+            ``offset``. One alone, of the owner's two, is that whose score or probability is the only output.
     """
 
     size: tuple[int, ...] | None = None
@@ -127,6 +127,10 @@ class Interface:
     def outputs_for(self, classes: int) -> int:
         """Number of its classes, as far as is stated, where the owner has so many ``classes``."""
         return len(self.classes) if self.classes is not None else (self.offset or 0) + classes
+
+    def one_of(self, classes: int) -> int | None:
+        """The class whose score is all that it answers with, where the owner has two ``classes``; else ``None``."""
+        return self.classes[0] if classes == 2 and self.classes is not None and len(self.classes) == 1 else None
 
     def to_json(self) -> dict[str, Any]:
         """``stated`` with lists for tuples, which ``parse_section`` takes again."""

@@ -40,7 +40,7 @@ class OutsideClassifier(Classifier):
 
     Args:
         network: network from (N, C, H, W) float32 to (N, ``num_classes``) scores of the interface's ``kind``, logits by
-            default, or to an object with ``logits``.
+            default, or to an object with ``logits``; (N, 1) or (N,) where ``interface.classes`` has one of two alone.
         interface: how it is asked; what is not stated there is as for this project's models.
         num_classes: number of logits.
         mean: mean of each channel in units of the [0, 1] range, where ``interface`` has no scale of its own.
@@ -94,7 +94,7 @@ class OutsideClassifier(Classifier):
         # Modules come in the order in which they were made, which may be head first.
         outputs = self._interface.outputs_for(self._num_classes)
         layers = [layer for layer in layers if layer.out_features == outputs] or layers
-        if not layers or layers[-1].out_features < self._num_classes:
+        if not layers or layers[-1].out_features < min(outputs, self._num_classes):
             raise ConfigError("own: expected a network that ends in a linear layer, to train that layer alone")
         return layers[-1]
 
@@ -117,7 +117,10 @@ class OutsideClassifier(Classifier):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) float32 in [0, 1] -> (N, ``num_classes``) logits."""
         answer = self.network(self.prepared(x))
-        logits = _as_logits(logits_of(answer), self._interface.kind)
+        scores = logits_of(answer)
+        if self._interface.one_of(self._num_classes) is not None:
+            scores = _both(scores, self._interface.kind)
+        logits = _as_logits(scores, self._interface.kind)
         return logits if self.order is None else logits[:, self.order]
 
 
@@ -168,6 +171,31 @@ def open_network(config: NetworkConfig, num_classes: int, in_channels: int) -> n
         ConfigError: there is no such network, its package is not installed, or it cannot be called.
         ArtifactError: the weights cannot be read, or are another network's.
     """
+    network = _made(config, num_classes, in_channels)
+    if config.weights is None:
+        return network
+    try:
+        load_checkpoint(network, Path(config.weights))
+    except ArtifactError:
+        single = _with_one_output(config, in_channels) if num_classes == 2 else None
+        if single is None:
+            raise
+        return single
+    return network
+
+
+def _with_one_output(config: NetworkConfig, in_channels: int) -> nn.Module | None:
+    """The network with one output, as two classes may have; ``None`` where the weights do not fit that either."""
+    try:
+        network = _made(config, 1, in_channels)
+        load_checkpoint(network, Path(str(config.weights)))
+    except (ArtifactError, ConfigError):
+        return None
+    return network
+
+
+def _made(config: NetworkConfig, num_classes: int, in_channels: int) -> nn.Module:
+    """The bare network that ``config`` names, with weights of its own."""
     kind, name = config.kind, config.open.partition(":")[2]
     try:
         network = _FACTORIES[kind](config.open if kind == "python" else name, num_classes, in_channels)
@@ -181,8 +209,6 @@ def open_network(config: NetworkConfig, num_classes: int, in_channels: int) -> n
         ) from error
     if not isinstance(network, nn.Module):
         raise ConfigError(f"{config.open}: expected a torch.nn.Module, got {type(network).__name__}")
-    if config.weights is not None:
-        load_checkpoint(network, Path(config.weights))
     return network
 
 
@@ -323,6 +349,9 @@ def _class_order(interface: Interface, num_classes: int) -> Tensor | None:
     Raises:
         ConfigError: a class of the owner's has no place.
     """
+    single = interface.one_of(num_classes)
+    if single is not None:
+        return torch.tensor([0, 1] if single == 1 else [1, 0])
     if interface.classes is not None:
         own = {label: place for place, label in enumerate(interface.classes) if label >= 0}
         missing = sorted(set(range(num_classes)) - set(own))
@@ -335,6 +364,12 @@ def _class_order(interface: Interface, num_classes: int) -> Tensor | None:
     if interface.offset is not None:
         return torch.arange(interface.offset, interface.offset + num_classes)
     return None
+
+
+def _both(scores: Tensor, kind: Kind | None) -> Tensor:
+    """Scores (N, 2) of two classes where there is one alone, in the second place; see ``nf.suspects.interpret``."""
+    known = scores.reshape(-1, 1)
+    return torch.cat([1 - known if kind == "probabilities" else torch.zeros_like(known), known], 1)
 
 
 def _as_logits(scores: Tensor, kind: Kind | None) -> Tensor:

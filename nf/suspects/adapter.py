@@ -369,8 +369,8 @@ class Speaker:
             return found
         if isinstance(found, int) and not isinstance(found, bool):
             return np.array([found], np.int64)
-        if isinstance(found, float) and found.is_integer() and abs(found) < _MOST:
-            return np.array([int(found)], np.int64)
+        if isinstance(found, float) and abs(found) < _MOST:  # a class, or the score of the second of two
+            return np.array([found], np.float64)
         pairs = self._pairs(found, how)
         if pairs is not None:
             return pairs
@@ -389,7 +389,7 @@ class Speaker:
     def _alone(self, found: Any, how: Interface) -> Any:
         """The class in an object that has no score; what was ``found`` if it is something else."""
         name, score = self._keys(found, how) if isinstance(found, Mapping) else (None, None)
-        if name is None or score is not None or not isinstance(found[name], str | int):
+        if name is None or score is not None or not isinstance(found[name], str | int | float):
             return found
         numbers = sum(isinstance(value, int | float) for value in found.values())
         return found[name] if isinstance(found[name], str) or len(found) == 1 or numbers < len(found) else found
@@ -443,7 +443,9 @@ def _is_excuse(whole: Any) -> bool:
 
 def _is_pair(found: Any) -> bool:
     """Whether these are a class and its score."""
-    return isinstance(found, list) and len(found) == 2 and isinstance(found[0], str | int)
+    if not (isinstance(found, list) and len(found) == 2):
+        return False
+    return isinstance(found[0], str | int) or (isinstance(found[0], float) and found[0].is_integer())
 
 
 def _is_ranking(found: Any) -> bool:

@@ -1,7 +1,9 @@
 """A suspect's answers on their way out: which of the owner's classes they mean."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +19,7 @@ Raw = NDArray[Any] | Sequence[Any]
 
 _SHOWN = 60  # characters of a name
 _MOST_CLASSES = 1 << 31
+_NUMBER = re.compile(r"([0-9]{1,9})(?:\.0*)?")  # of a class, also where a float was written
 
 
 def choose(raws: Mapping[str, Raw], how: Interface) -> Raw:
@@ -77,16 +80,16 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     if not isinstance(raw, np.ndarray):
         raise SuspectError(f"expected {kind} as numbers, got {type(raw).__name__}")
     if kind == "labels":
-        if raw.dtype.kind in "iu" and raw.ndim == 2:  # top-k, the best first
-            raw = raw[:, 0]
-        labels = _whole(_squeezed(raw, 1))
+        labels = whole(_squeezed(raw, 1))
+        if labels.dtype.kind in "iu" and labels.ndim == 2:  # top-k, the best first
+            labels = labels[:, 0]
         unsure = labels == NO_CLASS
         labels = check_answers(np.where(unsure, 0, labels) if labels.dtype.kind == "i" else labels, "labels", count)
         mapped = np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64)
         return Answers(np.where(unsure, NO_CLASS, mapped))
     if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
         raw = raw.astype(np.float32)
-    scores = _squeezed(raw, 2)
+    scores, how = _both(_squeezed(raw, 2), how, num_classes)
     if kind == "logits":
         scores = _finite(scores)
     scores = check_answers(scores, "probabilities" if kind == "probabilities" else "logits", count)
@@ -109,9 +112,27 @@ def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:
     return cast(NDArray[Any], raw.reshape(shape))
 
 
-def _whole(labels: NDArray[Any]) -> NDArray[Any]:
+def is_one_score(raw: NDArray[Any], num_classes: int | None) -> bool:
+    """Whether answers are a float for each image, (N,) or (N, 1), which of two classes may be the score of one."""
+    return num_classes == 2 and raw.dtype.kind == "f" and (raw.ndim == 1 or raw.shape[1:] == (1,))
+
+
+def _both(scores: NDArray[Any], how: Interface, num_classes: int | None) -> tuple[NDArray[Any], Interface]:
+    """``scores`` of two classes, and ``how`` to read them, where there is one of them alone: the second's if not said.
+
+    The other class has what is left of the probability, or the score 0.
+    """
+    label = 1 if how.classes is None else how.one_of(2)
+    if label is None or not is_one_score(scores, num_classes):
+        return scores, how
+    known = scores.reshape(-1, 1)
+    other = 1 - known if how.kind == "probabilities" else np.zeros_like(known)
+    return np.hstack([other, known]), replace(how, classes=(1 - label, label), offset=None)
+
+
+def whole(labels: NDArray[Any]) -> NDArray[Any]:
     """Labels that came as floats as integers, where they are whole."""
-    if labels.dtype.kind == "f" and labels.ndim == 1 and np.isfinite(labels).all():
+    if labels.dtype.kind == "f" and np.isfinite(labels).all():
         rounded = np.rint(labels)
         if (rounded == labels).all() and np.abs(labels).max(initial=0) < _MOST_CLASSES:
             return np.asarray(rounded, np.int64)
@@ -144,7 +165,7 @@ def _ranked(raw: Raw, how: Interface, num_classes: int | None) -> Answers:
     for index, answer in enumerate(raw):
         try:
             pairs = list(answer.items()) if isinstance(answer, Mapping) else list(answer)
-            scores = [(str(name) if isinstance(name, str) else int(name), float(score)) for name, score in pairs]
+            scores = [(name, float(score)) for name, score in pairs]
         except (TypeError, ValueError, OverflowError):
             raise SuspectError(f"expected pairs of class and score, got {shown(answer)}") from None
         if not all(math.isfinite(score) for _, score in scores):
@@ -170,15 +191,18 @@ def _class_of(name: Any, how: Interface, num_classes: int | None) -> int:
         if how.labels is not None:
             known = {plain_name(label): index for index, label in enumerate(how.labels)}
             return known.get(plain, NO_CLASS)
-        if not (plain.isascii() and plain.isdigit() and len(plain) < 10):
+        written = _NUMBER.fullmatch(plain)
+        if written is None:
             raise SuspectError(
                 f"expected numbers of classes, got the name {name[:_SHOWN]!r}; say with labels which names there are"
             )
-        return _mapped(int(plain), how, num_classes)
+        return _mapped(int(written[1]), how, num_classes)
     try:
         number = int(name)
     except (TypeError, ValueError, OverflowError):
         raise SuspectError(f"expected the number or name of a class, got {shown(name)}") from None
+    if number != name:
+        raise SuspectError(f"expected numbers of classes, got the fraction {shown(name)}")
     if abs(number) >= _MOST_CLASSES:
         raise SuspectError(f"expected numbers of classes, got {shown(number)}")
     return _mapped(number, how, num_classes)

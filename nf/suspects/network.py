@@ -145,6 +145,7 @@ class Network(ABC):
         fixed = port.shape[0] if how.batch is not False and port.shape else None
         size = 1 if how.batch is False else self._batch(images, how, fixed)
         batches: list[list[Raw]] = []
+        sizes: list[int] = []
         for start in range(0, len(images), size):
             given = prepare(images[start : start + size], how)
             self._check_shape(port, given, how, images)
@@ -152,11 +153,15 @@ class Network(ABC):
                 # With the last image again, as a network need not have an answer to a black one.
                 given = np.concatenate([given, np.repeat(given[-1:], fixed - len(given), axis=0)])
             batches.append(self._answer(given[0] if how.batch is False else given, port, wanted, how.fill))
-        return {
+            sizes.append(len(given))
+        found = {
             output.name: joined
             for output, answers in zip(wanted, zip(*batches, strict=True), strict=True)
-            if (joined := _joined(answers, len(images), how.batch is False)) is not None
+            if (joined := _joined(answers, sizes, len(images), how.batch is False)) is not None
         }
+        if wanted and not found:
+            raise SuspectError(f"{self.path}: {_unlike(wanted, batches[0], sizes[0])}")
+        return found
 
     def _batch(self, images: Images, how: Interface, fixed: int | None) -> int:
         """How many images are sent at once: as many as the file wants, or fewer of large images than of small ones.
@@ -303,8 +308,14 @@ class NetworkSuspect:
             raise SuspectError(f"{self._path}: {error}") from None
 
 
-def _joined(answers: tuple[Any, ...], count: int, single: bool) -> Raw | None:
+def _joined(answers: tuple[Any, ...], sizes: list[int], count: int, single: bool) -> Raw | None:
     """One output's answers to all batches together; ``None`` for what is no answer to each image.
+
+    Args:
+        answers: to each batch.
+        sizes: number of images in each batch.
+        count: number of images without what fills the last batch.
+        single: whether images went out without a batch.
 
     Raises:
         SuspectError: the number of classes changed.
@@ -312,7 +323,9 @@ def _joined(answers: tuple[Any, ...], count: int, single: bool) -> Raw | None:
     if all(isinstance(answer, np.ndarray) for answer in answers):
         # A network for one image answers without a batch, or with one of 1.
         arrays = [np.asarray(answer)[None] if single else np.asarray(answer) for answer in answers]
-        if any(array.ndim == 0 for array in arrays):
+        if max(sizes) > 1 and all(array.shape[:2] == (1, size) for array, size in zip(arrays, sizes, strict=True)):
+            arrays = [array[0] for array in arrays]  # (1, N, C)
+        if any(array.shape[:1] != (size,) for array, size in zip(arrays, sizes, strict=True)):
             return None
         shapes = {array.shape[1:] for array in arrays}
         if len(shapes) > 1:
@@ -321,8 +334,6 @@ def _joined(answers: tuple[Any, ...], count: int, single: bool) -> Raw | None:
             )
             raise SuspectError(f"expected {first} classes, got {other}")
         whole = np.concatenate(arrays)[:count]
-        if len(whole) != count:
-            return None
         if whole.ndim > 2:  # (N, C, 1, 1), (N, 1, C): every dimension of one is another name for none
             whole = whole.reshape(count, *(size for size in whole.shape[1:] if size != 1))
         return cast(Raw, [str(name) for name in whole.ravel()]) if whole.dtype.kind == "O" else whole
@@ -330,6 +341,17 @@ def _joined(answers: tuple[Any, ...], count: int, single: bool) -> Raw | None:
         maps = [item for answer in answers for item in answer][:count]
         return maps if len(maps) == count and all(isinstance(item, dict) for item in maps) else None
     return None
+
+
+def _unlike(wanted: list[Port], answers: list[Raw], size: int) -> str:
+    """What outputs hold that have no answer for each image of a batch of ``size``, and what to do."""
+    arrays = {port.name: answer for port, answer in zip(wanted, answers, strict=True) if isinstance(answer, np.ndarray)}
+    came = [f"{printable(repr(name))[:_SHOWN]} of {raw.dtype} and shape {raw.shape}" for name, raw in arrays.items()]
+    turned = any(raw.ndim > 1 and raw.shape[1] == size for raw in arrays.values())
+    return (
+        f"expected an output of shape ({size}, classes) for {size} images, got {', '.join(came) or 'none of numbers'}; "
+        f"export it {'transposed, ' if turned else ''}with an answer for each image along the first dimension"
+    )
 
 
 def one_line(error: Exception) -> str:

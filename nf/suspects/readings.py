@@ -13,7 +13,7 @@ from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.core.printing import printable
 from nf.suspects.answers import look_like_probabilities
-from nf.suspects.interpret import Raw, check_count, choose, interpret
+from nf.suspects.interpret import Raw, check_count, choose, interpret, is_one_score, whole
 
 PER_CLASS = 4
 """Control images of each class without which an order of classes is not looked for."""
@@ -82,7 +82,7 @@ def read(
             reasons[output] = str(error)
             continue
         named = how if len(raws) == 1 else Interface(output_name=output).over(how)
-        for kind in _kinds(raw, how, reorder=reorder):
+        for kind in _kinds(raw, how, num_classes, reorder=reorder):
             one = Interface.of(kind=kind).over(named)
             maps = (
                 [_reordered(raw, one, labels, num_classes, names)] if reorder else _maps(raw, one, num_classes, names)
@@ -104,7 +104,7 @@ def read(
 def _form(raw: Raw) -> str:
     if not isinstance(raw, np.ndarray):
         return "names" if len(raw) and isinstance(raw[0], str | bytes) else "classes with scores"
-    return f"{raw.dtype} and shape (N, {', '.join(map(str, raw.shape[1:]))})"
+    return f"{raw.dtype} and shape ({', '.join(['N', *map(str, raw.shape[1:])])})"
 
 
 def _reading(how: Interface, answers: Answers, labels: NDArray[np.int64]) -> Reading:
@@ -115,14 +115,14 @@ def _reading(how: Interface, answers: Answers, labels: NDArray[np.int64]) -> Rea
     return Reading(how, int((answers.labels == labels).sum()), sureness, answers)
 
 
-def _kinds(raw: Raw, how: Interface, *, reorder: bool) -> list[str]:
+def _kinds(raw: Raw, how: Interface, num_classes: int, *, reorder: bool) -> list[str]:
     """What answers may be, the likeliest first; of distances no order of classes is looked for."""
     if how.kind is not None:
         return [how.kind]
     if not isinstance(raw, np.ndarray):
         return ["names"] if isinstance(raw[0], str | bytes) else ["top-k"]
     if raw.ndim == 1 or raw.shape[1:] == (1,):
-        return ["labels"]
+        return ["labels", "probabilities", "logits"] if is_one_score(raw, num_classes) else ["labels"]
     if raw.ndim != 2:
         return []
     if raw.dtype.kind in "iu":
@@ -130,7 +130,8 @@ def _kinds(raw: Raw, how: Interface, *, reorder: bool) -> list[str]:
     scores = np.nan_to_num(raw.astype(np.float64), posinf=2, neginf=2)
     if look_like_probabilities(scores):
         return ["probabilities"]
-    return ["logits"] if reorder else ["logits", "distances"]
+    ranked = ["labels"] if whole(raw).dtype.kind in "iu" else []
+    return ["logits", *([] if reorder else ["distances"]), *ranked]
 
 
 def _maps(raw: Raw, how: Interface, num_classes: int, names: tuple[str, ...]) -> list[Interface]:
@@ -138,6 +139,8 @@ def _maps(raw: Raw, how: Interface, num_classes: int, names: tuple[str, ...]) ->
     stated = how.offset is not None or how.classes is not None or how.labels is not None
     if stated:
         return [how]
+    if isinstance(raw, np.ndarray) and how.kind != "labels" and is_one_score(raw, num_classes):
+        return [Interface(classes=(label,)).over(how) for label in (1, 0)]
     found = [how, *(Interface(offset=offset).over(how) for offset in (0, 1))]
     if how.kind in ("names", "top-k") and names:
         found.append(Interface(labels=names).over(how))

@@ -27,9 +27,11 @@ from nf.owner.images import find_images
 from nf.owner.pilot import Pilot
 from nf.stages.fingerprint import owners_splits
 from nf.stages.graph import Wanted, all_parts, select
+from nf.stages.prepare import prepare
 from nf.stages.run import Run
-from nf.zoo import fingerbench
-from tests.owner.conftest import CLASSES, draw, write_folder
+from nf.stages.zoo import plan_zoo, source_opener
+from nf.zoo import ModelBuilder, fingerbench
+from tests.owner.conftest import CLASSES, draw, small, train_outside, write_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -435,6 +437,65 @@ def test_an_exported_program_and_arrays(owner, project):
     assert (profile.data.source.kind, profile.zoo.own.trainable) == ("arrays", False)
     assert "without --test, control images come from those, too" in result.output
     assert len(profile.zoo.own.digest) == 64
+
+
+@pytest.fixture(scope="module")
+def two_classes(tmp_path_factory):
+    """Images of two classes, and a network with one output that was trained on them."""
+    root = tmp_path_factory.mktemp("two")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = small(1)
+        for place, count, seed in (("images/train", 160, 1), ("images/test", 80, 2)):
+            images, labels = draw(count, seed, 16)
+            write_folder(root / place, images[labels < 2], labels[labels < 2], ("no", "yes"))
+            if seed == 1:
+                train_outside(Both(network), images[labels < 2], labels[labels < 2])
+    torch.save(network.state_dict(), root / "model.pt")
+    batch = {0: torch.export.Dim("batch", min=1, max=4096)}
+    for name, ending in (("sigmoid", [nn.Sigmoid()]), ("flat", [nn.Flatten(0)])):
+        whole = nn.Sequential(network, *ending).eval()
+        program = torch.export.export(whole, (torch.zeros(2, 3, 16, 16),), dynamic_shapes=(batch,))
+        torch.export.save(program, root / f"{name}.pt2")
+        torch.onnx.export(program, f=root / f"{name}.onnx", dynamo=True, external_data=False, verbose=False)
+    return root
+
+
+class Both(nn.Module):
+    """What the loss of two classes makes of one logit."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        second = self.network(x)
+        return torch.cat([torch.zeros_like(second), second], 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("tests.owner.conftest:small", "logits"),
+        ("sigmoid.onnx", "probabilities"),
+        ("flat.onnx", "logits"),
+        ("sigmoid.pt2", "probabilities"),
+    ],
+)
+def test_a_model_with_one_output_for_two_classes(two_classes, project, model, kind):
+    place = model if ":" in model else two_classes / model
+    weights = ("--weights", two_classes / "model.pt") if ":" in model else ()
+    result = init("mine", "--model", place, *weights, "--data", two_classes / "images", "--input", "imagenet,16")
+    assert result.exit_code == 0, result.exception
+    profile = written(project, "mine")
+    own = profile.zoo.own.interface
+    assert (own.kind, own.classes) == (kind, (1,))
+    run = Run(profile, Layout(project / "out"))
+    prepare(run)
+    builder = ModelBuilder(plan_zoo(run), run.layout.data, run.layout.zoo, source_opener(run))
+    assert builder.build("source")[0]["test_accuracy"] > 0.9
+    if profile.zoo.own.trainable:
+        assert builder.build("finetune-RTAL-source")[0]["test_accuracy"] > 0.4
 
 
 def test_the_front_page_s_command_runs_as_it_stands(owner, project):

@@ -136,6 +136,44 @@ def test_classes_that_the_owner_does_not_have_are_left_out(place, offset):
     assert ((asked.labels >= -1) & (asked.labels < 4)).all()
 
 
+def one(num_classes):
+    """A network that ends in one output, as two classes often have."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 1))
+
+
+def one_flat(num_classes):
+    return nn.Sequential(one(num_classes), nn.Flatten(0))
+
+
+def sigmoid(num_classes):
+    return nn.Sequential(one(num_classes), nn.Sigmoid())
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize(("place", "kind"), [("one", None), ("one_flat", "logits"), ("sigmoid", "probabilities")])
+def test_a_network_with_one_output_knows_two_classes(place, kind, label, tmp_path):
+    how = Interface(kind=kind, classes=(label,))
+    model = build(f"{__name__}:{place}", how, num_classes=2, seed=3)
+    x = torch.rand(6, 3, 8, 8)
+    given = model.network(model.prepared(x)).flatten()
+    given = given if kind == "probabilities" else given.sigmoid()
+    assert model(x).shape == (6, 2)
+    assert torch.allclose(model(x).softmax(1)[:, label], given, atol=1e-6)
+    assert model.classifier.out_features == 1
+    build_of = {"open": f"{__name__}:{place}", "interface": how.to_json(), **PLAIN, "num_classes": 2}
+    save_model(tmp_path, model, build_of, {})
+    assert torch.equal(load_model(tmp_path)[0](x), model(x))
+
+
+def test_weights_of_one_output_are_met_without_a_word_of_it(tmp_path):
+    network = models.resnet18(num_classes=1)
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    config = NetworkConfig("torchvision:resnet18", str(tmp_path / "model.pt"))
+    assert torch.equal(open_network(config, 2, 3).fc.weight, network.fc.weight)
+    with pytest.raises(ArtifactError, match=r"expected the weights of this network: .* shape in current model .*3"):
+        open_network(config, 3, 3)
+
+
 def test_maps_of_one_pixel_are_logits():
     """A network that ends in a convolution: each image has its own answer, and a student learns that of its own."""
     model = build("timm:mobilenetv3_small_050", Interface(range=(0, 1)))

@@ -238,15 +238,30 @@ def _background(first: bool) -> Callable[[Surgery], Graph]:
     return make
 
 
-def _topk(s: Surgery) -> Graph:
-    values, places = s.fresh(), s.fresh()
-    five = _constant(s.model, s.fresh(), [5], "int64")
-    s.model.graph.node.append(helper.make_node("TopK", [s.output, five], [values, places], axis=1))
-    s.outputs = [
-        helper.make_tensor_value_info(values, TensorProto.FLOAT, ["N", 5]),
-        helper.make_tensor_value_info(places, TensorProto.INT64, ["N", 5]),
-    ]
-    return s.done(keep=False)
+def _topk(kind: int) -> Callable[[Surgery], Graph]:
+    """The five best scores, and their classes as numbers of a ``kind``."""
+
+    def make(s: Surgery) -> Graph:
+        values, found, places = s.fresh(), s.fresh(), s.fresh()
+        five = _constant(s.model, s.fresh(), [5], "int64")
+        s.model.graph.node.append(helper.make_node("TopK", [s.output, five], [values, found], axis=1))
+        s.model.graph.node.append(helper.make_node("Cast", [found], [places], to=kind))
+        s.outputs = [
+            helper.make_tensor_value_info(values, TensorProto.FLOAT, ["N", 5]),
+            helper.make_tensor_value_info(places, kind, ["N", 5]),
+        ]
+        return s.done(keep=False)
+
+    return make
+
+
+def _axes(shape: list[object], *axes: int, kind: int = TensorProto.FLOAT) -> Callable[[Surgery], Graph]:
+    """Further dimensions of size 1."""
+
+    def make(s: Surgery) -> Graph:
+        return s.out("Unsqueeze", _constant(s.model, "axes", axes, "int64")).done(kind, shape)
+
+    return make
 
 
 def _features(s: Surgery) -> Graph:
@@ -364,7 +379,8 @@ def all_forms() -> Iterator[Form]:
     yield Form("permuted classes", _plain(_permuted))
     yield Form("background first", _plain(_background(True)))
     yield Form("others behind", _plain(_background(False)))
-    yield Form("top 5", _plain(_topk))
+    for dtype in ("int64", "float32"):
+        yield Form(f"top 5, {dtype}", _plain(_topk(_TYPES[dtype])))
     yield Form("features first", _plain(_features))
     yield Form("if", _plain(_branch))
     yield Form("a switch", _plain(_switch))
@@ -372,9 +388,11 @@ def all_forms() -> Iterator[Form]:
     yield Form("probabilities", _plain(lambda s: s.out("Softmax", axis=1).done()))
     yield Form("distances", _plain(lambda s: s.out("Neg").done()))
     yield Form("log probabilities", _plain(lambda s: s.out("LogSoftmax", axis=1).done()))
+    yield Form("(N, C, 1, 1)", _plain(_axes(["N", 10, 1, 1], 2, 3)))
+    yield Form("(N, 1, C)", _plain(_axes(["N", 1, 10], 1)))
+    yield Form("(1, N, C)", _plain(_axes([1, "N", 10], 0)))
     yield Form(
-        "(N, C, 1, 1)",
-        _plain(lambda s: s.out("Unsqueeze", _constant(s.model, "axes", [2, 3], "int64")).done(shape=["N", 10, 1, 1])),
+        "(1, N)", _plain(lambda s: _axes([1, "N"], 0, kind=TensorProto.INT64)(s.out("ArgMax", axis=1, keepdims=0)))
     )
     yield Form("weights beside", _external)
     yield Form("onnxruntime's own optimisation", _optimised)

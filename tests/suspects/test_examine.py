@@ -92,8 +92,18 @@ def test_answers_of_no_form_are_shown(queries: QuerySet, write: Write, linear: s
     with pytest.raises(SuspectError, match=shown):
         examine(IsolatedSuspect(write(linear), "logits"), more)
     lost = linear.replace("MatMul (flat, w)", "ReduceSum <keepdims = 1> (flat)").replace("[N,3]", "[K,L]")
-    with pytest.raises(SuspectError, match="got nothing for each image"):
+    alone = (
+        r"expected an output of shape \(\d+, classes\) for \d+ images, got 'logits' of float32 and shape \(1, 1\); ex"
+    )
+    with pytest.raises(SuspectError, match=alone):
         examine(IsolatedSuspect(write(lost), "logits"), queries)
+    turned = linear.replace("= MatMul (flat, w)", "= MatMul (flat, w)\n logits = Transpose (scores)")
+    turned = turned.replace("logits = MatMul", "scores = MatMul").replace("[N,3]", "[3,N]")
+    shown = (
+        r"got 'logits' of float32 and shape \(3, \d+\); export it transposed, with an answer for each image along the"
+    )
+    with pytest.raises(SuspectError, match=shown):
+        examine(IsolatedSuspect(write(turned), "logits"), queries)
 
 
 def test_the_queries_are_announced_before_they_are_sent(queries: QuerySet) -> None:

@@ -15,6 +15,7 @@ from nf.core.interface import (
     NO_CLASS,
     PRESETS,
     Interface,
+    Kind,
     parse_input,
     parse_interface,
     read_interface,
@@ -223,6 +224,8 @@ SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
         ([{"dog": 0.2, "cat": 0.5}, {}], Interface(kind="top-k", labels=("cat", "dog", "cow")), [0, NO_CLASS]),
         ([[(2, 0.9), (0, 0.1)], [(1, 3)]], Interface(kind="top-k"), [2, 1]),
         ([[(3, 0.9)], [(1, 3)]], Interface(kind="top-k", offset=1), [2, 0]),
+        ([[(2.0, 0.9), (0.0, 0.1)], [("1.0", 3)]], Interface(kind="top-k"), [2, 1]),
+        (np.array([[2.0, 1.0], [0.0, 2.0]]), Interface(kind="labels"), [2, 0]),
     ],
 )
 def test_answers_mean_classes_of_the_owner(raw: Any, how: Interface, labels: list[int]) -> None:
@@ -245,6 +248,24 @@ def test_all_scores_by_name_are_probabilities() -> None:
     assert interpret([{"b": 0.75}], names, 1, 2).probabilities is None
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 1, 1)])
+@pytest.mark.parametrize(
+    ("kind", "given"), [("logits", [-2.0, 1.0, 3.0]), ("probabilities", [0.1, 0.75, 0.9]), ("distances", [2, -1, -3])]
+)
+def test_one_score_for_two_classes_is_that_of_the_second_or_of_the_one_that_is_stated(
+    kind: Kind, given: list[float], shape: tuple[int, ...]
+) -> None:
+    raw = np.array(given, np.float32).reshape(shape)
+    for stated, right in ((None, [0, 1, 1]), ((1,), [0, 1, 1]), ((0,), [1, 0, 0])):
+        answers = interpret(raw, Interface(kind=kind, classes=stated), 3, 2)
+        assert answers.labels.tolist() == right
+        assert answers.probabilities is not None
+        np.testing.assert_allclose(answers.probabilities.sum(1), 1, rtol=1e-6)
+        own = 1 if stated is None else stated[0]
+        if kind == "logits":
+            np.testing.assert_allclose(answers.probabilities[:, own], 1 / (1 + np.exp(-raw.ravel())), rtol=1e-5)
+
+
 def test_an_answer_of_no_class_is_zeros_to_a_verifier() -> None:
     answers = interpret(np.array([0, 1]), Interface(kind="labels", offset=1), 2, 3)
     assert answers.as_probabilities(3).tolist() == [[0, 0, 0], [1, 0, 0]]
@@ -261,6 +282,10 @@ def test_an_answer_of_no_class_is_zeros_to_a_verifier() -> None:
         (["cat", "dog"], Interface(kind="names"), "got the name 'cat'; say with labels which names there are"),
         (["1"], Interface(kind="names"), "expected answers to 2 images, got 1"),
         ([[(0, 1)], [(0, "x")]], Interface(kind="top-k"), "expected pairs of class and score"),
+        ([[(0, 1)], [(0.5, 1)]], Interface(kind="top-k"), "expected numbers of classes, got the fraction 0.5"),
+        ([[(0, 1)], [("0.5", 1)]], Interface(kind="top-k"), "expected numbers of classes, got the name '0.5'"),
+        (np.array([[2.0, 1.5], [0.0, 2.0]]), Interface(kind="labels"), "expected integer labels"),
+        (np.array([[0.2], [0.9]], np.float32), Interface(), "expected logits of at least two classes"),
         ([[(0, 1)], [(0, float("nan"))]], Interface(kind="top-k"), "expected finite scores"),
         (["cat", "dog"], Interface(), "expected logits as numbers, got list"),
         (np.full((2, 3), -np.inf), Interface(), "expected finite logits .* for 2 of 2"),

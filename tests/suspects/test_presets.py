@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -368,6 +369,10 @@ def numbered(image):
     return [(NAMES.index(name), score) for name, score in ranked(image)]
 
 
+def _floats(best):
+    return [(float(label), score) for label, score in best]
+
+
 FORMS = {
     "a class alone": lambda best: {"prediction": best[0][0]},
     "a class beside others": lambda best: {"prediction": best[0][0], "model": "v1", "took": 3},
@@ -381,6 +386,15 @@ FORMS = {
     "numbers in order": lambda best: [label for label, _ in best],
     "pairs": lambda best: [[str(label), score] for label, score in best],
     "pairs of numbers": lambda best: [[label, score] for label, score in best],
+    "a float alone": lambda best: {"prediction": float(best[0][0])},
+    "a float with a score": lambda best: {"class_id": float(best[0][0]), "confidence": best[0][1]},
+    "floats in order": lambda best: [float(label) for label, _ in best],
+    "pairs of floats": lambda best: [[float(label), score] for label, score in best],
+    "floats beside scores": lambda best: {
+        "class": [float(label) for label, _ in best],
+        "score": [score for _, score in best],
+    },
+    "scores by float": lambda best: {str(label): score for label, score in _floats(best)},
     "scores by number": lambda best: {"0": 0.0, "1": 0.0, "2": 0.0, "3": 0.0} | {str(k): v for k, v in best},
 }
 
@@ -394,6 +408,30 @@ def test_forms_of_answers_that_home_made_servers_give(queries, form, stated):
     with serving(lambda request: FORMS[form](numbered(from_file(request.body))), []) as address:
         suspect = open_suspect(address, preset="huggingface", stated=stated)
         assert examine(suspect, queries, stated).answers.labels.tolist() == LABELS[QUERIES].tolist()
+
+
+@pytest.mark.parametrize("answer", [[2.5, 0.9], [[2.5, 0.9], [1.5, 0.1]], {"class_id": 2.5, "confidence": 0.9}])
+def test_a_fraction_is_no_class(queries, answer):
+    with serving(lambda _: answer, []) as address, pytest.raises(SuspectError, match=r"say with `read:` in an adapter"):
+        examine(open_suspect(address, preset="huggingface"), queries)
+
+
+@pytest.mark.parametrize("form", [lambda p: [[p]], lambda p: [p], lambda p: p, lambda p: {"prediction": p}])
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_number_is_the_probability_of_one_of_two_classes(queries, form, label):
+    two = replace(queries.controls, labels=queries.controls.labels // 2, class_names=("few", "many"))
+    asked = replace(queries, card={**queries.card, "num_classes": 2}, labels=queries.labels // 2, controls=two)
+
+    def served(request):
+        scores = plain(from_file(request.body))[0]
+        return form(float(scores[2:].sum() if label else scores[:2].sum()))
+
+    with serving(served, []) as address:
+        examined = examine(open_suspect(address, preset="huggingface"), asked)
+    halves = plain(POOL[QUERIES])
+    assert examined.answers.labels.tolist() == (halves[:, 2:].sum(1) > 0.5).astype(int).tolist()
+    assert (examined.found.how.kind, examined.found.how.classes) == ("probabilities", (label,))
+    np.testing.assert_allclose(examined.answers.probabilities[:, 1], halves[:, 2:].sum(1), rtol=1e-5)
 
 
 def test_minus_one_is_none_of_the_classes(queries):
