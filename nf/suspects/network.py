@@ -347,9 +347,10 @@ def _unlike(wanted: list[Port], answers: list[Raw], size: int) -> str:
     """What outputs hold that have no answer for each image of a batch of ``size``, and what to do."""
     arrays = {port.name: answer for port, answer in zip(wanted, answers, strict=True) if isinstance(answer, np.ndarray)}
     came = [f"{printable(repr(name))[:_SHOWN]} of {raw.dtype} and shape {raw.shape}" for name, raw in arrays.items()]
+    came += [f"{printable(repr(port.name))[:_SHOWN]}, which is no tensor" for port in wanted if port.name not in arrays]
     turned = any(raw.ndim > 1 and raw.shape[1] == size for raw in arrays.values())
     return (
-        f"expected an output of shape ({size}, classes) for {size} images, got {', '.join(came) or 'none of numbers'}; "
+        f"expected an output of shape ({size}, classes) for {size} images, got {', '.join(came)}; "
         f"export it {'transposed, ' if turned else ''}with an answer for each image along the first dimension"
     )
 

@@ -189,7 +189,7 @@ def _reordered(
         return None
     else:
         numbers, count = raw.argmin(axis=1) if how.kind == "distances" else raw.argmax(axis=1), raw.shape[1]
-        if not num_classes <= count <= num_classes + 1:
+        if not num_classes <= count <= _MOST_NUMBERS:
             return None
     fitted = fit_classes(numbers, labels, count, num_classes)
     return None if fitted is None else Interface(classes=fitted).over(how)

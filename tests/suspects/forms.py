@@ -238,6 +238,13 @@ def _background(first: bool) -> Callable[[Surgery], Graph]:
     return make
 
 
+def _among_others(s: Surgery) -> Graph:
+    """A head of 1,000 classes, of which the owner's stand anywhere."""
+    s.out("Pad", _constant(s.model, s.fresh(), [0, 0, 0, 990], "int64"), _constant(s.model, s.fresh(), -1e4))
+    order = np.random.default_rng(0).permutation(1000)
+    return s.out("Gather", _constant(s.model, s.fresh(), order, "int64"), axis=1).done(shape=["N", 1000])
+
+
 def _topk(kind: int) -> Callable[[Surgery], Graph]:
     """The five best scores, and their classes as numbers of a ``kind``."""
 
@@ -378,6 +385,7 @@ def all_forms() -> Iterator[Form]:
             yield Form(what, _plain(_sklearn(zipmap, strings)))
     yield Form("permuted classes", _plain(_permuted))
     yield Form("background first", _plain(_background(True)))
+    yield Form("ten of a thousand classes", _plain(_among_others))
     yield Form("others behind", _plain(_background(False)))
     for dtype in ("int64", "float32"):
         yield Form(f"top 5, {dtype}", _plain(_topk(_TYPES[dtype])))
