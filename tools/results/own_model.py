@@ -27,23 +27,28 @@ def own_model() -> str:
             str(len(record["suspects"]) - len(judged)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", " ".join(_sentence(record) for record in found)]
     return "\n".join(lines)
 
 
 def own_model_each() -> str:
-    """One row for each suspect that was made outside, for each recorded example."""
+    """One row for each suspect that was made outside, one column for each recorded example; and how these were run."""
     found = load_all("own-model-")
     if not found:
         return _NONE.format("own_model")
-    lines = ["| owner's model | suspect | right on test images | matching rate | verdict |", f"|{'---|' * 5}"]
-    for record in found:
-        for name, row in record["suspects"].items():
-            score = "-" if row["score"] is None else f"{row['score']:.2f}"
-            outcome = row["outcome"] or "no verdict"
-            told = f"{name.replace('-', ' ', 1)} | {row['accuracy']:.0%} | {score} | {outcome}"
-            lines.append(f"| {_title(record)} | {told} |")
+    lines = [f"| suspect | {' | '.join(map(_title, found))} |", f"|{'---|' * (1 + len(found))}"]
+    for name in sorted({name for record in found for name in record["suspects"]}):
+        cells = [_told(record["suspects"].get(name)) for record in found]
+        lines.append(f"| {name.replace('-', ' ', 1)} | {' | '.join(cells)} |")
+    lines += ["", *(f"- {_sentence(record)}" for record in found)]
     return "\n".join(lines)
+
+
+def _told(row: Record | None) -> str:
+    """How many test images a suspect gets right, its matching rate, and the verdict; a dash if it was not made."""
+    if row is None:
+        return "-"
+    said = "no verdict" if row["score"] is None else f"{row['score']:.2f}, {row['outcome']}"
+    return f"{row['accuracy']:.0%}: {said}"
 
 
 def _title(record: Record) -> str:

@@ -24,7 +24,7 @@ def load(name: str) -> Record | None:
 
 def load_all(start: str) -> list[Record]:
     """All records whose names begin with ``start``, in the order of their names."""
-    names = (path.stem for path in sorted((ROOT / "results").glob(f"{start}*.json")))
+    names = sorted(path.stem for path in (ROOT / "results").glob(f"{start}*.json"))
     return [record for name in names if (record := load(name)) is not None]
 
 
