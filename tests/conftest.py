@@ -1,5 +1,6 @@
 """Small real data and models, and a browser, that several test folders share."""
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,28 @@ LONGEST = (
     "zoo/test_building.py",
     "pipeline/test_command.py",
 )
+
+
+@pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """(name, function that fills a folder) -> folder, which the first of the processes that test side by side fills."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+
+    def once(name: str, fill: Callable[[Path], None]) -> Path:
+        place = shared / name
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not place.exists():
+                made = tmp_path_factory.mktemp(f"making-{name}") / name
+                made.mkdir()
+                fill(made)
+                made.rename(place)
+        return place
+
+    return once
 
 
 @pytest.fixture(scope="session")

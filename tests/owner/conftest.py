@@ -68,13 +68,15 @@ def small(num_classes):
 
 
 @pytest.fixture(scope="session")
-def owner(tmp_path_factory):
+def owner(made_once) -> Path:
     """A folder with ``images/train``, ``images/test``, ``others`` and ``model.pt``, a checkpoint of ResNet18."""
-    root: Path = tmp_path_factory.mktemp("owner")
+    return made_once("owner", fill_owner)
+
+
+def fill_owner(root: Path) -> None:
     for place, count, seed in (("images/train", 160, 1), ("images/test", 80, 2), ("others", 160, 3)):
         write_folder(root / place, *draw(count, seed))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = train_outside(models.resnet18(num_classes=len(CLASSES)), *draw(160, 1), sizes=(None, 48))
     torch.save({"state_dict": network.state_dict(), "epoch": 10}, root / "model.pt")
-    return root

@@ -34,6 +34,8 @@ from nf.zoo import ModelBuilder, fingerbench
 from tests.owner.conftest import CLASSES, draw, small, train_outside, write_folder
 
 ROOT = Path(__file__).resolve().parents[2]
+STATED = ("--input", "imagenet,32")
+"""How the owner's model is asked, for tests of something else: to find it takes seconds."""
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_a_file_is_found_out_whatever_the_order_of_its_classes(owner, project):
 def test_little_time_takes_models_and_then_how_good_they_are(owner, project, monkeypatch):
     """Few models accuse nobody; models worse than other people's accuse these people."""
     monkeypatch.setattr(plans, "train_pilots", pilots(1e-2, passes=6_400))
-    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images", *STATED)
     whole, some, few, bad = (
         init(name, *common, *time)
         for name, time in {
@@ -180,7 +182,7 @@ def test_each_architecture_learns_for_as_long_as_it_needs(owner, project, monkey
         return {name: Pilot(12_000 if name == "vgg13_bn" else 1_600, 1e-4, 0.9) for name in names}
 
     monkeypatch.setattr(plans, "train_pilots", tried)
-    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    common = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images", *STATED)
     assert init("mine", *common, "--others", owner / "others").exit_code == 0
     zoo = written(project, "mine").zoo
     assert (zoo.training.epochs, zoo.overrides) == (10, {"vgg13_bn": {"epochs": 40}})
@@ -237,7 +239,8 @@ def make(num_classes):
 
 
 def test_what_is_there_is_not_written_over(owner, project):
-    common = ("mine", "--model", "torchvision:resnet18", "--weights", owner / "model.pt", "--data", owner / "images")
+    model = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", *STATED)
+    common = ("mine", *model, "--data", owner / "images")
     assert init(*common).exit_code == 0
     again = init(*common)
     assert "is there already; --force" in str(again.exception)
@@ -307,7 +310,7 @@ def test_names_that_cannot_be_taken_are_said_before_any_work(owner, project, nam
 
 
 def test_time_that_is_none_is_refused(owner, project):
-    model = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt")
+    model = ("--model", "torchvision:resnet18", "--weights", owner / "model.pt", *STATED)
     result = init("mine", *model, "--data", owner / "images", "--minutes", "nan")
     assert "minutes: expected a number above 0, got nan" in str(result.exception)
 
@@ -323,7 +326,7 @@ def test_others_images_are_looked_at_before_any_work(owner, project, monkeypatch
     monkeypatch.chdir(owner)
     monkeypatch.setattr("nf.cli.init._FOLDER", project / "profiles")
     monkeypatch.setattr(plans, "train_pilots", lambda *_, **__: pytest.fail("trained before the images were read"))
-    model = ("--model", "torchvision:resnet18", "--weights", "model.pt")
+    model = ("--model", "torchvision:resnet18", "--weights", "model.pt", *STATED)
     result = init("mine", *model, "--data", "images", "--others", others)
     assert isinstance(result.exception, NFError), result.exception
     assert message in str(result.exception)

@@ -53,7 +53,8 @@ def test_a_network_learns_until_it_is_good_enough(monkeypatch):
     assert lines == [f"pilot      resnet18 gets {easy.reached:.0%} right, will learn from 600 images"]
 
 
-def test_a_network_from_outside_is_tried_as_it_wants_to_be_asked():
+def test_a_network_from_outside_is_tried_as_it_wants_to_be_asked(monkeypatch):
+    monkeypatch.setattr(pilot, "TRIES", (600,))
     alike = NetworkConfig("torchvision:shufflenet_v2_x0_5", interface=Interface(channels="rgb", size=(32, 32)))
     found = train_pilots(course(networks={"outside": alike}), ["outside"], 0.1)["outside"]
     assert found.model_seconds == found.passes * found.seconds > 0

@@ -1,6 +1,5 @@
 """One real run of the whole pipeline, of the smoke profile in a clone of this project, and servers for it."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -104,20 +103,12 @@ def project(tmp_path) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory, worker_id) -> Clone:
+def reproduced(tmp_path_factory, made_once) -> Clone:
     """A clone in which ``python -m flows reproduce`` has run, as ``make compare`` does.
 
     Of processes that test side by side the first makes it, and each gets a copy of its own.
     """
-    own = tmp_path_factory.getbasetemp()
-    shared = own if worker_id == "master" else own.parent
-    original = shared / "reproduced"
-    with (shared / "reproduced.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not original.exists():
-            clone = make_clone(tmp_path_factory.mktemp("clone"))
-            clone.run("flows", "reproduce")
-            clone.root.rename(original)
+    original = made_once("reproduced", lambda root: make_clone(root).run("flows", "reproduce"))
     root = tmp_path_factory.mktemp("copy") / "clone"
     shutil.copytree(original, root, symlinks=True)
     return Clone(root)
