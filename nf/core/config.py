@@ -35,6 +35,9 @@ _PLACES: Mapping[SourceKind, tuple[str, ...]] = {
 
 _PROFILE_NAME = re.compile(r"[^\W\d_][\w-]{0,63}")
 
+# Of libyaml where PyYAML has it: every command reads the settings, each stage several times.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -654,7 +657,7 @@ def _read_own(path: Path) -> Mapping[str, Any]:
 
 def _read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
