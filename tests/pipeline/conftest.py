@@ -108,10 +108,15 @@ def reproduced(tmp_path_factory, made_once) -> Clone:
 
     Of processes that test side by side the first makes it, and each gets a copy of its own.
     """
-    original = made_once("reproduced", lambda root: make_clone(root).run("flows", "reproduce"))
+    original = made_once("reproduced", _reproduce)
     root = tmp_path_factory.mktemp("copy") / "clone"
     shutil.copytree(original, root, symlinks=True)
     return Clone(root)
+
+
+def _reproduce(root: Path) -> None:
+    clone = make_clone(root)
+    clone.run("flows", "reproduce")
 
 
 @pytest.fixture(scope="session")
