@@ -72,7 +72,7 @@ class Costs:
         gigabytes: space of all artifacts.
         asked: images that the owner's model is asked at most, each once, if its answers are remembered; else ``None``.
         lineages: number of independent models from scratch, or of twins, that an error rate rests on.
-        enough: part of what they must learn from to be as good as the owner's model that there is time for, in (0, 1].
+        enough: part of what they must learn from to be as good as the owner's model that there is time for, in [0, 1].
     """
 
     models: int
@@ -148,31 +148,36 @@ def plan_profile(
     dealt = _deal(met, images, say)
     pilots, networks = _try_out(met, images, minutes, say)
     shares = _SHARES[scheme]
-    budget = math.inf if minutes is None else minutes * 60 * shares.zoo * workers
 
     def section_of(size: Size, enough: float, steps: int = 1) -> dict[str, Any]:
         schedules = _schedules(size, pilots, images, enough)
         return profile_section(met, size, schedules, networks, scheme=scheme, images=images, steps=steps)
 
-    def zoo_seconds(section: Mapping[str, Any]) -> float:
-        return _zoo_seconds(section, name, pilots, met) + met.seconds * _asked(met, dealt, section, scheme)["zoo"]
+    def training_seconds(section: Mapping[str, Any]) -> float:
+        return _training_seconds(section, name, pilots, met)
 
     sizes = [each.with_networks(tuple(networks)) for each in SIZES]
-    size = next((each for each in sizes if zoo_seconds(section_of(each, 1.0)) <= budget), sizes[-1])
-    seconds = zoo_seconds(section_of(size, 1.0))
+    asked = _asked(met, dealt, section_of(sizes[-1], 1.0, _GAN_STEPS[1]), scheme)
+    answering = met.seconds * asked["zoo"] / workers
+    left = math.inf if minutes is None else minutes * 60 - answering - met.seconds * (asked["gan"] + asked["queries"])
+    budget = max(0.0, left) * shares.zoo * workers
+    size = next((each for each in sizes if training_seconds(section_of(each, 1.0)) <= budget), sizes[-1])
+    seconds = training_seconds(section_of(size, 1.0))
     enough = min(1.0, budget / seconds)
     a_step = _seconds_a_step(met)
     gan_seconds = seconds * enough / workers * _SHARES[USUAL_SCHEME].gan  # of a GAN that may be wanted later, too
     section = section_of(size, enough, int(min(_GAN_STEPS[1], max(_GAN_STEPS[0], gan_seconds / a_step))))
     asked = _asked(met, dealt, section, scheme)
-    zoo = zoo_seconds(section) / workers / 60
-    gan = (section["gans"]["sagan"]["steps"] * a_step + met.seconds * asked["gan"]) / 60 if shares.gan else 0.0
+    training = training_seconds(section) / workers
+    drawing = section["gans"]["sagan"]["steps"] * a_step if shares.gan else 0.0
+    zoo = (training + answering) / 60
+    gan = (drawing + met.seconds * asked["gan"]) / 60
     models = len(fingerbench(parse_profile(section, name).zoo).trained().specs)
     costs = Costs(
         models=models,
         zoo_minutes=zoo,
         gan_minutes=gan,
-        query_minutes=shares.queries * (zoo + gan) + 2 + met.seconds * asked["queries"] / 60,
+        query_minutes=(shares.queries * (training + drawing) + met.seconds * asked["queries"]) / 60 + 2,
         gigabytes=models * _BYTES_OF_MODEL * 2 / 1e9 + 0.2,
         asked=asked.total() if met.own.remembered else None,
         lineages=size.calibration["independent" if met.others else "twins"],
@@ -276,7 +281,7 @@ def _schedules(size: Size, pilots: Mapping[str, Pilot], images: int, enough: flo
     }
 
 
-def _zoo_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
+def _training_seconds(section: Mapping[str, Any], name: str, pilots: Mapping[str, Pilot], met: Introduction) -> float:
     """Seconds of one core for all models of the profile, without those in which the owner's answers."""
     plan = ZooPlan(parse_profile(section, name), {})
     images = plan.profile.data.source.images or 0

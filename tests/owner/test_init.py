@@ -4,6 +4,7 @@ import importlib
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +20,11 @@ from torchvision import models
 from nf.cli.commands import cli
 from nf.core.config import Profile, load_settings
 from nf.core.errors import DataError, NFError
+from nf.core.interface import state_interface
 from nf.core.paths import Layout
 from nf.data import LabelledImages, RawData
 from nf.fingerprints import AkhConfig
+from nf.owner import Wishes, introduce
 from nf.owner import plan as plans
 from nf.owner.images import find_images
 from nf.owner.pilot import Pilot
@@ -167,6 +170,26 @@ def test_without_a_gan_the_time_goes_to_models(owner, project, monkeypatch):
     parts = {part.name for part in select(all_parts(run, Wanted.of(fast)), ["report"])}
     assert parts == {"prepare", "zoo", "export", "fingerprint@akh", "score@akh", "evaluate@akh", "report"}
     assert set(fast.seconds) == {"zoo", "fingerprint@akh"}
+
+
+def test_the_time_in_which_a_black_box_answers_is_no_time_for_training(project, monkeypatch):
+    """A slow one leaves its models less to learn from, and the plan stays about within the time that there is."""
+    monkeypatch.setattr(plans, "train_pilots", pilots(2e-2, passes=6_400))
+    images, labels = draw(160, 1, size=16)
+    np.savez("images.npz", images=images, labels=labels)
+    network, batch = train_outside(small(4), images, labels), torch.export.Dim("batch", min=1, max=4096)
+    program = torch.export.export(network, (torch.zeros(2, 3, 16, 16),), dynamic_shapes=({0: batch},))
+    torch.export.save(program, "m.pt2")
+    met = introduce(Wishes("m.pt2", "images.npz", interface=state_interface(words="imagenet,16"), image_size=16))
+    for scheme, seconds in (("akh", 0.6), ("naturalfinger", 0.2)):
+        fast, slow = (
+            plans.plan_profile(replace(met, seconds=each), "boxed", scheme=scheme, minutes=60)[1]
+            for each in (1e-4, seconds)
+        )
+        assert slow.asked * seconds > 10 * 60
+        assert slow.models <= fast.models
+        assert slow.enough < fast.enough or slow.models < fast.models
+        assert slow.minutes < 66
 
 
 @pytest.mark.parametrize(("accuracy", "images", "asked"), [(0.5, 1_000, 8_000), (0.9, 40, 2_080), (None, 40, 2_080)])
