@@ -73,12 +73,12 @@ def init(
     speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
     """
     check_profile_name(name)
-    if _SETTINGS.exists() and name in load_settings(_SETTINGS).profiles and not (_FOLDER / f"{name}.yaml").exists():
-        raise ConfigError(f"name: {name!r} is a profile of {_SETTINGS}; choose another one")
     path = _FOLDER / f"{name}.yaml"
+    check_writable(path)  # as it takes a minute to get there
+    if _SETTINGS.exists() and name in load_settings(_SETTINGS).profiles and not path.exists():
+        raise ConfigError(f"name: {name!r} is a profile of {_SETTINGS}; choose another one")
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; --force writes over it")
-    check_writable(path)  # as it takes a minute to get there
     # These take seconds: they bring torch.
     from nf.owner import Wishes, introduce, next_step, notes, plan_profile, write_profile
 
