@@ -282,18 +282,8 @@ def main(
     if not (out / "profiles" / "own.yaml").exists():
         met = nf(
             out,
-            *(
-                "init",
-                "own",
-                "--data",
-                "images",
-                "--others",
-                "others",
-                "--model",
-                *owner.arguments(),
-                "--scheme",
-                scheme,
-            ),
+            *("init", "own", "--data", "images", "--others", "others", "--scheme", scheme),
+            *("--model", *owner.arguments()),
             *(() if minutes is None else ("--minutes", str(minutes))),
         )
         click.echo(met.stdout + met.stderr)

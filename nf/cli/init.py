@@ -70,7 +70,7 @@ def init(
 
     The model is asked its own test images: how it wants to be asked, how good it is and how long it takes. A network of
     each architecture is trained on its images, to see how long that must learn to be as good. From that, and from the
-    speed of this machine, follows how many models there can be. `make repro PROFILE=NAME` does the rest.
+    speed of this machine, follows how many models there can be. The last line says which command does the rest.
     """
     check_profile_name(name)
     path = _FOLDER / f"{name}.yaml"

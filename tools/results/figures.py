@@ -12,6 +12,7 @@ from nf.core.errors import ConfigError
 from nf.core.proportions import Proportion
 from nf.report import variant_rows
 from tools.results.cells import accused, found, interval, twins
+from tools.results.own_model import honest_accused, thieves_accused
 from tools.results.records import Record, load
 
 
@@ -50,6 +51,8 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "twins": twins,
     "worst-independent": _worst("independent_accused"),
     "worst-trained": _worst("trained_accused"),
+    "thieves-accused": thieves_accused,
+    "honest-accused": honest_accused,
     "gpu-accuracies": _gpu_accuracies,
     "aruc": lambda scheme: interval(scheme, "aruc"),
     "mean": lambda spread: f"{spread.mean:.3f}",

@@ -1,5 +1,7 @@
 """Tables of owners' models that were protected as an example, and of honest models held against their query sets."""
 
+from collections.abc import Mapping, Sequence
+
 from nf.report import scheme_name
 from tools.results.records import Record, load_all
 
@@ -16,18 +18,32 @@ def own_model() -> str:
         f"|{'---|' * 6}",
     ]
     for record in found:
-        judged = {name: row for name, row in record["suspects"].items() if row["score"] is not None}
-        thieves = [row for name, row in judged.items() if name.startswith("thief")]
-        honest = [row for name, row in judged.items() if not name.startswith("thief")]
+        suspects = record["suspects"]
         cells = [
             _title(record),
             f"{record['seconds'] / 60:.0f}",
             f"{record['bytes'] / 1e9:.1f}",
-            *(f"{sum(row['outcome'] != 'not shown' for row in rows)} of {len(rows)}" for rows in (thieves, honest)),
-            str(len(record["suspects"]) - len(judged)),
+            thieves_accused(suspects),
+            honest_accused(suspects),
+            str(sum(row["score"] is None for row in suspects.values())),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def thieves_accused(suspects: Mapping[str, Record]) -> str:
+    """How many of the thieves that got a verdict were accused."""
+    return _accused([row for name, row in suspects.items() if name.startswith("thief")])
+
+
+def honest_accused(suspects: Mapping[str, Record]) -> str:
+    """The same of independent models and twins."""
+    return _accused([row for name, row in suspects.items() if not name.startswith("thief")])
+
+
+def _accused(rows: Sequence[Record]) -> str:
+    judged = [row for row in rows if row["score"] is not None]
+    return f"{sum(row['outcome'] != 'not shown' for row in judged)} of {len(judged)}"
 
 
 def own_model_each() -> str:
