@@ -45,7 +45,8 @@ def test_libyaml_reads_the_settings_and_reads_the_same(monkeypatch):
 def test_an_unknown_profile_lists_the_known():
     with pytest.raises(
         UnknownNameError,
-        match="unknown profile 'mnist': expected one of cifar10, cifar10-brief, cifar10-small, digits, gpu-smoke,",
+        match="unknown profile 'mnist': expected one of "
+        "cifar10, cifar10-brief, cifar10-narrow, cifar10-small, digits, gpu-smoke,",
     ):
         load_profile(PARAMS, "mnist")
 
@@ -66,7 +67,7 @@ def test_a_folder_of_profiles_that_cannot_be_read_is_not_taken_for_an_empty_one(
         load_settings(tmp_path / "params.yaml")
 
 
-@pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small"])
+@pytest.mark.parametrize("name", ["digits", "smoke", "cifar10", "cifar10-small", "cifar10-narrow"])
 def test_profiles_have_all_that_the_pipeline_runs(name):
     """Those that docs/dvc.md says `dvc repro` without a target can run."""
     settings = load_settings(PARAMS)

@@ -14,7 +14,7 @@ def document(pytestconfig):
     return yaml.safe_load((pytestconfig.rootpath / PARAMS).read_text())
 
 
-@pytest.mark.parametrize("profile", ["digits", "smoke", "cifar10", "cifar10-small"])
+@pytest.mark.parametrize("profile", ["digits", "smoke", "cifar10", "cifar10-small", "cifar10-narrow"])
 def test_every_variant_is_a_scheme_that_can_be_made(pytestconfig, document, profile):
     """What DVC runs is what the profiles define, but for the papers' settings, which take hours of two cores.
 

@@ -52,7 +52,7 @@ def test_every_gan_trains_in_bfloat16(name, train, tiny_of, tmp_path):
     assert rows[0] == pytest.approx(rows[1], rel=0.1, abs=0.05)
 
 
-@pytest.mark.parametrize("profile", ["digits", "smoke", "cifar10", "cifar10-small"])
+@pytest.mark.parametrize("profile", ["digits", "smoke", "cifar10", "cifar10-small", "cifar10-narrow"])
 def test_every_profile_has_a_section_that_its_networks_can_be_built_from(profile):
     settings = load_profile(PARAMS, profile)
     for name, definition in GANS.items():

@@ -119,7 +119,8 @@ def test_bad_query_sets_give_one_line(reproduced, typed, queries, tmp_path):
         (("fingerprint", "magic"), "'magic': expected one of akh"),
         (
             ("zoo", "--profile", "mnist"),
-            "unknown profile 'mnist': expected one of cifar10, cifar10-brief, cifar10-small, digits, gpu-smoke,",
+            "unknown profile 'mnist': expected one of "
+            "cifar10, cifar10-brief, cifar10-narrow, cifar10-small, digits, gpu-smoke,",
         ),
         (("zoo", "--params", "nowhere.yaml"), "expected the settings at nowhere.yaml, found nothing"),
         (("zoo", "--out", "elsewhere"), "found nothing; run `nf prepare`"),

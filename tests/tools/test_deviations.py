@@ -51,7 +51,9 @@ def test_every_attack_has_a_row():
     assert {"pruned weights", "noise on weights"} <= set(PUBLISHED_ATTACKS)
 
 
-@pytest.mark.parametrize("profile", ["digits", "smoke", "gpu-smoke", "cifar10", "cifar10-small", "cifar10-brief"])
+@pytest.mark.parametrize(
+    "profile", ["digits", "smoke", "gpu-smoke", "cifar10", "cifar10-small", "cifar10-narrow", "cifar10-brief"]
+)
 @pytest.mark.parametrize("scheme", BY_SCHEME)
 def test_a_variant_named_after_a_paper_sets_what_was_published(scheme, profile):
     read = load_profile(PARAMS, profile)
