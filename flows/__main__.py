@@ -14,7 +14,7 @@ configure()
 import click  # noqa: E402 - the environment is read at import
 
 from flows.inputs import Inputs, check_unedited  # noqa: E402
-from flows.server import prefect_server, wait_for_server  # noqa: E402
+from flows.server import prefect_server, reported_to_server, wait_for_server  # noqa: E402
 from nf.core.errors import NFError  # noqa: E402
 from nf.core.processes import die_with_parent  # noqa: E402
 from nf.core.threads import configure_math_libraries  # noqa: E402
@@ -50,7 +50,7 @@ def _reproduce(targets: tuple[str, ...], profile: str | None) -> None:
     if not stale:
         click.echo("Data and pipelines are up to date.")
         return
-    with prefect_server():
+    with prefect_server(), reported_to_server():
         from flows.pipeline import reproduce as run  # Prefect reads at import which server it has
 
         run(list(targets), stale)
@@ -72,7 +72,8 @@ def _stage(name: str, profile: str | None, item: str | None) -> None:
     wait_for_server()
     from flows.stages import run_stage
 
-    run_stage(name, profile, item)
+    with reported_to_server():
+        run_stage(name, profile, item)
     check_unedited(before, name, profile, item)
 
 

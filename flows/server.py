@@ -16,12 +16,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flows.environment import PREFECT_HOME
 from nf.core.errors import NFError
 from nf.core.files import close_folder
 from nf.core.processes import die_with_parent
+
+if TYPE_CHECKING:
+    import httpx
+
+_PRIVATE = "NF_PRIVATE_PREFECT_API"
+"""Variable of the environment with the address of a server of ours, which is replaced if it dies."""
 
 _START_SECONDS = 240
 _STOP_SECONDS = 15
@@ -44,18 +53,54 @@ def prefect_server() -> Iterator[None]:
         return
     server = _Server(_free_port())
     server.start()
-    os.environ["PREFECT_API_URL"] = server.api
+    names = ("PREFECT_API_URL", _PRIVATE)
+    os.environ.update(dict.fromkeys(names, server.api))
     try:
         yield
     finally:
-        os.environ.pop("PREFECT_API_URL", None)
+        for name in names:
+            os.environ.pop(name, None)
         server.stop()
+
+
+@contextmanager
+def reported_to_server() -> Iterator[None]:
+    """Run flows within; that their server is away, or does not do its work, is one line.
+
+    Raises:
+        NFError: it is so.
+    """
+    import httpx  # what Prefect speaks with; nobody else's errors of it come so far
+
+    try:
+        yield
+    except (RuntimeError, httpx.HTTPError) as error:
+        cause = error if isinstance(error, httpx.HTTPError) else error.__cause__
+        if not isinstance(cause, httpx.HTTPError):
+            raise
+        raise NFError(_what_is_wrong(cause)) from error
+
+
+def _what_is_wrong(error: "httpx.HTTPError") -> str:
+    import httpx
+
+    place = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    api = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()  # without a password
+    if not isinstance(error, httpx.HTTPStatusError):
+        found, advice = "cannot be reached", "start it, or unset PREFECT_API_URL to run without it"
+    else:
+        found = f"answered {error.response.status_code} {error.response.reason_phrase}".strip()
+        if error.response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            advice = "set PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
+        else:
+            advice = "its log says why"
+    return f"the Prefect server at {api} {found}: {advice}; what is finished is kept"
 
 
 def wait_for_server() -> None:
     """Wait until the server at ``PREFECT_API_URL`` answers if it is a private one, which may just be replaced."""
     api = os.environ.get("PREFECT_API_URL", "")
-    if api.startswith("http://127.0.0.1:"):
+    if api and api == os.environ.get(_PRIVATE):
         deadline = time.monotonic() + _START_SECONDS
         while not _healthy(api) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)

@@ -2,14 +2,18 @@
 
 import os
 import signal
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
+from prefect import flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import server
-from flows.server import prefect_server, wait_for_server
+from flows.server import prefect_server, reported_to_server, wait_for_server
 from nf.core.errors import NFError
 
 
@@ -56,3 +60,53 @@ def test_a_log_that_cannot_be_written_is_said_at_once(tmp_path, monkeypatch):
     with pytest.raises(NFError, match=r"the Prefect server did not start: .*server\.log"), prefect_server():
         pass
     assert time.monotonic() - started < 60
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A server that answers everything with the status in the path's first part."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.split("/")[1]))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def answering():
+    """Address of such a server, with a password in it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"user:secret@127.0.0.1:{served.server_address[1]}"
+        served.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("401", "answered 401 Unauthorized: set PREFECT_API_AUTH_STRING"),
+        ("500", "answered 500 Internal Server Error: its log"),
+        ("", "cannot be reached: start it, or unset PREFECT_API_URL"),
+    ],
+)
+def test_a_server_of_the_users_that_is_away_or_does_not_work_is_one_line(answering, path, said, monkeypatch):
+    place = f"{answering}/{path}" if path else "user:secret@127.0.0.1:1"
+    monkeypatch.setenv("PREFECT_API_URL", f"http://{place}/api")
+    started = time.monotonic()
+    with temporary_settings({PREFECT_API_URL: f"http://{place}/api"}):
+        wait_for_server()  # for our own alone
+        with pytest.raises(NFError) as raised, reported_to_server():
+            flow(name="any")(lambda: None)()
+    assert time.monotonic() - started < 60
+    address = place.removeprefix("user:secret@")
+    assert str(raised.value).startswith(f"the Prefect server at http://{address}/api {said}")
+
+
+def test_errors_of_the_stage_itself_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="of its own"), reported_to_server():
+        raise RuntimeError("of its own")
