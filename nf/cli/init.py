@@ -80,8 +80,9 @@ def init(
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; --force writes over it")
     # These take seconds: they bring torch.
-    from nf.owner import Wishes, introduce, next_step, notes, plan_profile, write_profile
+    from nf.owner import Wishes, check_wanted, introduce, next_step, notes, plan_profile, write_profile
 
+    check_wanted(scheme, minutes)
     wishes = Wishes(model, data, weights, test, others, unlabelled, state_interface(words=words, size=size))
     if image_size is not None:
         wishes = replace(wishes, image_size=int(image_size))

@@ -10,6 +10,7 @@ import click
 
 from nf.cli.options import run_options
 from nf.core.errors import NFError
+from nf.core.paths import RECORD_FOLDER
 from nf.core.progress import show_progress
 from nf.core.variants import VariantId
 from nf.stages.run import Run
@@ -102,7 +103,7 @@ def run(
         costs = CostLog(opened, utilisation)
         missing = make_parts(opened, todo, deadline, costs, begun=click.echo)
     facts = {"parts": costs.parts, "whole": costs.whole, "missing": missing}
-    record = write_record(opened, wanted, out / "record", note=note, facts=facts)
+    record = write_record(opened, wanted, out / RECORD_FOLDER, note=note, facts=facts)
     click.echo(f"{len(todo) - len(missing)} of {len(todo)} parts are there; {record} says what was found")
     click.echo("\n".join(_lines(missing)), nl=bool(missing))
     if _failures(missing):

@@ -16,6 +16,7 @@ import yaml
 from nf.core.calibration import FEWEST, Levels
 from nf.core.errors import ConfigError, UnknownNameError
 from nf.core.interface import NOTHING_STATED, Interface
+from nf.core.paths import RECORD_FOLDER
 from nf.core.sections import at_least, below_one, parse_section, positive
 from nf.core.variants import VariantId
 
@@ -544,12 +545,14 @@ def check_profile_name(name: str) -> None:
     """Refuse a name that could not be a folder below ``out/``, part of a key of DVC and a word on a command line.
 
     Raises:
-        ConfigError: it is not of letters, digits, ``-`` and ``_``, or too long.
+        ConfigError: it is not of letters, digits, ``-`` and ``_``, or too long, or a folder of another use.
     """
     if not _PROFILE_NAME.fullmatch(name):
         raise ConfigError(
             f"profile name: expected a letter, then letters, digits, '-' and '_', at most 64 in all, got {name[:99]!r}"
         )
+    if name == RECORD_FOLDER:
+        raise ConfigError(f"profile name: {name!r} is where `nf run` writes what it found; choose another one")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ PAGE_FILE = "index.html"
 BUDGET_FILE = "budget.csv"
 VERDICTS_FILE = "verdicts.json"
 SHEETS_FOLDER = "samples"
+RECORD_FOLDER = "record"  # beside the profiles' folders
 
 
 @dataclass(frozen=True)

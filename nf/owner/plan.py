@@ -113,6 +113,19 @@ class Costs:
         )
 
 
+def check_wanted(scheme: str, minutes: float | None) -> None:
+    """Refuse at once what ``plan_profile`` cannot plan for, as it takes a while to meet a model.
+
+    Raises:
+        ConfigError: ``minutes`` is no time.
+        UnknownNameError: there is no such scheme for a model of one's own.
+    """
+    if scheme not in _SHARES:
+        raise UnknownNameError("scheme", scheme, _SHARES)
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ConfigError(f"minutes: expected a number above 0, got {minutes}")
+
+
 def plan_profile(
     met: Introduction,
     name: str,
@@ -140,10 +153,7 @@ def plan_profile(
         ConfigError: ``minutes`` is no time.
         UnknownNameError: there is no such scheme for a model of one's own.
     """
-    if scheme not in _SHARES:
-        raise UnknownNameError("scheme", scheme, _SHARES)
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise ConfigError(f"minutes: expected a number above 0, got {minutes}")
+    check_wanted(scheme, minutes)
     images = _images(met)
     dealt = _deal(met, images, say)
     pilots, networks = _try_out(met, images, minutes, say)

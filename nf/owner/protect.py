@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nf.core.config import check_profile_name
 from nf.core.errors import ConfigError, NFError
 from nf.core.files import atomic_path, read_json, sha256_file, sha256_json, write_json
 from nf.core.interface import NOTHING_STATED, Interface
@@ -18,7 +19,7 @@ from nf.core.progress import show_progress
 from nf.core.queries import QuerySet
 from nf.models import network_digest
 from nf.owner.introduce import Introduction, Wishes, introduce
-from nf.owner.plan import plan_profile
+from nf.owner.plan import check_wanted, plan_profile
 from nf.owner.section import parse_profile
 from nf.stages.costs import CostLog, Utilisation
 from nf.stages.deadline import Deadline
@@ -70,6 +71,8 @@ def protect(
         UnknownNameError: there is no such scheme for a model of one's own.
         NFError: a step failed; the message names it.
     """
+    check_profile_name(name)
+    check_wanted(scheme, minutes)
     layout = Layout(out / name)
     given = layout.root / "given"
     parts = {"train": (images, labels), "test": test, "others": others}

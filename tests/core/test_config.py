@@ -15,6 +15,7 @@ from nf.core.config import (
     SourceConfig,
     TrainingConfig,
     VariantsConfig,
+    check_profile_name,
     load_profile,
     load_settings,
 )
@@ -268,6 +269,11 @@ def test_a_profile_that_no_folder_and_no_key_of_dvc_can_be_called_by_is_refused(
     path.write_text(yaml.safe_dump({**document, "profiles": {name: document["profiles"]["smoke"]}}))
     with pytest.raises(ConfigError, match="profile name: expected a letter, then letters, digits, '-' and '_'"):
         load_profile(path, name)
+
+
+def test_a_profile_called_like_the_folder_of_records_is_refused():
+    with pytest.raises(ConfigError, match="profile name: 'record' is where `nf run` writes what it found"):
+        check_profile_name("record")
 
 
 def test_errors_survive_the_way_from_another_process():

@@ -12,7 +12,7 @@ import torch
 
 import nf
 from nf.core.config import NetworkConfig
-from nf.core.errors import ArtifactError, ConfigError
+from nf.core.errors import ArtifactError, ConfigError, NFError
 from nf.core.files import sha256_file
 from nf.owner import plan as plans
 from nf.owner.pilot import Pilot
@@ -118,6 +118,21 @@ def test_a_module_in_memory_gets_a_query_set(hasty, costs, tmp_path):
     assert mistakes.calibration.candidates == sum(mistakes.card["mistakes"].values())
     assert mistakes.card["mistakes"]["test"] >= 10
     assert not (tmp_path / "own" / "gan").exists()  # it needs none
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"minutes": 0}, "minutes: expected a number above 0, got 0"),
+        ({"scheme": "metav"}, "unknown scheme 'metav': expected one of akh, naturalfinger"),
+        ({"name": "../elsewhere"}, "profile name: expected a letter"),
+    ],
+)
+def test_what_cannot_be_wished_for_is_refused_before_anything_is_read_or_written(tmp_path, wish, said):
+    images, labels = draw(20, 1, SIZE)
+    with pytest.raises(NFError, match=said):
+        nf.protect("no model", images, labels, out=tmp_path / "out", **wish)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_a_test_part_the_model_and_its_copies_get_a_verdict(hasty, tmp_path):
