@@ -118,5 +118,5 @@ def main(count: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suspects", type=int, default=500)
+    parser.add_argument("--suspects", type=int, default=1000)
     main(parser.parse_args().suspects)
