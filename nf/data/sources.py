@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nf.core.config import SourceConfig
 from nf.core.errors import DataError, UnknownNameError
@@ -23,7 +24,25 @@ from nf.core.printing import printable
 from nf.data.scribbles import draw_scribble
 
 # What Pillow raises for files that are no images, or damaged, or far too large.
-_UNREADABLE = (ValueError, OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError)
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    SyntaxError,
+    OverflowError,
+    struct.error,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
+# What turns an image upright, by its orientation in EXIF.
+_TURNS: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "target")
 _STRAYS = ("__macosx", "@eadir", "thumbs.db", "desktop.ini")
 
@@ -132,7 +151,10 @@ class _Wanted:
         """
         if picture.mode.startswith(("I", "F")):
             raise ValueError(f"expected 8 bits a channel, got mode {picture.mode!r}; convert it to 8 bits")
-        picture = ImageOps.exif_transpose(picture)
+        picture.load()  # of a TIFF, turns it
+        # Pillow's own exif_transpose writes the other tags anew, which fails where a camera's are amiss.
+        turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation))
+        picture = picture if turn is None else picture.transpose(turn)
         if picture.has_transparency_data:  # what is seen through it is white, as on a page
             opaque = picture.convert("RGBA")
             picture = Image.alpha_composite(Image.new("RGBA", opaque.size, "white"), opaque)

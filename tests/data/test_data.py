@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -219,16 +220,23 @@ def test_what_is_transparent_is_white_and_no_image_is_left_out(tmp_path):
         read_source(SourceConfig("folder", train=str(tmp_path)), image_size=16, channels=1, seed=0)
 
 
-@pytest.mark.parametrize("exif", [6, None])
+def exif_with_a_bad_tag() -> bytes:
+    """Orientation 6, beside an image's width that is a text, as some editors leave."""
+    tags = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0), struct.pack("<HHI4s", 0x0100, 2, 4, b"abc\0")
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(tags) + struct.pack("<I", 0)
+
+
+@pytest.mark.parametrize("exif", [6, None, "bad tag"])
 @pytest.mark.parametrize("kind", ["folder", "parquet"])
 def test_a_photograph_is_upright_as_its_exif_says(kind, exif, tmp_path):
     """Data sets of Hugging Face come upright: the same photographs are to be the same images in every form."""
     upright = np.zeros((16, 16), np.uint8)
     upright[:, 8:] = 255
     turned, said = Image.Exif(), io.BytesIO()
-    turned[0x0112] = exif or 1
+    turned[0x0112] = 6
     sideways = upright if exif is None else np.rot90(upright)
-    Image.fromarray(sideways).save(said, "JPEG", quality=100, exif=turned.tobytes() if exif else b"Exif\0\0damaged")
+    tags = {6: turned.tobytes(), None: b"Exif\0\0damaged", "bad tag": exif_with_a_bad_tag()}
+    Image.fromarray(sideways).save(said, "JPEG", quality=100, exif=tags[exif])
     for name in ("ant", "bee"):
         (tmp_path / "images" / name).mkdir(parents=True)
         (tmp_path / "images" / name / "0.jpg").write_bytes(said.getvalue())
