@@ -38,6 +38,11 @@ def commit(folder: Path, out: Path | None, note: str | None) -> None:
             raise ConfigError(
                 f"note: expected {found.note!r}, with which this set was committed at {found.created_at}, got {note!r}"
             )
+    elif (place / OPENING_FILE).exists():  # without it a hash that was published is worth nothing
+        raise ArtifactError(
+            f"{place / OPENING_FILE}: expected {COMMITMENT_FILE} beside it, found nothing; put back what was "
+            f"published, or if nothing was, move {place} away to commit anew"
+        )
     else:
         found = promise(queries, note=note or "")
         found.save(place)

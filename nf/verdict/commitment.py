@@ -21,6 +21,7 @@ from nf.verdict.card import scheme_of, threshold_of
 ALGORITHM = "SHA-256 of the opening as JSON with sorted keys and no white space"
 
 _SALT_BYTES = 32
+_REQUEST = ".tsq"  # of a file that asks for a time stamp, and is none
 _RESTORE = "restore both files from a copy"
 
 
@@ -185,7 +186,8 @@ class Committed:
 def check_commitment(folder: Path, queries: QuerySet, released: date | None = None) -> Committed | None:
     """What was promised of ``queries``, or ``None`` where nothing was.
 
-    Time stamps and signatures are listed with their hashes; it is for the tools that made them to check them.
+    Time stamps and signatures are listed with their hashes; it is for the tools that made them to check them. A file
+    that asks for a time stamp is none.
 
     Args:
         folder: folder of the query set; its commitment lies in it or beside it.
@@ -200,7 +202,8 @@ def check_commitment(folder: Path, queries: QuerySet, released: date | None = No
     if place is None:
         return None
     found = Commitment.load(place)
-    stamps = sorted(path for path in place.glob(f"{COMMITMENT_FILE}.*") if path.is_file())
+    beside = sorted(place.glob(f"{COMMITMENT_FILE}.*"))
+    stamps = [path for path in beside if path.is_file() and path.suffix != _REQUEST]
     return Committed(
         hash=found.hash,
         created_at=found.created_at,

@@ -122,6 +122,16 @@ def test_a_promise_is_kept_and_looked_up(folder: Path, table: Table, tmp_path: P
         _typed(commit, folder)
 
 
+def test_the_opening_of_a_published_hash_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "set.commitment"
+    _typed(commit, folder)
+    opening = (place / "opening.json").read_bytes()
+    (place / "commitment.json").rename(tmp_path / "published.json")
+    with pytest.raises(ArtifactError, match=r"opening\.json: expected commitment\.json beside it, .* put back what"):
+        _typed(commit, folder)
+    assert (place / "opening.json").read_bytes() == opening
+
+
 def test_a_damaged_promise_costs_no_queries(folder: Path, tmp_path: Path) -> None:
     _typed(commit, folder)
     (tmp_path / "set.commitment" / "opening.json").write_text("{}")

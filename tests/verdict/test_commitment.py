@@ -46,6 +46,7 @@ def test_the_same_set_gives_another_hash_each_time(calibrated: QuerySet) -> None
 )
 def test_it_says_when_it_was_made(folder: Path, released: date | None, before: bool | None) -> None:
     (commitment_folder(folder) / "commitment.json.asc").write_bytes(b"signature")
+    (commitment_folder(folder) / "commitment.json.tsq").write_bytes(b"a request for a stamp, which is none")
     found = check_commitment(folder, QuerySet.load(folder), released)
     assert found is not None
     assert (found.changed, found.before, found.note) == ((), before, "ours")
