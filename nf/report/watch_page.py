@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nf.core.calibration import Levels
 from nf.core.files import write_text
 from nf.core.queries import QuerySet
 from nf.monitoring import CorrectedVerdict, IssuedSet, Observation
@@ -91,16 +90,19 @@ def answer(suspects: Sequence[WatchedHistory]) -> str:
     verdicts = [suspect.verdict for suspect in suspects if suspect.verdict]
     if not verdicts:
         return "There is no verdict on any suspect yet"
-    by_levels: dict[Levels | None, list[Outcome]] = {}
+    by_levels: dict[str, list[Outcome]] = {}
     for verdict in sorted(verdicts, key=lambda verdict: verdict.newest.levels is None):
-        by_levels.setdefault(verdict.newest.levels, []).append(verdict.outcome)
-    parts = [f"{_claims(outcomes)}, {_at(levels)}" for levels, outcomes in by_levels.items()]
+        by_levels.setdefault(_at(verdict.newest), []).append(verdict.outcome)
+    parts = [f"{_claims(outcomes)}, {levels}" for levels, outcomes in by_levels.items()]
     return f"Of {len(verdicts)} suspect{'s' if len(verdicts) > 1 else ''} {'; '.join(parts)}"
 
 
-def _at(levels: Levels | None) -> str:
+def _at(newest: Observation) -> str:
+    levels = newest.levels
     if levels is None:
         return "at no known level, as the query set had no calibration"
+    if newest.independent is None:  # models that learned from the owner's data are all the honest ones there are
+        return f"at a level of {level(levels.trained)}"
     return f"at levels of {level(levels.independent)} and {level(levels.trained)}"
 
 

@@ -11,14 +11,26 @@ import numpy as np
 import pytest
 
 from nf.core.answers import Answers
+from nf.core.calibration import Group
 from nf.core.proportions import Proportion
 from nf.core.queries import QuerySet
 from nf.report import write_evidence_page
 from nf.report.evidence_page import one_in
+from nf.report.formats import small
 from nf.report.score_picture import draw_scores
 from nf.suspects import Examined, Interface
 from nf.suspects.probe import Found
-from nf.verdict import Benchmark, Verdict, critical_score, decide, evidence, no_verdict, p_value, power
+from nf.verdict import (
+    Benchmark,
+    Verdict,
+    corrected_together,
+    critical_score,
+    decide,
+    evidence,
+    no_verdict,
+    p_value,
+    power,
+)
 
 KNOWN = Benchmark(Proportion(1, 91), Proportion(4, 63), Proportion(2, 15))
 
@@ -71,6 +83,64 @@ def test_the_answer_comes_first(calibrated: QuerySet, tmp_path: Path, matches: i
     assert heading[1].startswith(title)
     assert sentence in page
     assert page.index(sentence) < page.index("<main>")
+
+
+def knowing(queries: QuerySet, *groups: Group) -> QuerySet:
+    """``queries`` whose calibration knows no models but those of ``groups``."""
+    known = queries.calibration
+    assert known is not None
+    places = [place for place, model in enumerate(known.models) if model.group in groups]
+    looks = [replace(look, held_out=tuple(look.held_out[place] for place in places)) for look in known.looks]
+    models = tuple(known.models[place] for place in places)
+    return replace(queries, calibration=replace(known, models=models, looks=tuple(looks)))
+
+
+def lead_of(page: str) -> str:
+    header = page.partition('class="lead">')[2].partition("<nav")[0]
+    return " ".join(re.sub(r"<[^>]+>|&nbsp;", " ", header).split())
+
+
+@pytest.mark.parametrize(
+    ("groups", "sentences"),
+    [
+        (
+            ("thief", "twin"),
+            (
+                "How models that have nothing to do with yours would score is not known to this query set. Of models "
+                "that learned from your data but not from your model, fewer than 1 in a million would score so high (",
+                "That is rarer than the level that was chosen beforehand.",
+            ),
+        ),
+        (
+            ("thief", "independent"),
+            (
+                "How models that learned from your data would score is not known to this query set.",
+                "The first is rarer than the level that was chosen beforehand, the second is not known: an honest",
+            ),
+        ),
+    ],
+)
+def test_the_answer_claims_nothing_of_models_that_are_not_known(
+    calibrated: QuerySet, tmp_path: Path, groups: tuple[Group, ...], sentences: tuple[str, ...]
+) -> None:
+    queries = knowing(calibrated, *groups)
+    lead = lead_of(page_of(queries, tmp_path, record_of(queries, tmp_path, 20)))
+    assert all(sentence in lead for sentence in sentences)
+    assert "Both are" not in lead
+
+
+def test_a_chance_is_that_of_one_suspect_and_the_corrected_one_stands_beside_it(
+    calibrated: QuerySet, tmp_path: Path
+) -> None:
+    answers = Answers(np.where(np.arange(20) < 7, calibrated.labels, calibrated.negative_labels))
+    verdict = corrected_together([decide(answers, calibrated)] * 5)[0]
+    assert verdict.independent is not None
+    corrected = {"independent": verdict.independent, "trained": verdict.trained, "suspects": 5}
+    page = page_of(calibrated, tmp_path, record_of(calibrated, tmp_path, 7, outcome=verdict.outcome, **corrected))
+    once, value = verdict.independent.alone, verdict.independent.value
+    said = f"{one_in(once)} would score so high (p = {small(once)}, corrected for 5 suspects together {small(value)}, "
+    assert said in lead_of(page)
+    assert "among the calibration thieves, by all queries and without a correction<" in page
 
 
 def test_it_shows_every_query_and_all_that_it_rests_on(calibrated: QuerySet, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_what_calibration_models_do_not_stand_for_is_said(full, small, tmp_path)
     queries = replace(inputs.scheme.queries, calibration=replace(known, models=models))
     text = text_of(render(replace(inputs, scheme=replace(inputs.scheme, queries=queries)), tmp_path))
     assert "All honest calibration models learned from the owner's own images" in text
+    assert "Nothing is called stolen or trained on your data ." in text
     assert "All honest" not in text_of(render(inputs, tmp_path))
 
 

@@ -121,6 +121,16 @@ def test_a_sentence_for_every_answer(tmp_path):
     )
 
 
+def test_without_independent_models_there_is_one_level(tmp_path):
+    """All honest calibration models learned from the owner's data."""
+    twins = tuple(replace(model, group="twin") for model in CALIBRATED.calibration.models)
+    alone = replace(CALIBRATED, calibration=replace(CALIBRATED.calibration, models=twins))
+    text = text_of(page_of(tmp_path, alone, bank=(observed(1, 0.1, p=(None, 0.5)),)))
+    assert "Of 1 suspect none is shown to be stolen, at a level of 5%" in text
+    assert "if every suspect is honest, one that learned from your data without your model is called stolen" in text
+    assert "1%" not in text.partition("Honest models accused")[0]
+
+
 def test_the_page_says_what_verdicts_rest_on_and_escapes(tmp_path):
     page = page_of(
         tmp_path,
