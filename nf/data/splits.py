@@ -127,7 +127,7 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
 
     Raises:
         DataError: a source cannot be read, a class has too few images for four splits or is left with too few by a
-            limit, or nobody else has others.
+            limit, or nobody else has others of every class.
     """
     read = partial(read_source, image_size=config.image_size, channels=config.channels)
     raw = read(config.source, seed=derive_seed(seed, "data"))
@@ -136,6 +136,9 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
     split, limit = partial(_split, names=raw.class_names), partial(_limit_classes, names=raw.class_names)
     if raw.test is None:
         train, test = split(raw.train, 1 - config.test_fraction, derive_seed(seed, "data", "test"))
+        _check_classes(
+            test, raw, 2, "data.source", "in the test part", "; add images of it, or raise data.test_fraction"
+        )
     else:
         train, test = raw.train, raw.test
     least = 2 if config.others is None else 1  # as it is halved
@@ -154,6 +157,7 @@ def prepare_splits(config: DataConfig, *, seed: int) -> Splits:
         remaining = _without(others.train, raw.train, *([raw.test] if raw.test is not None else []))
         if not len(remaining):
             raise DataError("data.others: expected images that data.source does not have, got the same")
+        _check_classes(remaining, raw, 1, "data.others", "that data.source does not have")
         limit_seed = derive_seed(seed, "data", "limit-others")
         a, b = train, limit(remaining, config.others.images, limit_seed, least=1, key="data.others.images")
     finetune, held_out = split(test, 0.5, derive_seed(seed, "data", "test-halves"))
@@ -187,6 +191,19 @@ def _split(
         least = f"of which {names[int(counts.argmin())]!r} has {counts.min() or 'none'}"
         raise DataError(f"cannot split {len(data)} images by class, {least}: {error}") from error
     return data.take(np.sort(first)), data.take(np.sort(second))
+
+
+def _check_classes(data: LabelledImages, raw: RawData, least: int, key: str, which: str, advice: str = "") -> None:
+    """Refuse ``data`` with fewer than ``least`` images of a class that the owner has any of."""
+    names = raw.class_names
+    known, counts = (np.bincount(labels, minlength=len(names)) for labels in (raw.train.labels, data.labels))
+    few = np.flatnonzero((known > 0) & (counts < least))
+    if len(few):
+        label = few[int(counts[few].argmin())]
+        raise DataError(
+            f"{key}: expected at least {least} image{'s' if least > 1 else ''} of every class {which}, got "
+            f"{counts[label] or 'none'} of {names[label]!r}{advice}"
+        )
 
 
 def _drop_repeats(data: LabelledImages, part: str) -> LabelledImages:

@@ -653,6 +653,22 @@ def test_too_few_images_for_four_splits(tmp_path):
         prepare_splits(config, seed=0)
 
 
+def test_a_class_without_test_images_is_named(tmp_path):
+    """A share of the images is held back, and of four in sixty that may be none."""
+    write_parquet(tmp_path / "train.parquet", count=60, labels=[0, 1] * 28 + [2] * 4)
+    source = SourceConfig("parquet", train=str(tmp_path / "train.parquet"))
+    message = (
+        r"^data\.source: .* at least 2 images of every class in the test part, got none of 'frog'; add images of it"
+    )
+    with pytest.raises(DataError, match=message):
+        prepare_splits(DataConfig(source, SCRIBBLES, 32, 3, test_fraction=0.1), seed=0)
+    assert set(prepare_splits(DataConfig(source, SCRIBBLES, 32, 3, test_fraction=0.5), seed=0)["test"].labels) == {
+        0,
+        1,
+        2,
+    }
+
+
 def two_parts(folder, **limits):
     """60 images to learn from and 60 others."""
     for name, seed in (("a", 1), ("test", 5)):
@@ -722,6 +738,11 @@ def test_independent_models_may_have_data_of_their_own(tmp_path):
         assert prepare_splits(config("d.parquet", limited), seed=0).hashes["B"] == splits.hashes["B"]
     with pytest.raises(DataError, match=r"data\.others: expected images that data\.source does not have, got the same"):
         prepare_splits(config("a.parquet"), seed=0)
+    write_parquet(tmp_path / "e.parquet", count=30, labels=[0, 1] * 15, seed=2)
+    with pytest.raises(
+        DataError, match=r"^data\.others: .* 1 image of every class that data\.source .* none of 'frog'$"
+    ):
+        prepare_splits(config("e.parquet"), seed=0)
 
 
 def test_images_that_were_learned_from_are_not_held_back():
