@@ -1,5 +1,6 @@
 """``nf replay``: repeat a judgement from its evidence, and given the suspect, from the suspect."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def replay(
     With SUSPECT it is asked again, in the way that the evidence says. Exit status 0: the same, 1: not the
     same, 2: an error.
     """
-    from nf.core.errors import ConfigError
+    from nf.core.errors import ArtifactError, ConfigError
     from nf.core.queries import QuerySet
     from nf.verdict import check_commitment, load_evidence
     from nf.verdict import replay as judge_again
@@ -53,6 +54,11 @@ def replay(
     place = query_set or recorded.folder
     if place is None:
         raise ConfigError("queries: expected the folder of the query set, as the evidence names none")
+    if query_set is None and not os.access(place, os.R_OK):  # as on the machine of whoever checks
+        raise ArtifactError(
+            f"expected the folder of a query set at {place}, where the evidence says that it was, found nothing; "
+            "name it with --queries"
+        )
     queries = QuerySet.load(place)
     again = judge_again(recorded, queries)
     click.echo(f"recorded       {recorded.record['outcome']}, {printable(str(recorded.record.get('asked_at')))}")

@@ -86,9 +86,15 @@ def load_evidence(folder: Path) -> Recorded:
     """Read what ``nf verify --report`` wrote.
 
     Raises:
-        ArtifactError: a file is missing or damaged, the answers are not those of the evidence, or there was no verdict.
+        ArtifactError: a file is missing or damaged, the answers are not those of the evidence, there was no verdict, or
+            the folder holds those of several suspects.
     """
     path = folder / EVIDENCE_FILE
+    if not path.exists() and (several := sorted(folder.glob(f"*/{EVIDENCE_FILE}"))):
+        raise ArtifactError(
+            f"{folder}: expected evidence of one suspect, got that of {len(several)}; name the folder of one, as in "
+            f"{several[0].parent}"
+        )
     record = read_json(path, advice="write it with `nf verify SUSPECT --queries FOLDER --report DIR`")
     if record.get("outcome") not in OUTCOMES:
         raise ArtifactError(f"{path}: expected evidence of a verdict, got the outcome {record.get('outcome')!r}")

@@ -78,9 +78,19 @@ def test_a_report_is_written_and_replayed(folder: Path, table: Table, tmp_path: 
 def test_a_replay_may_name_the_set(folder: Path, table: Table, tmp_path: Path, calibrated: QuerySet) -> None:
     _typed(verify, table(20), "--queries", folder, "--report", tmp_path / "report")
     folder.rename(tmp_path / "moved")
-    with pytest.raises(ArtifactError, match="expected the folder of a query set"):
+    with pytest.raises(ArtifactError, match=r"expected the folder of a query set at .*set, .*; name it with --queries"):
         _typed(replay, tmp_path / "report")
     assert _typed(replay, tmp_path / "report", "--queries", tmp_path / "moved")[0] == 0
+
+
+def test_a_replay_of_several_suspects_names_the_folder_of_one(folder: Path, table: Table, tmp_path: Path) -> None:
+    suspects = tmp_path / "one.csv", tmp_path / "two.csv"
+    for suspect in suspects:
+        suspect.write_bytes(table(20).read_bytes())
+    _typed(verify, *suspects, "--queries", folder, "--report", tmp_path / "report")
+    with pytest.raises(ArtifactError, match=r"expected evidence of one suspect, got that of 2; .*001-one\.csv$"):
+        _typed(replay, tmp_path / "report")
+    assert _typed(replay, tmp_path / "report" / "001-one.csv")[0] == 0
 
 
 def test_in_stages_no_more_is_asked_than_needed(folder: Path, table: Table, tmp_path: Path) -> None:
