@@ -13,6 +13,14 @@ from nf.owner.images import find_images, read_images
 from tests.owner.conftest import draw
 
 
+def test_images_are_grey_only_where_all_of_them_are(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (200, 1, 16, 16), dtype=np.uint8).repeat(3, axis=1)
+    for coloured, channels in ((0, 1), (1, 3)):
+        grey[100, 0, :coloured] ^= 255
+        np.savez(tmp_path / "a.npz", images=grey, labels=np.arange(200) % 2)
+        assert read_images(find_images(str(tmp_path / "a.npz")), 16)[1] == channels
+
+
 def write(root, *places):
     for place in places:
         (root / place).parent.mkdir(parents=True, exist_ok=True)
