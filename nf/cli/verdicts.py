@@ -159,8 +159,11 @@ def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
     if verdicts:
         common = min(verdicts, key=lambda verdict: verdict.one_hot)
         if common.levels is not None:
-            independent, trained = percent(common.levels.independent), percent(common.levels.trained)
-            yield f"levels         {independent} independent, {trained} same data, for all (Holm)"
+            levels = (
+                f"{percent(common.levels.independent)} independent" if common.independent else "",
+                f"{percent(common.levels.trained)} same data" if common.trained else "",
+            )
+            yield f"levels         {', '.join(filter(None, levels))}, for all (Holm)"
         yield from commitment_lines(terms.committed, terms.released is not None)
         yield from error_lines(common)
         if queries.controls is not None and queries.controls.weakness is not None:

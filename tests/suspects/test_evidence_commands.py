@@ -343,6 +343,10 @@ def test_levels_are_printed_as_they_are(table: Table, tmp_path: Path, calibrated
     assert "(level 2.5 %)" in printed
     printed = _typed(verify, table(20), table(0), "--queries", tmp_path / "strict")[1]
     assert "levels         0.5 % independent, 2.5 % same data, for all (Holm)" in printed
+    twins = tuple(replace(model, group="thief" if model.group == "thief" else "twin") for model in strict.models)
+    replace(calibrated, calibration=replace(strict, models=twins)).save(tmp_path / "twins")
+    printed = _typed(verify, table(20), table(0), "--queries", tmp_path / "twins")[1]
+    assert "levels         2.5 % same data, for all (Holm)" in printed
 
 
 def test_another_note_than_was_published_is_refused(folder: Path) -> None:
