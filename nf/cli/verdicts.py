@@ -12,6 +12,7 @@ from nf.cli.words import EXIT_STATUS, commitment_lines, error_lines, percent, ve
 from nf.core.errors import NoVerdictError
 from nf.core.paths import PAGE_FILE
 from nf.core.printing import printable
+from nf.core.proportions import beside
 from nf.core.queries import QuerySet
 from nf.suspects import Examined, Interface
 from nf.verdict import Committed, Verdict, evidence, no_verdict, write_evidence
@@ -173,8 +174,12 @@ def _table(cases: Sequence[Case], terms: Terms) -> Iterator[str]:
 def _numbers(verdict: Verdict | None) -> tuple[str, str, str]:
     if verdict is None:
         return "-", "-", "-"
-    values = ("-" if found is None else f"{found.value:.2g}" for found in (verdict.independent, verdict.trained))
-    return (*values, f"{verdict.score:.3f}")  # type: ignore[return-value]
+    levels = verdict.levels
+    independent, trained = (
+        "-" if found is None or levels is None else beside(found.value, getattr(levels, name))
+        for name, found in (("independent", verdict.independent), ("trained", verdict.trained))
+    )
+    return independent, trained, f"{verdict.score:.3f}"
 
 
 def _line(case: Case, terms: Terms) -> dict[str, Any]:

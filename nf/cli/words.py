@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from nf.core.printing import printable
+from nf.core.proportions import beside
 
 if TYPE_CHECKING:
     from nf.core.proportions import Proportion
@@ -70,7 +71,7 @@ def _p_value_lines(name: str, found: "PValue | None", level: float, claim: str) 
         return
     unlike = "not surprising enough" if found.explained else "neither honest models nor thieves score so"
     told = claim if found.value <= level else unlike
-    yield f"{name:<13}  p = {found.value:.2g} (level {percent(level)}): {told}"
+    yield f"{name:<13}  p = {beside(found.value, level)} (level {percent(level)}): {told}"
 
 
 def percent(level: float) -> str:

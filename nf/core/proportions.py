@@ -100,3 +100,18 @@ def _upper_tail(count: int, total: int, share: float) -> float:
         for k in range(count, total + 1)
     )  # fmt: skip
     return math.fsum(map(math.exp, logs))
+
+
+def beside(value: float, limit: float) -> str:
+    """``value`` to two significant digits, or as many as show on which side of ``limit`` it is.
+
+    Beside 0.01 it is ``0.012`` for 0.01234 and ``0.0104`` for 0.01041.
+    """
+    return f"{value:.{digits_beside(value, limit)}g}"
+
+
+def digits_beside(value: float, limit: float) -> int:
+    """Significant digits of ``value``, at least two, that show on which side of ``limit`` it is."""
+    most = 17  # which tell any two floats apart
+    shows = (count for count in range(2, most) if (float(f"{value:.{count}g}") <= limit) == (value <= limit))
+    return next(shows, most)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from nf.core.proportions import Proportion
+from nf.core.proportions import Proportion, beside, digits_beside
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -31,9 +31,12 @@ def level(chance: float) -> str:
     return f"{100 * chance:.3g}%"
 
 
-def p_value(value: float | None) -> str:
-    """A p-value, which is never 0: ``0.0123`` gives ``0.012``, ``0.0000012`` gives ``1.2e-06``; a dash for none."""
-    return "\N{EN DASH}" if value is None else f"{value:.2g}"
+def p_value(value: float | None, limit: float = 0.0) -> str:
+    """A p-value, which is never 0: ``0.0123`` gives ``0.012``, ``0.0000012`` gives ``1.2e-06``; a dash for none.
+
+    Where two digits do not show on which side of ``limit`` it is, more.
+    """
+    return "\N{EN DASH}" if value is None else beside(value, limit)
 
 
 def decimal(value: float) -> str:
@@ -41,9 +44,12 @@ def decimal(value: float) -> str:
     return f"{value:.3f}"
 
 
-def small(value: float) -> str:
-    """A number in [0, 1] to two significant digits, without an exponent: ``0.000012``."""
-    return f"{Decimal(f'{value:.1e}'):f}"
+def small(value: float, limit: float = 0.0) -> str:
+    """A number in [0, 1] to two significant digits, without an exponent: ``0.000012``.
+
+    Where two do not show on which side of ``limit`` it is, more.
+    """
+    return f"{Decimal(f'{value:.{digits_beside(value, limit) - 1}e}'):f}"
 
 
 def quantity(value: float) -> str:
