@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nf.core.answers import Answers
 from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name, shown
-from nf.suspects.answers import check_answers
+from nf.suspects.answers import check_answers, look_like_probabilities
 
 Raw = NDArray[Any] | Sequence[Any]
 """What a suspect answered to N images: an array, or for each image a name, {class: score} or [(class, score)]."""
@@ -80,14 +80,14 @@ def interpret(raw: Raw, how: Interface, count: int, num_classes: int | None = No
     if not isinstance(raw, np.ndarray):
         raise SuspectError(f"expected {kind} as numbers, got {type(raw).__name__}")
     if kind == "labels":
-        labels = whole(_squeezed(raw, 1))
+        labels = whole(_squeezed(raw[:, 0] if are_scored_labels(raw, num_classes) else raw, 1))
         if labels.dtype.kind in "iu" and labels.ndim == 2:  # top-k, the best first
             labels = labels[:, 0]
         unsure = labels == NO_CLASS
         labels = check_answers(np.where(unsure, 0, labels) if labels.dtype.kind == "i" else labels, "labels", count)
         mapped = np.array([_mapped(int(label), how, num_classes) for label in labels], np.int64)
         return Answers(np.where(unsure, NO_CLASS, mapped))
-    if raw.dtype.kind in "iu" and raw.ndim > 1:  # of a network that computes with integers
+    if raw.dtype.kind in "biu" and raw.ndim > 1:  # of a network that computes with integers
         raw = raw.astype(np.float32)
     scores, how = _both(_squeezed(raw, 2), how, num_classes)
     if kind == "logits":
@@ -115,6 +115,13 @@ def _squeezed(raw: NDArray[Any], dimensions: int) -> NDArray[Any]:
 def is_one_score(raw: NDArray[Any], num_classes: int | None) -> bool:
     """Whether answers are a float for each image, (N,) or (N, 1), which of two classes may be the score of one."""
     return num_classes == 2 and raw.dtype.kind == "f" and (raw.ndim == 1 or raw.shape[1:] == (1,))
+
+
+def are_scored_labels(raw: NDArray[Any], num_classes: int | None) -> bool:
+    """Whether answers are floats (N, 2) of a label and its probability; beside those of two classes nobody can tell."""
+    if num_classes in (None, 2) or raw.dtype.kind != "f" or raw.shape[1:] != (2,):
+        return False
+    return whole(raw[:, 0]).dtype.kind == "i" and bool(((raw[:, 1] >= 0) & (raw[:, 1] <= 1)).all())
 
 
 def _both(scores: NDArray[Any], how: Interface, num_classes: int | None) -> tuple[NDArray[Any], Interface]:
@@ -151,8 +158,11 @@ def _scored(scores: NDArray[np.float32], how: Interface, num_classes: int | None
     missing = sorted(set(range(wanted)) - set(classes.tolist()))
     if missing:
         raise SuspectError(f"expected a score for each of {wanted} classes, got {count} without class {missing[0]}")
-    given = Answers.of(scores, "probabilities" if how.kind == "probabilities" else "logits")
     known = classes != NO_CLASS
+    if not known.all() and look_like_probabilities(scores[:, known]):  # what stands beside them is no class's
+        scores, classes, known = scores[:, known], classes[known], known[known]
+        how = replace(how, kind="probabilities")
+    given = Answers.of(scores, "probabilities" if how.kind == "probabilities" else "logits")
     probabilities = np.zeros((len(scores), wanted), np.float32)
     probabilities[:, classes[known]] = given.as_probabilities(scores.shape[1])[:, known]
     return Answers(classes[given.labels], probabilities)
@@ -178,6 +188,8 @@ def _ranked(raw: Raw, how: Interface, num_classes: int | None) -> Answers:
     if not wanted or any(len(row) < wanted for row in rows):
         return Answers(labels)
     probabilities = np.array([[row[label] for label in range(wanted)] for row in rows])
+    if (labels == NO_CLASS).any() and look_like_probabilities(probabilities):  # what stands beside them is no class's
+        labels = probabilities.argmax(axis=1)
     within = probabilities.min() >= 0 and probabilities.max() <= 1
     return Answers(labels, probabilities.astype(np.float32) if within else None)
 

@@ -13,7 +13,7 @@ from nf.core.errors import SuspectError
 from nf.core.interface import NO_CLASS, Interface, plain_name
 from nf.core.printing import printable
 from nf.suspects.answers import look_like_probabilities
-from nf.suspects.interpret import Raw, check_count, choose, interpret, is_one_score, whole
+from nf.suspects.interpret import Raw, are_scored_labels, check_count, choose, interpret, is_one_score, whole
 
 PER_CLASS = 4
 """Control images of each class without which an order of classes is not looked for."""
@@ -130,7 +130,7 @@ def _kinds(raw: Raw, how: Interface, num_classes: int, *, reorder: bool) -> list
     scores = np.nan_to_num(raw.astype(np.float64), posinf=2, neginf=2)
     if look_like_probabilities(scores):
         return ["probabilities"]
-    ranked = ["labels"] if whole(raw).dtype.kind in "iu" else []
+    ranked = ["labels"] if whole(raw).dtype.kind in "iu" or are_scored_labels(raw, num_classes) else []
     return ["logits", *([] if reorder else ["distances"]), *ranked]
 
 

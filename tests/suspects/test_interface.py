@@ -226,6 +226,9 @@ SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], np.float32)
         ([[(3, 0.9)], [(1, 3)]], Interface(kind="top-k", offset=1), [2, 0]),
         ([[(2.0, 0.9), (0.0, 0.1)], [("1.0", 3)]], Interface(kind="top-k"), [2, 1]),
         (np.array([[2.0, 1.0], [0.0, 2.0]]), Interface(kind="labels"), [2, 0]),
+        (np.array([[2.0, 0.75], [0.0, 1.0]], np.float32), Interface(kind="labels"), [2, 0]),
+        (np.array([[3.0, 0.75], [1.0, 0.5]], np.float32), Interface(kind="labels", offset=1), [2, 0]),
+        (np.array([[False, False, True], [True, False, False]]), Interface(), [2, 0]),
     ],
 )
 def test_answers_mean_classes_of_the_owner(raw: Any, how: Interface, labels: list[int]) -> None:
@@ -238,6 +241,21 @@ def test_a_class_of_nobody_may_win_and_has_no_column() -> None:
     assert answers.labels.tolist() == [2, NO_CLASS]
     assert answers.probabilities is not None
     np.testing.assert_array_equal(answers.probabilities, with_background[:, 1:])
+
+
+def test_a_number_beside_probabilities_that_are_whole_without_it_is_no_class() -> None:
+    """As an entropy, a threshold or the seconds that an answer took."""
+    scores = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]], np.float32)
+    for offset, beside in ((0, 3), (1, 0)):
+        raw = np.insert(scores, beside, [1.5, 0.25], axis=1)
+        answers = interpret(raw, Interface(offset=offset), 2, 3)
+        assert answers.labels.tolist() == [0, 1]
+        assert answers.probabilities is not None
+        np.testing.assert_array_equal(answers.probabilities, scores)
+    named = [{**dict(zip("abc", map(float, row), strict=True)), "seconds": 1.5} for row in scores]
+    assert interpret(named, Interface(kind="top-k", labels=("a", "b", "c")), 2, 3).labels.tolist() == [0, 1]
+    other = [{"a": 0.25, "b": 0.125, "c": 0.125, "d": 0.5}]  # a class of its own, as only all four are whole
+    assert interpret(other, Interface(kind="top-k", labels=("a", "b", "c")), 1, 3).labels.tolist() == [NO_CLASS]
 
 
 def test_all_scores_by_name_are_probabilities() -> None:

@@ -164,6 +164,59 @@ def test_classes_in_the_order_of_their_names_as_text_are_found_also_where_there_
     assert (found.right, found.how.classes) == (64, tuple(map(int, as_text)))
 
 
+def _in_order(order: list[int], right: int) -> Ask:
+    """A suspect with its classes in another order, whose ``right`` answers are spread over all classes."""
+
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        own = (numbers + (numbers * 7 % 64 >= right)) % 8
+        return {"scores": np.eye(8, dtype=np.float32)[np.array(order)[own]]}
+
+    return ask
+
+
+@pytest.fixture
+def eight() -> Controls:
+    """Sixty-four images whose first pixel is their number, of eight classes."""
+    images = np.zeros((64, *COLOUR), np.uint8)
+    images[:, 0, 0, 0] = np.arange(64)
+    return Controls(images, np.arange(64) % 8)
+
+
+@pytest.mark.parametrize("right", [64, 56, 48])
+def test_a_few_classes_in_each_others_place_are_found_though_enough_control_images_are_right(
+    eight: Controls, right: int
+) -> None:
+    for order in ([0, 5, 2, 3, 4, 1, 6, 7], [2, 0, 1, 3, 4, 5, 6, 7]):
+        found = find(_in_order(order, right), [Interface()], eight, 8, Interface())
+        assert found.right == right
+        assert found.how.classes == tuple(np.argsort(order).tolist())
+
+
+def test_an_order_of_classes_that_is_hardly_better_or_stated_is_left(eight: Controls) -> None:
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        return {"labels": np.where((numbers % 8 < 2) & (numbers < 40), 1 - numbers % 8, numbers % 8)}
+
+    found = find(ask, [Interface()], eight, 8, Interface())
+    assert (found.right, found.how.classes) == (54, None)  # 58 with two in each other's place
+    stated = Interface(offset=0)
+    found = find(_in_order([1, 0, *range(2, 8)], 64), [stated], eight, 8, stated)
+    assert (found.right, found.how.classes) == (48, None)
+
+
+def test_a_way_of_asking_that_does_as_well_in_another_order_stays_a_rival(eight: Controls) -> None:
+    def ask(images: NDArray[np.uint8], how: Interface) -> dict[str, Raw]:
+        numbers = images[:, 0, 0, 0].astype(np.int64)
+        own = np.where((how.range == (0, 255)) & (numbers == 9), 0, numbers % 8)
+        return {"labels": np.array([0, 5, 2, 3, 4, 1, 6, 7])[own]}
+
+    ways = [Interface(range=(0, 1)), Interface(range=(0, 255))]
+    found = find(ask, ways, eight, 8, Interface())
+    assert (found.right, found.how.range) == (64, (0, 1))
+    assert [(rival.range, rival.classes) for rival in found.rivals] == [((0, 255), found.how.classes)]
+
+
 def test_rare_scales_for_grey_images_have_one_number() -> None:
     grey = rare_scales(Interface(), GREY, Interface())
     assert {len(values) for way in grey for values in (way.mean, way.std) if values} == {1}
