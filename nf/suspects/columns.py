@@ -75,7 +75,9 @@ def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: 
     if labels and labels.keys() == scores.keys() and not (scored and len(labels) == len(places)):
         _check_agreed(path, table, labels, holding)
         return Columns(answers=tuple((labels[rank], scores[rank]) for rank in sorted(labels)))
-    classes = [place for place in places if table.header and _is_class(table.header[place], names)]
+    # As of `top 1` to `top 3`, which are too few for scores of all classes.
+    ranked = not scores and sorted(labels) == list(range(1, len(labels) + 1)) and 1 < len(labels) < len(names)
+    classes = [place for place in places if table.header and _is_class(table.header[place], names) and not ranked]
     if len(classes) > 1 and (scored or (kind is None and all(numeric[labels[rank]] for rank in labels if rank))):
         rest = [
             place for place in places if place not in (*classes, labels.get(0)) and _has_numbers(table, place, mark)
@@ -84,7 +86,7 @@ def find_columns(path: Path, table: Table, mark: str, kind: Kind | None, names: 
     others = [place for place in places if place not in labels.values()]
     if scored and len(labels) == 1 and len(others) > 1 and all(numeric[place] for place in others):
         return Columns(scores=tuple(others))
-    if labels and not (scored or (kind is None and len(labels) > 1 and all(numeric.values()))):
+    if labels and not (scored or (kind is None and len(labels) > 1 and not ranked and all(numeric.values()))):
         best = min(labels)
         _check_agreed(path, table, labels, holding)
         return Columns(answers=((labels[best], scores.get(best)),))

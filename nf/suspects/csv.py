@@ -30,6 +30,11 @@ _NAMED = 5  # names in a message
 _ALIKE = 0.8  # of two names, as difflib measures it, from which on one may be the other with a slip
 _WRAPPED = re.compile(r"""(=|([\w.]*[\[({])+)\s*["']?[-+.]*[0-9]""")  # how code and formulas write numbers
 
+_NO_ANSWER = re.compile(
+    r"n/?a|<na>|nan|null|nil|none|[-?\u2013\u2014]+|#.*|(error|time-?out|failed)\b.*", re.IGNORECASE
+)
+"""What programs and people write where there is no answer, the errors of spreadsheets among it."""
+
 _ADVICE = "; leave out columns that hold no answers, and head that of the label `label` (docs/answers.md)"
 
 TABLE = Scope("a table of answers", ANSWERS)
@@ -164,7 +169,10 @@ class CsvSuspect:
             return replace(how, labels=tuple(names)) if named and how.labels is None else how
         cells = {cells[place] for cells in table.rows.values() for place, _ in columns.answers}
         others = other_marks(names)
-        words = {cell for cell in cells if plain_name(cell) not in ("", *others) and read_number(cell, mark) is None}
+        told = {cell for cell in cells if plain_name(cell) not in ("", *others)}
+        words = {cell for cell in told if read_number(cell, mark) is None}
+        if any(plain_name(word) in known for word in words):
+            self._check_words([cell for cell in told if plain_name(cell) not in known], mark, others[0])
         unknown = sorted(word for word in words if plain_name(word) not in known)
         nearly = [(word, known[near]) for word in unknown if (near := _nearly(word, known)) is not None]
         if nearly:
@@ -174,6 +182,22 @@ class CsvSuspect:
                 f"{found}; correct them or save the table as UTF-8, or write {others[0]} for a class that is none",
             )
         return replace(how, labels=tuple(names)) if words and not unknown and how.labels is None else how
+
+    def _check_words(self, unknown: Collection[str], mark: str, other: str) -> None:
+        """Refuse cells beside names of classes that say that there is no answer, or that are numbers: neither is one.
+
+        Raises:
+            SuspectError: there are such among the ``unknown``.
+        """
+        found = sorted(
+            cell for cell in unknown if _NO_ANSWER.fullmatch(cell.strip()) or read_number(cell, mark) is not None
+        )
+        if found:
+            shown = ", ".join(repr(cell[:_SHOWN]) for cell in found[:_NAMED])
+            raise self._unfit(
+                "the name of a class in each line",
+                f"{shown}; ask again where there is no answer, and write {other} for a class that is none",
+            )
 
     def _ranked(
         self,

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -393,6 +394,21 @@ def test_names_of_which_some_are_not_the_owners_have_to_be_stated(tmp_path):
     text = table(["label"], [[word.replace("cat", "lamp")] for (word,) in WORDS])
     with pytest.raises(SuspectError, match="; say with labels which names there are"):
         written(tmp_path, text).answers(IMAGES, Interface(), CLASSES)
+
+
+@pytest.mark.parametrize("stated", [NAMED, Interface()], ids=["stated", "the owner's"])
+@pytest.mark.parametrize("word", ["NaN", "NA", "#N/A", "#NAME?", "None", "-", "Error: timed out", "7"])
+def test_no_answer_is_no_class_of_somebody_elses(tmp_path, word, stated):
+    text = table(["label"], [*WORDS[:-1], [word]])
+    with pytest.raises(SuspectError, match=rf"expected the name of a class .*got '{re.escape(word)}'; ask again"):
+        written(tmp_path, text).answers(IMAGES, stated, CLASSES)
+
+
+def test_the_best_three_without_scores_are_labels(tmp_path):
+    rows = [[label, (label + 1) % 10, (label + 2) % 10] for label in LABELS]
+    suspect = written(tmp_path, table(["top 1", "top 2", "top 3"], rows))
+    raw, declared = suspect.answers(IMAGES, Interface(), CLASSES)
+    assert interpret(raw, declared, len(IMAGES), 10).labels.tolist() == LABELS.tolist()
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
