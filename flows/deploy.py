@@ -6,15 +6,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Literal
 
 from prefect import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from flows.environment import ROOT
+from flows.server import reported_to_server
 from nf.core.errors import ConfigError, NFError
 
 PoolType = Literal["process", "docker"]
@@ -46,8 +46,8 @@ def deploy(pool: str, kind: PoolType, containers: Containers) -> None:
         containers: settings of a new docker pool.
 
     Raises:
-        ConfigError: no server is named, it wants another password, or the pool exists and is of another kind.
-        NFError: the server does not take a deployment; its own lines say why.
+        ConfigError: no server is named, or the pool exists and is of another kind.
+        NFError: the server is away, wants another password, or does not take a deployment; its own lines say why.
     """
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigError("PREFECT_API_URL: expected the address of a Prefect server, got none")
@@ -63,20 +63,13 @@ def deploy(pool: str, kind: PoolType, containers: Containers) -> None:
 
 
 def _ensure_pool(pool: str, kind: PoolType, containers: Containers) -> None:
-    with get_client(sync_client=True) as client:
+    with reported_to_server(optional=False), get_client(sync_client=True) as client:
         try:
             known = client.read_work_pool(pool)
         except ObjectNotFound:
             template = _job_template(kind, containers)
             client.create_work_pool(WorkPoolCreate(name=pool, type=kind, base_job_template=template))
             return
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code != HTTPStatus.UNAUTHORIZED:
-                raise
-            raise ConfigError(
-                f"PREFECT_API_AUTH_STRING: expected user:password of the server at {os.environ['PREFECT_API_URL']}, "
-                "got none or others"
-            ) from error
     image = known.base_job_template.get("variables", {}).get("properties", {}).get("image", {}).get("default")
     if kind == known.type == "docker" and image != containers.image:
         _logger.warning(

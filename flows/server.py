@@ -64,8 +64,11 @@ def prefect_server() -> Iterator[None]:
 
 
 @contextmanager
-def reported_to_server() -> Iterator[None]:
-    """Run flows within; that their server is away, or does not do its work, is one line.
+def reported_to_server(*, optional: bool = True) -> Iterator[None]:
+    """Speak with a Prefect server within; that it is away, or does not do its work, is one line.
+
+    Args:
+        optional: whether the same can be had without it, as runs of flows can.
 
     Raises:
         NFError: it is so.
@@ -78,16 +81,17 @@ def reported_to_server() -> Iterator[None]:
         cause = error if isinstance(error, httpx.HTTPError) else error.__cause__
         if not isinstance(cause, httpx.HTTPError):
             raise
-        raise NFError(_what_is_wrong(cause)) from error
+        raise NFError(_what_is_wrong(cause, optional=optional)) from error
 
 
-def _what_is_wrong(error: "httpx.HTTPError") -> str:
+def _what_is_wrong(error: "httpx.HTTPError", *, optional: bool) -> str:
     import httpx
 
     place = urlsplit(os.environ.get("PREFECT_API_URL", ""))
     api = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()  # without a password
     if not isinstance(error, httpx.HTTPStatusError):
-        found, advice = "cannot be reached", "start it, or unset PREFECT_API_URL to run without it"
+        found = "cannot be reached"
+        advice = "start it, or unset PREFECT_API_URL to run without it" if optional else "start it"
     else:
         found = f"answered {error.response.status_code} {error.response.reason_phrase}".strip()
         if error.response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

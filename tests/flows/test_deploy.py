@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.__main__ import _VOLUMES, _mounted
 from flows.deploy import Containers, _ensure_pool, _job_template
-from nf.core.errors import ConfigError
+from nf.core.errors import ConfigError, NFError
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = "http://mlflow.example:5000"
@@ -120,10 +120,27 @@ def pools(monkeypatch):
     running.server_close()
 
 
-def test_another_password_is_one_line(pools):
-    pools.status = 401
-    with pytest.raises(ConfigError, match=r"PREFECT_API_AUTH_STRING: expected user:password of the server at http://"):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "answered 401 Unauthorized: set PREFECT_API_AUTH_STRING or PREFECT_API_KEY"),
+        (500, "answered 500 Internal Server Error: its log says why"),
+    ],
+)
+def test_a_server_that_wants_another_password_or_fails_is_one_line(pools, status, said):
+    pools.status = status
+    with pytest.raises(NFError, match=rf"the Prefect server at http://127\.0\.0\.1:{pools.server_port}/api {said}"):
         _ensure_pool("mine", "docker", Containers("naturalfinger:cpu", (), None))
+
+
+def test_a_server_that_is_away_is_one_line_which_advises_nothing_but_to_start_it(monkeypatch):
+    address = "http://127.0.0.1:1/api"
+    monkeypatch.setenv("PREFECT_API_URL", address)
+    with (
+        temporary_settings({PREFECT_API_URL: address}),
+        pytest.raises(NFError, match=rf"the Prefect server at {address} cannot be reached: start it; what"),
+    ):
+        _ensure_pool("mine", "process", Containers("naturalfinger:cpu", (), None))
 
 
 @pytest.mark.parametrize(("image", "lines"), [("naturalfinger:gpu", 0), ("naturalfinger:cpu", 1)])
