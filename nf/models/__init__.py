@@ -13,6 +13,7 @@ from nf.models.checkpoint import (
 from nf.models.classifier import Classifier
 from nf.models.device import resolve_device
 from nf.models.engine import ENGINES, Engine, Update, record_cuda_graph
+from nf.models.exported_program import load_program
 from nf.models.inference import agreement_mask, device_of, freeze, predicted_labels, predicted_logits, weights_hash
 from nf.models.outside import (
     OutsideClassifier,
@@ -48,6 +49,7 @@ __all__ = [
     "is_current",
     "load_checkpoint",
     "load_model",
+    "load_program",
     "load_weights",
     "logits_of",
     "network_digest",

@@ -25,6 +25,7 @@ from nf.models import (
     AnsweringClassifier,
     Classifier,
     load_model,
+    load_program,
     logits_of,
     network_digest,
     open_network,
@@ -96,7 +97,7 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
 
     Raises:
         ConfigError: it cannot be opened.
-        ArtifactError: the model's weights cannot be read.
+        ArtifactError: the model's weights or program cannot be read.
         SuspectError: the model's file cannot be loaded.
     """
     how = config.interface
@@ -117,12 +118,7 @@ def open_own_model(config: NetworkConfig, num_classes: int, channels: int) -> Ow
 
 def _open_program(path: str) -> TorchNetwork:
     """A program, which takes what it was exported with: of other shapes where these were said to be dynamic."""
-    try:
-        program = torch.export.load(path)
-        module: nn.Module = program.module()
-    except Exception as error:  # torch's errors have no closer base
-        reason = " ".join(str(error).split())[:200]
-        raise ConfigError(f"{path}: expected a program of torch.export.save: {reason}") from error
+    program, module = load_program(Path(path))
     given = program.graph_signature.user_inputs
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.name in given}
     inputs = tuple(_port(name, value) for name, value in values.items() if isinstance(value, torch.Tensor))

@@ -1,5 +1,9 @@
 """The owner's model as the source of a zoo: a black box answers, a network with weights is copied, too."""
 
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 import torch
@@ -126,6 +130,28 @@ def test_a_program_is_asked_as_it_was_exported(shape, dtype, how, tmp_path):
     model = open_own_model(NetworkConfig(str(tmp_path / "model.pt2"), interface=stated), 4, 3)
     found = model.find(Controls(images, labels), 4)
     assert (found.right, str(found.how)[: len(how)]) == (12, how)
+
+
+class _Trap:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_program_that_would_run_code_as_it_is_opened_is_refused(tmp_path):
+    program, sprung, buffer = torch.export.export(Shades(1), (torch.zeros(2, 3, 8, 8),)), tmp_path / "sprung", BytesIO()
+    torch.export.save(program, tmp_path / "plain.pt2")
+    torch.save((_Trap(sprung),), buffer)
+    with ZipFile(tmp_path / "plain.pt2") as old, ZipFile(tmp_path / "model.pt2", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, buffer.getvalue() if "/sample_inputs/" in name else old.read(name))
+    with pytest.raises(ArtifactError, match=r"model\.pt2: expected plain tensors, got pickled objects"):
+        open_own_model(NetworkConfig(str(tmp_path / "model.pt2")), 4, 3)
+    assert not sprung.exists()
 
 
 def test_it_answers_alike_wherever_it_is_met(owner, file, tmp_path):
