@@ -26,6 +26,8 @@ _NUMBERS_AT_ONCE = 1 << 20  # what a network makes of them on the way takes a hu
 _MOST_NUMBERS = 1 << 26
 _NAMED = 3  # inputs that a message names
 _SHOWN = 60  # characters of a name
+_TRAINING = ("train", "learning_phase")
+"""Parts of names of switches, of any type, that are on while a network learns: then it may well answer, but worse."""
 _SWITCHES = ("bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)))
 
 
@@ -231,7 +233,9 @@ def _usual_fill(port: Port) -> int | None:
     """0 for switches, 1 for factors such as what dropout keeps; ``None`` for what holds no numbers."""
     if port.dtype in _SWITCHES:
         return 0
-    return 1 if port.dtype in ("float16", "float32", "float64") else None
+    if port.dtype not in ("float16", "float32", "float64"):
+        return None
+    return 0 if any(word in port.name.lower() for word in _TRAINING) else 1
 
 
 def _is_column(port: Port) -> bool:

@@ -104,6 +104,7 @@ _EXTRA = {
     "mask": (TensorProto.INT64, 1, "0, then 1"),
     "rate": (TensorProto.FLOAT, 0, "1, then 0"),
     "keep": (TensorProto.FLOAT, 1, "1, then 0"),
+    "is_training": (TensorProto.FLOAT, 0, "0, then 1"),
 }
 
 
@@ -132,7 +133,7 @@ def test_an_input_that_takes_no_image_is_filled_otherwise_where_the_usual_leads_
     examined = examine(InProcess(path), queries)
     assert examined.answers.labels.tolist() == queries.labels.tolist()
     assert examined.found is not None
-    assert examined.found.how.fill == {"mask": 1, "rate": 0, "keep": None}[name]
+    assert examined.found.how.fill == {"mask": 1, "rate": 0, "keep": None, "is_training": None}[name]
     onnx.save(_with_extra(plain, name, nonsense=True), path)
     got = rf"same class.*; its input '{name}' of .* got {_EXTRA[name][2]}: export it with the image as its only input"
     with pytest.raises(NoVerdictError, match=got):
