@@ -39,6 +39,7 @@ _LABEL_KEYS = (
     *("predicted_class", "prediction", "class_id", "class_index"),
 )
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
+_WRITTEN = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?) ?(%?)")  # a number as text
 _EXCUSES = {"error", "errors", "message", "detail"}
 _SHOWN = 120
 _MOST = 1 << 63
@@ -462,12 +463,18 @@ def _is_ranking(found: Any) -> bool:
 def _scored(pairs: Any) -> list[tuple[str, float]] | None:
     scored = []
     for label, score in pairs:
-        if isinstance(label, bool | list | dict) or label is None or isinstance(score, bool):
+        number = _number(score)
+        if isinstance(label, bool | list | dict) or label is None or number is None:
             return None
-        if not isinstance(score, int | float):
-            return None
-        scored.append((str(label), float(score)))
+        scored.append((str(label), number))
     return scored
+
+
+def _number(score: Any) -> float | None:
+    """A score as a number, also one that is written as text, in per cent or not; ``None`` if it is none."""
+    if isinstance(score, str) and (written := _WRITTEN.fullmatch(score.strip())):
+        return float(written[1]) / (100 if written[2] else 1)
+    return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
 
 
 def _put(body: Any, image: NDArray[np.uint8], how: Interface) -> Any:

@@ -395,6 +395,9 @@ FORMS = {
         "score": [score for _, score in best],
     },
     "scores by float": lambda best: {str(label): score for label, score in _floats(best)},
+    "a score in per cent": lambda best: {"label": str(best[0][0]), "confidence": f"{100 * best[0][1]:.1f} %"},
+    "scores in per cent": lambda best: {str(label): f"{100 * score:.2f}%" for label, score in best},
+    "scores as text": lambda best: [{"label": str(label), "score": f"{score:.4f}"} for label, score in best],
     "scores by number": lambda best: {"0": 0.0, "1": 0.0, "2": 0.0, "3": 0.0} | {str(k): v for k, v in best},
 }
 
@@ -453,7 +456,7 @@ def test_minus_one_is_none_of_the_classes(queries):
             r"at 'predictions', got null; an answer begins {\"message\": \"Forbidden\"}",
         ),
         ("huggingface", {"result": 2}, r"same class, none of yours, .*; an answer begins {\"result\": 2}"),
-        ("huggingface", [3, 0.9], r"got 2\); an answer begins \[3, 0.9\]"),
+        ("huggingface", [3, 0.9], r"same class, in the best of .*; an answer begins \[3, 0.9\]"),
         ("huggingface", {"label": "none"}, r"same class, none of yours, .*; an answer begins {\"label\": \"none\"}"),
         ("roboflow", {"predictions": []}, r"same class, none of yours, .*; an answer begins {\"predictions\": \[\]}"),
         ("huggingface", {"x": "hush/hush \x1b[2J" + "y" * 200}, r"got {\"x\": \"\*\*\* .*y; say"),
