@@ -89,16 +89,18 @@ def _what_is_wrong(error: "httpx.HTTPError", *, optional: bool) -> str:
 
     place = urlsplit(os.environ.get("PREFECT_API_URL", ""))
     api = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()  # without a password
-    if not isinstance(error, httpx.HTTPStatusError):
-        found = "cannot be reached"
+    if not api:
+        found, advice = "that was started for this run failed", "run again"
+    elif not isinstance(error, httpx.HTTPStatusError):
+        found = f"at {api} cannot be reached"
         advice = "start it, or unset PREFECT_API_URL to run without it" if optional else "start it"
     else:
-        found = f"answered {error.response.status_code} {error.response.reason_phrase}".strip()
+        found = f"at {api} answered {error.response.status_code} {error.response.reason_phrase}".strip()
         if error.response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             advice = "set PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
         else:
             advice = "its log says why"
-    return f"the Prefect server at {api} {found}: {advice}; what is finished is kept"
+    return f"the Prefect server {found}: {advice}; what is finished is kept"
 
 
 def wait_for_server() -> None:

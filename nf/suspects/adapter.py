@@ -29,6 +29,7 @@ from nf.suspects.prepare import picture_file, prepare
 from nf.suspects.presets import PRESETS
 from nf.suspects.scope import ANSWERS, NUMBERS, PICTURE, Scope
 from nf.suspects.served import Message, ServedSuspect
+from nf.suspects.table import read_number
 from nf.suspects.v2 import PROTOCOL, V2
 
 _VARIABLE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
@@ -39,7 +40,6 @@ _LABEL_KEYS = (
     *("predicted_class", "prediction", "class_id", "class_index"),
 )
 _SCORE_KEYS = ("score", "confidence", "probability", "Confidence", "confidences", "prob", "value")
-_WRITTEN = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?) ?(%?)")  # a number as text
 _EXCUSES = {"error", "errors", "message", "detail"}
 _SHOWN = 120
 _MOST = 1 << 63
@@ -472,8 +472,8 @@ def _scored(pairs: Any) -> list[tuple[str, float]] | None:
 
 def _number(score: Any) -> float | None:
     """A score as a number, also one that is written as text, in per cent or not; ``None`` if it is none."""
-    if isinstance(score, str) and (written := _WRITTEN.fullmatch(score.strip())):
-        return float(written[1]) / (100 if written[2] else 1)
+    if isinstance(score, str):
+        return read_number(score, ".")
     return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
 
 

@@ -29,7 +29,7 @@ _CLOSE = 0.05  # of the control images that a rival may be behind the best
 _RIVALS = 3
 _GOOD = 0.8  # below, other sizes are tried where a suspect takes any, and rare ways of scaling pixels
 _CLEARLY = 0.1  # of the control images that a rare way has to get right beyond the best of the usual ones
-_REORDERED = 0.08  # and another order of classes; by chance it was 4 of 64 at most, of 242 models of known order
+_REORDERED = 0.08  # and another order of classes: two of ten in each other's place are a fifth of them
 
 Ask = Callable[[NDArray[np.uint8], Interface], Mapping[str, Raw]]
 
